@@ -1,0 +1,1 @@
+"""Handset: a stand-in for Twilio messaging, with phones in the browser."""

@@ -1,0 +1,166 @@
+"""An agent: who carries a conversation, as its author wrote it.
+
+An agent has an id, a name and versions; a version holds one specification. A specification is a flow (a graph of
+nodes, no model needed) or a prompt (instructions for a model). A conversation keeps the version it began with.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+
+
+class OnActive(StrEnum):
+    """What a new call does when its (channel, sender, contact) already has a live conversation."""
+
+    SUPERSEDE = "supersede"
+    JOIN = "join"
+    REJECT = "reject"
+
+
+class OpeningPreference(StrEnum):
+    """Which of a text and a template opens a WhatsApp conversation while the window is open."""
+
+    TEXT = "text"
+    TEMPLATE = "template"
+
+
+class EndReason(StrEnum):
+    """Why a conversation ended."""
+
+    COMPLETED = "completed"
+    INACTIVITY_TIMEOUT = "inactivity_timeout"
+    OPT_OUT = "opt_out"
+    SUPERSEDED = "superseded"
+    HANDED_OVER = "handed_over"
+    CANCELLED = "cancelled"
+    MAX_TURNS = "max_turns"
+    FAILED = "failed"
+
+
+class Variable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A name that an agent's texts may use: `{name}`."""
+
+    required: bool = False
+    default: str | int | float | bool | None = None
+    max_length: int = 500
+    description: str = ""
+
+
+class TemplateUse(Struct, frozen=True, kw_only=True):
+    """A template of the provider with the values of its placeholders."""
+
+    content_sid: str
+    variables: dict[str, str] = {}
+
+
+class Ask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a node waits for, and where the answer is kept.
+
+    `type` text takes anything that is not empty; `choice` one of `choices` (a label with its spoken forms, or its
+    position); `number` a number between `min` and `max`; `yes_no` true or false. What is not understood is asked
+    again with `reask` at most `retries` times, then the conversation is handed over.
+    """
+
+    slot: Name
+    type: Literal["text", "yes_no", "choice", "number"] = "text"
+    choices: dict[str, list[str]] | list[str] | None = None
+    min: float | None = None
+    max: float | None = None
+    whole: bool = False
+    max_length: int = 500
+    reask: str | None = None
+    retries: int = 2
+
+
+class Branch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"when": "if"}):
+    """Where to go when a condition holds; a branch without a condition always holds."""
+
+    goto: str
+    when: str | None = None
+
+
+class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A place in a flow: says, asks, then goes on, ends, or hands over. At least one of them is given."""
+
+    say: str | None = None
+    ask: Ask | None = None
+    then: list[Branch] | None = None
+    goto: str | None = None
+    end: Literal["completed", "cancelled"] | None = None
+    hand_over: str | None = None
+
+
+class GlobalPhrase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Phrases that are listened for everywhere, before the current node: one of `goto` or `hand_over` follows."""
+
+    phrases: list[str]
+    goto: str | None = None
+    hand_over: str | None = None
+
+
+class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What both kinds of agent have."""
+
+    name: str
+    id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    description: str = ""
+    language: str = "en"
+    timezone: str = "UTC"
+    variables: dict[Name, Variable] = {}
+    on_active: OnActive = OnActive.SUPERSEDE
+    opening_preference: OpeningPreference = OpeningPreference.TEXT
+    opening_template: TemplateUse | None = None
+    purpose: str = ""
+    quiet_seconds: Annotated[float, Meta(ge=0, le=25)] | None = None
+    inactivity_seconds: Annotated[int, Meta(ge=60)] = 72 * 3600
+    max_turns: Annotated[int, Meta(ge=1, le=1000)] = 50
+    fallback: str = "Sorry, something went wrong on our side. A colleague will get back to you."
+
+
+class FlowSpec(Common, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="flow", tag_field="kind"):
+    """A flow: named nodes, where it starts, and phrases that interrupt it anywhere."""
+
+    nodes: dict[str, Node]
+    start: str = "start"
+    globals: list[GlobalPhrase] = []
+    not_understood: str = "Sorry, I did not get that."
+    hand_over_message: str = "A colleague will take over from here."
+
+
+class PromptSpec(Common, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="prompt", tag_field="kind"):
+    """Instructions for a model.
+
+    `greeting_mode`: `static` says `greeting` word for word, `dynamic` lets the model compose the opening, `human`
+    waits for the contact to begin. `model` names an endpoint of the settings, None the default one.
+    """
+
+    instructions: str
+    greeting: str | None = None
+    greeting_mode: Literal["static", "dynamic", "human"] = "static"
+    model: str | None = None
+    temperature: float | None = None
+    max_output_tokens: Annotated[int, Meta(ge=16, le=4096)] = 400
+    end_reasons: list[str] = []
+    disclosure: str = ""
+
+
+AgentSpec: TypeAlias = FlowSpec | PromptSpec
+
+
+class Agent(Struct, frozen=True, kw_only=True):
+    """One version of an agent, as a turn uses it."""
+
+    id: str
+    version: int
+    spec: AgentSpec
+
+    @property
+    def inactivity(self) -> timedelta:
+        """How long a conversation may rest before it ends as `inactivity_timeout`."""
+        return timedelta(seconds=self.spec.inactivity_seconds)

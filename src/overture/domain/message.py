@@ -1,0 +1,41 @@
+"""A message: one line of a conversation, ours or the contact's."""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from overture.domain.agent import TemplateUse
+
+
+class Direction(StrEnum):
+    """Who sends it to whom."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Text(Struct, frozen=True, kw_only=True, tag="text"):
+    """Free text."""
+
+    text: str
+
+
+class Template(TemplateUse, frozen=True, kw_only=True, tag="template"):
+    """A template of the provider, filled in. `rendered` is its text where the template is known."""
+
+    rendered: str | None = None
+
+
+Body: TypeAlias = Text | Template
+
+
+def shown(body: Body) -> str:
+    """The text that a person or an agent reads for a body."""
+    match body:
+        case Text(text=text):
+            return text
+        case Template(rendered=str(rendered)):
+            return rendered
+        case Template(content_sid=sid):
+            return f"[template {sid}]"

@@ -1,0 +1,154 @@
+"""The doors to the world, as the inside sees them; adapters stand behind, handed in by bootstrap."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from overture.domain.delivery import DeliveryStatus
+from overture.domain.message import Body
+from overture.domain.turn import ModelAnswered, ModelRequest
+
+
+class Clock(Protocol):
+    """Tells the time, always aware and in UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class Ids(Protocol):
+    """Makes ids: UUIDv7 text that carries a shard (see `domain/ids.py`)."""
+
+    def new(self, now: datetime, shard: int | None = None) -> str: ...
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """One attempt to have a provider send one message.
+
+    `sender` and `to` are in the provider's form (`whatsapp:+1555…`); `validity_seconds` tells the provider to drop
+    the message when it has not left by then.
+    """
+
+    message_id: str
+    attempt: int
+    account_sid: str
+    sender: str
+    to: str
+    body: Body
+    validity_seconds: int
+    messaging_service_sid: str | None = None
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """The provider took the message and named it."""
+
+    sid: str
+    status: DeliveryStatus
+    segments: int | None = None
+
+
+class ProviderMessage(Struct, frozen=True, kw_only=True):
+    """A message as the provider's own records show it."""
+
+    sid: str
+    sender: str
+    to: str
+    body: str
+    inbound: bool
+    status: DeliveryStatus
+    created_at: datetime
+    error_code: int | None = None
+
+
+class Provider(Protocol):
+    """A messaging provider's API. Every failure is one of `domain/errors.py`; nothing is retried inside."""
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        """Hand one attempt over. Raises Transient, Permanent, Misconfigured or OutcomeUnknown."""
+        ...
+
+    async def list_between(self, account_sid: str, *, sender: str | None, to: str, limit: int) -> list[ProviderMessage]:
+        """The newest messages to `to` (from `sender`, unless None), newest first, at most `limit`."""
+        ...
+
+    async def fetch(self, account_sid: str, sid: str) -> ProviderMessage | None:
+        """One message by its SID, None where the provider knows none."""
+        ...
+
+
+class StatusReport(Struct, frozen=True, kw_only=True):
+    """A provider's word on one message. `message_id` and `attempt` come from our callback URL, where its MAC holds."""
+
+    sid: str
+    account_sid: str
+    status: DeliveryStatus
+    error_code: int | None = None
+    message_id: str | None = None
+    attempt: int | None = None
+
+
+class Inbound(Struct, frozen=True, kw_only=True):
+    """A message from a contact.
+
+    `sender` is our address that was written to, `contact` the address that wrote, both in the provider's form.
+    `text` holds what the agent is shown: the body, a button's text, or a description in words of what else came.
+    """
+
+    sid: str
+    account_sid: str
+    sender: str
+    contact: str
+    text: str
+    profile_name: str | None = None
+    media_urls: tuple[str, ...] = ()
+    button_payload: str | None = None
+    opt_out_type: str | None = None
+    replied_to_sid: str | None = None
+
+
+class RawEvent(Struct, frozen=True, kw_only=True):
+    """A verified webhook as it came, kept before anything is made of it.
+
+    `unique_key` is the provider's identity of the event (a repeated delivery has the same), `ordering_key` what must
+    be handled in order of arrival.
+    """
+
+    kind: str
+    account_sid: str
+    unique_key: str
+    ordering_key: str
+    query: str
+    body: bytes
+
+
+class WebhookVerifier(Protocol):
+    """Says whether a webhook is the provider's own, and what it is."""
+
+    def verify_inbound(self, *, path_and_query: str, body: bytes, signature: str | None) -> RawEvent:
+        """The event of an inbound webhook. Raises Forbidden for a forged one, Invalid for one that makes no sense."""
+        ...
+
+    def verify_status(self, *, path_and_query: str, body: bytes, signature: str | None) -> RawEvent:
+        """The event of a status callback. Raises as `verify_inbound`."""
+        ...
+
+
+class WebhookParser(Protocol):
+    """Reads kept events. Raises Invalid for what cannot be read."""
+
+    def parse_inbound(self, event: RawEvent) -> Inbound: ...
+
+    def parse_status(self, event: RawEvent) -> StatusReport: ...
+
+
+class ModelClient(Protocol):
+    """Asks language models."""
+
+    async def complete(self, request: ModelRequest, *, timeout_seconds: float) -> ModelAnswered:
+        """One answer. Raises Transient, Permanent or Misconfigured; never retries inside."""
+        ...
+
+    def endpoints(self) -> Sequence[str]:
+        """The names that a request may use, the default one first; empty where no model is set up."""
+        ...

@@ -1,0 +1,134 @@
+"""A turn: an agent looks at what happened and decides what follows.
+
+Both kinds of agent are reducers, `step(spec, state, observation, scene) -> (state, decision)`. They are pure: a
+decision names what is needed (a model's answer) or finishes the turn; only the orchestrator performs it, writes it
+into the journal and hands the outcome back as the next observation. Replaying the observations gives the same states.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from overture.domain.agent import EndReason, Json
+from overture.domain.channel import Channel
+
+
+class Author(StrEnum):
+    """Who wrote a line."""
+
+    AGENT = "agent"
+    CONTACT = "contact"
+    OPERATOR = "operator"
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One message as an agent sees it."""
+
+    author: Author
+    text: str
+    at: datetime
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """What is fixed for the length of a turn.
+
+    `variables` are the values by name: declared ones with their defaults, the caller's, the system's. `history` holds
+    the lines before this turn, oldest first, without the ones that are being answered.
+    """
+
+    now: datetime
+    channel: Channel
+    variables: dict[str, Json]
+    history: tuple[Line, ...] = ()
+
+
+class Began(Struct, frozen=True, kw_only=True, tag="began"):
+    """The conversation begins.
+
+    `opening` is the text that was (or is being) sent to open it, in place of the agent's own greeting; None where the
+    agent is to speak first. When the contact began, `heard` follows in the same turn as its own observation.
+    """
+
+    opening: str | None = None
+    by_contact: bool = False
+
+
+class Heard(Struct, frozen=True, kw_only=True, tag="heard"):
+    """What the contact wrote since the agent last answered, oldest first: a burst is one observation."""
+
+    texts: tuple[str, ...]
+
+
+class ModelAnswered(Struct, frozen=True, kw_only=True, tag="model_answered"):
+    """A model's answer to the request of the last decision."""
+
+    text: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    model: str = ""
+
+
+class ModelFailed(Struct, frozen=True, kw_only=True, tag="model_failed"):
+    """The model gave no usable answer within the turn's time, all attempts counted."""
+
+    reason: str
+
+
+Observation: TypeAlias = Began | Heard | ModelAnswered | ModelFailed
+
+
+class Speech(Struct, frozen=True, kw_only=True):
+    """One line of a model request."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+class ModelRequest(Struct, frozen=True, kw_only=True):
+    """What is asked of a model: the whole of it, nothing is kept at the provider.
+
+    `endpoint` names a model endpoint of the settings, None the default one.
+    """
+
+    instructions: str
+    lines: tuple[Speech, ...]
+    endpoint: str | None = None
+    temperature: float | None = None
+    max_output_tokens: int = 400
+
+
+class NeedModel(Struct, frozen=True, kw_only=True, tag="need_model"):
+    """The turn goes on when a model has answered."""
+
+    request: ModelRequest
+
+
+class End(Struct, frozen=True, kw_only=True, tag="end"):
+    """The conversation is over once the replies are on their way."""
+
+    reason: EndReason = EndReason.COMPLETED
+
+
+class HandOver(Struct, frozen=True, kw_only=True, tag="hand_over"):
+    """A human takes the conversation over once the replies are on their way."""
+
+    note: str
+
+
+class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
+    """The turn's result: replies in order (none is a deliberate silence), the places passed, and what follows.
+
+    `place` is where the agent now stands (a node's name; `main_state` for a prompt agent), `path` every place passed
+    in this turn. `expects` tells how soon a reply may be taken for complete.
+    """
+
+    replies: tuple[str, ...]
+    place: str
+    path: tuple[str, ...] = ()
+    control: End | HandOver | None = None
+    expects: Literal["anything", "choice"] = "anything"
+
+
+Decision: TypeAlias = NeedModel | Finish
