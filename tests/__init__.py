@@ -1,0 +1,1 @@
+"""The specification of Overture and Handset, as tests; helpers are imported as `tests.<module>`."""
