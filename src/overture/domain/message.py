@@ -15,6 +15,15 @@ class Direction(StrEnum):
     OUT = "out"
 
 
+class Author(StrEnum):
+    """Who wrote a message: the agent, the contact, a person of the operator's, or the caller of the API."""
+
+    AGENT = "agent"
+    CONTACT = "contact"
+    OPERATOR = "operator"
+    CALLER = "caller"
+
+
 class Text(Struct, frozen=True, kw_only=True, tag="text"):
     """Free text."""
 

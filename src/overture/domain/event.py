@@ -1,0 +1,41 @@
+"""Events: what happened, for whoever follows along. Each is written in the commit of the fact it tells."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from overture.domain.agent import Json
+
+
+class EventKind(StrEnum):
+    """What can happen."""
+
+    CONVERSATION_STARTED = "conversation.started"
+    CONVERSATION_ENDED = "conversation.ended"
+    CONVERSATION_HANDED_OVER = "conversation.handed_over"
+    CONVERSATION_PAUSED = "conversation.paused"
+    MESSAGE_QUEUED = "message.queued"
+    MESSAGE_ACCEPTED = "message.accepted"
+    MESSAGE_STATUS = "message.status"
+    MESSAGE_REFUSED = "message.refused"
+    MESSAGE_FAILED = "message.failed"
+    MESSAGE_NEEDS_REVIEW = "message.needs_review"
+    MESSAGE_RECEIVED = "message.received"
+    CONTACT_OPTED_OUT = "contact.opted_out"
+    CONTACT_OPTED_IN = "contact.opted_in"
+    SENDER_STOPPED = "sender.stopped"
+    INBOUND_UNROUTED = "inbound.unrouted"
+    INBOUND_PARKED = "inbound.parked"
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One thing that happened."""
+
+    id: str
+    shard: int
+    workspace_id: str
+    conversation_id: str | None
+    kind: EventKind
+    data: dict[str, Json]
+    at: datetime

@@ -1,0 +1,125 @@
+"""Stored contacts: addresses with aliases, and whether they may be written to."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from overture.store.engine import Reading, Writing, stored
+from overture.store.statement import Command, Query, RowsCommand, insert
+
+_INSERT: Final = insert(
+    "contact",
+    {"workspace_id": "text", "address": "text", "id": "text", "shard": "int", "name": "text", "created_at": "bigint"},
+    "ON CONFLICT DO NOTHING RETURNING workspace_id, address",
+)
+_SET_NAMES: Final = RowsCommand(
+    {"workspace_id": "text", "address": "text", "name": "text"},
+    """
+    UPDATE contact SET name = rows.name FROM rows
+    WHERE contact.workspace_id = rows.workspace_id AND contact.address = rows.address AND contact.name IS NULL
+    """,
+)
+_SET_OPT_OUT: Final = RowsCommand(
+    {"workspace_id": "text", "address": "text", "opted_out_at": "bigint"},
+    """
+    UPDATE contact SET opted_out_at = rows.opted_out_at FROM rows
+    WHERE contact.workspace_id = rows.workspace_id AND contact.address = rows.address
+    """,
+)
+_RECORD_CHANGE: Final = insert(
+    "consent",
+    {
+        "id": "text",
+        "shard": "int",
+        "workspace_id": "text",
+        "contact_id": "text",
+        "sender_id": "text",
+        "channel": "text",
+        "change": "text",
+        "source": "text",
+        "evidence": "text",
+        "at": "bigint",
+    },
+)
+_FIND: Final = Query("SELECT id, shard, opted_out_at FROM contact WHERE workspace_id = $1 AND address = $2")
+_LIFT: Final = Command(
+    "UPDATE contact SET opted_out_at = NULL WHERE workspace_id = $1 AND address = $2 AND opted_out_at IS NOT NULL RETURNING id"
+)
+
+
+class NewContact(Struct, frozen=True, kw_only=True):
+    """A contact that is met for the first time."""
+
+    workspace_id: str
+    address: str
+    id: str
+    shard: int
+    name: str | None = None
+
+
+class ConsentChange(Struct, frozen=True, kw_only=True):
+    """One line of the consent ledger: `change` is opt_in, opt_out or evidence; `evidence` is JSON or the text itself."""
+
+    id: str
+    shard: int
+    workspace_id: str
+    contact_id: str
+    sender_id: str | None
+    channel: str
+    change: str
+    source: str
+    evidence: str
+    at: datetime
+
+
+async def insert_new(tx: Writing, contacts: Sequence[NewContact], now: datetime) -> set[tuple[str, str]]:
+    """Keep new contacts; the (workspace, address) of those that nobody else made meanwhile."""
+    rows = sorted((c.workspace_id, c.address, c.id, c.shard, c.name, stored(now)) for c in contacts)
+    return {(row[0], row[1]) for row in await tx.run_rows(_INSERT, rows)}
+
+
+async def name_unnamed(tx: Writing, names: Sequence[tuple[str, str, str]]) -> None:
+    """Give contacts, as (workspace, address, name), the names they go by, where none is known."""
+    await tx.run_rows(_SET_NAMES, sorted(names))
+
+
+async def set_opt_out(tx: Writing, changes: Sequence[tuple[str, str, datetime | None]]) -> None:
+    """Set or lift the opt-out of contacts, as (workspace, address, since when)."""
+    rows = [(workspace, address, None if at is None else stored(at)) for workspace, address, at in changes]
+    await tx.run_rows(_SET_OPT_OUT, sorted(rows, key=lambda row: row[:2]))
+
+
+async def record_changes(tx: Writing, changes: Sequence[ConsentChange]) -> None:
+    """Append to the consent ledger."""
+    await tx.run_rows(
+        _RECORD_CHANGE,
+        [
+            (
+                c.id,
+                c.shard,
+                c.workspace_id,
+                c.contact_id,
+                c.sender_id,
+                c.channel,
+                c.change,
+                c.source,
+                c.evidence,
+                stored(c.at),
+            )
+            for c in changes
+        ],
+    )
+
+
+async def find(tx: Reading, workspace_id: str, address: str) -> tuple[str, int, bool] | None:
+    """A contact's id, shard and whether it has opted out."""
+    row = await tx.one(_FIND, workspace_id, address)
+    return None if row is None else (row[0], row[1], row[2] is not None)
+
+
+async def lift_opt_out(tx: Writing, workspace_id: str, address: str) -> str | None:
+    """Lift a contact's opt-out; its id where there was one to lift."""
+    rows = await tx.run(_LIFT, workspace_id, address)
+    return rows[0][0] if rows else None

@@ -1,0 +1,333 @@
+"""Stored conversations: one row is the actor. Who may change it, and from which epoch, is part of every statement."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from overture.domain.agent import EndReason, Json
+from overture.domain.channel import Channel
+from overture.domain.conversation import Mode
+from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
+from overture.store.statement import Command, Query, Row, RowsCommand, insert
+
+_INSERT: Final = insert(
+    "conversation",
+    {
+        "id": "text",
+        "shard": "int",
+        "workspace_id": "text",
+        "thread_id": "text",
+        "channel": "text",
+        "agent_id": "text",
+        "agent_version": "int",
+        "mode": "text",
+        "epoch": "int",
+        "fence": "int",
+        "last_seq": "int",
+        "in_seq": "int",
+        "handled_seq": "int",
+        "turns": "int",
+        "tries": "int",
+        "turn_due_at": "bigint",
+        "variables": "text",
+        "metadata": "text",
+        "start_digest": "text",
+        "previous_conversation_id": "text",
+        "created_at": "bigint",
+        "last_activity_at": "bigint",
+    },
+    "ON CONFLICT DO NOTHING RETURNING id",
+)
+_COLUMNS: Final = """
+    id, shard, workspace_id, thread_id, channel, agent_id, agent_version, mode, end_reason, mode_note, epoch, fence,
+    last_seq, in_seq, handled_seq, turns, tries, turn_due_at, reply_due_at, first_pending_at, state, place, variables,
+    metadata, start_digest, previous_conversation_id, created_at, last_activity_at, ended_at, deleted_at
+"""
+_GET: Final = Query(f"SELECT {_COLUMNS} FROM conversation WHERE workspace_id = $1 AND id = $2")
+_LOCK: Final = Query(f"SELECT {_COLUMNS} FROM conversation WHERE workspace_id = $1 AND id = $2 /*pg: FOR UPDATE */")
+_LATEST_OF_THREAD: Final = Query(
+    f"SELECT {_COLUMNS} FROM conversation WHERE thread_id = $1 ORDER BY created_at DESC LIMIT 1"
+)
+_PAGE: Final = """
+    SELECT id, agent_id, channel, mode, end_reason, created_at FROM conversation
+    WHERE workspace_id = $1 AND deleted_at IS NULL AND (created_at, id) < ($2, $3)
+"""
+_LIST: Final = Query(f"{_PAGE} ORDER BY created_at DESC, id DESC LIMIT $4")
+_LIST_OF_AGENT: Final = Query(f"{_PAGE} AND agent_id = $5 ORDER BY created_at DESC, id DESC LIMIT $4")
+_END: Final = RowsCommand(
+    {"workspace_id": "text", "id": "text", "epoch": "int", "reason": "text"},
+    """
+    UPDATE conversation SET mode = 'ended', end_reason = rows.reason, epoch = conversation.epoch + 1, ended_at = $1,
+        turn_due_at = NULL, reply_due_at = NULL, first_pending_at = NULL, handled_seq = conversation.in_seq
+    FROM rows
+    WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id
+        AND conversation.epoch = rows.epoch AND conversation.mode <> 'ended'
+    RETURNING conversation.workspace_id, conversation.id
+    """,
+)
+_MARK_DELETED: Final = Command("UPDATE conversation SET deleted_at = $3 WHERE workspace_id = $1 AND id = $2")
+_NEXT_SEQ: Final = RowsCommand(
+    {"workspace_id": "text", "id": "text"},
+    """
+    UPDATE conversation SET last_seq = conversation.last_seq + 1, last_activity_at = $1 FROM rows
+    WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id AND conversation.mode <> 'ended'
+    RETURNING conversation.workspace_id, conversation.id, conversation.last_seq, conversation.epoch
+    """,
+)
+_HEAR: Final = RowsCommand(
+    {
+        "workspace_id": "text",
+        "id": "text",
+        "seq": "int",
+        "turn_due_at": "bigint",
+        "reply_due_at": "bigint",
+        "first_pending_at": "bigint",
+        "at": "bigint",
+    },
+    """
+    UPDATE conversation SET last_seq = rows.seq, in_seq = rows.seq, turn_due_at = rows.turn_due_at,
+        reply_due_at = rows.reply_due_at, first_pending_at = rows.first_pending_at, last_activity_at = rows.at
+    FROM rows WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id
+    """,
+)
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+NEVER: Final = 2**62  # later than any instant
+
+
+class Conversation(Struct, frozen=True, kw_only=True):
+    """A conversation as it is on record.
+
+    `last_seq` is the number of its last message, `in_seq` that of the last inbound one, `handled_seq` the last inbound
+    one that was answered (or deliberately not).
+    """
+
+    id: str
+    shard: int
+    workspace_id: str
+    thread_id: str | None
+    channel: Channel
+    agent_id: str
+    agent_version: int
+    mode: Mode
+    end_reason: EndReason | None
+    mode_note: str | None
+    epoch: int
+    fence: int
+    last_seq: int
+    in_seq: int
+    handled_seq: int
+    turns: int
+    tries: int
+    turn_due_at: datetime | None
+    reply_due_at: datetime | None
+    first_pending_at: datetime | None
+    state: str | None
+    place: str | None
+    variables: dict[str, Json]
+    metadata: dict[str, Json]
+    start_digest: str
+    previous_conversation_id: str | None
+    created_at: datetime
+    last_activity_at: datetime
+    ended_at: datetime | None
+    deleted_at: datetime | None
+
+
+class NewConversation(Struct, frozen=True, kw_only=True):
+    """A conversation to be kept."""
+
+    id: str
+    shard: int
+    workspace_id: str
+    channel: Channel
+    agent_id: str
+    agent_version: int
+    created_at: datetime
+    thread_id: str | None = None
+    last_seq: int = 0
+    in_seq: int = 0
+    turn_due_at: datetime | None = None
+    variables: dict[str, Json] = {}
+    metadata: dict[str, Json] = {}
+    start_digest: str = ""
+    previous_conversation_id: str | None = None
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A conversation in a list."""
+
+    id: str
+    agent_id: str
+    channel: Channel
+    mode: Mode
+    end_reason: EndReason | None
+    created_at: datetime
+
+
+class Hearing(Struct, frozen=True, kw_only=True):
+    """What an inbound message changes on its conversation."""
+
+    workspace_id: str
+    id: str
+    seq: int
+    at: datetime
+    turn_due_at: datetime | None
+    reply_due_at: datetime | None
+    first_pending_at: datetime | None
+
+
+async def insert_where_free(tx: Writing, new: Sequence[NewConversation]) -> set[str]:
+    """Keep conversations; the ids of those whose thread was free (and whose id was)."""
+    rows = [
+        (
+            c.id,
+            c.shard,
+            c.workspace_id,
+            c.thread_id,
+            c.channel.value,
+            c.agent_id,
+            c.agent_version,
+            "bot",
+            0,
+            0,
+            c.last_seq,
+            c.in_seq,
+            0,
+            0,
+            0,
+            stored_or_none(c.turn_due_at),
+            _encode(c.variables).decode() if c.variables else "{}",
+            _encode(c.metadata).decode() if c.metadata else "{}",
+            c.start_digest,
+            c.previous_conversation_id,
+            stored(c.created_at),
+            stored(c.created_at),
+        )
+        for c in new
+    ]
+    return {row[0] for row in await tx.run_rows(_INSERT, rows)}
+
+
+async def find(tx: Reading, workspace_id: str, conversation_id: str) -> Conversation | None:
+    """One conversation."""
+    return _conversation_or_none(await tx.one(_GET, workspace_id, conversation_id))
+
+
+async def find_locked(tx: Writing, workspace_id: str, conversation_id: str) -> Conversation | None:
+    """One conversation, held until the commit."""
+    return _conversation_or_none(await tx.one(_LOCK, workspace_id, conversation_id))
+
+
+async def find_latest_of_thread(tx: Reading, thread_id: str) -> Conversation | None:
+    """The conversation that was last opened in a thread."""
+    return _conversation_or_none(await tx.one(_LATEST_OF_THREAD, thread_id))
+
+
+async def list_page(
+    tx: Reading, workspace_id: str, *, agent_id: str | None, before: tuple[datetime, str] | None, limit: int
+) -> list[Listed]:
+    """Conversations, newest first, from before a (created_at, id)."""
+    at, an_id = (NEVER, "") if before is None else (stored(before[0]), before[1])
+    rows = (
+        await tx.all(_LIST, workspace_id, at, an_id, limit)
+        if agent_id is None
+        else await tx.all(_LIST_OF_AGENT, workspace_id, at, an_id, limit, agent_id)
+    )
+    return [
+        Listed(
+            id=row[0],
+            agent_id=row[1],
+            channel=Channel(row[2]),
+            mode=Mode(row[3]),
+            end_reason=None if row[4] is None else EndReason(row[4]),
+            created_at=instant(row[5]),
+        )
+        for row in rows
+    ]
+
+
+async def end_all(tx: Writing, ends: Sequence[tuple[str, str, int, EndReason]], now: datetime) -> set[tuple[str, str]]:
+    """End (workspace, conversation, epoch, reason); those that were at that epoch and had not ended."""
+    rows = sorted((workspace, an_id, epoch, reason.value) for workspace, an_id, epoch, reason in ends)
+    return {(row[0], row[1]) for row in await tx.run_rows(_END, rows, stored(now))}
+
+
+async def mark_deleted(tx: Writing, workspace_id: str, conversation_id: str, now: datetime) -> None:
+    """Hide a conversation from the API; its record stays."""
+    await tx.run(_MARK_DELETED, workspace_id, conversation_id, stored(now))
+
+
+async def take_seqs(
+    tx: Writing, keys: Sequence[tuple[str, str]], now: datetime
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """The next sequence number, and the epoch, of each (workspace, conversation) that has not ended."""
+    rows = await tx.run_rows(_NEXT_SEQ, sorted(keys), stored(now))
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+async def hear(tx: Writing, hearings: Sequence[Hearing]) -> None:
+    """Record inbound messages on their conversations; at most one hearing a conversation."""
+    rows = [
+        (
+            h.workspace_id,
+            h.id,
+            h.seq,
+            stored_or_none(h.turn_due_at),
+            stored_or_none(h.reply_due_at),
+            stored_or_none(h.first_pending_at),
+            stored(h.at),
+        )
+        for h in hearings
+    ]
+    await tx.run_rows(_HEAR, sorted(rows, key=lambda row: row[:2]))
+
+
+def conversation(row: Row) -> Conversation:
+    """A row in the order of the columns, as a conversation."""
+    return Conversation(
+        id=row[0],
+        shard=row[1],
+        workspace_id=row[2],
+        thread_id=row[3],
+        channel=Channel(row[4]),
+        agent_id=row[5],
+        agent_version=row[6],
+        mode=Mode(row[7]),
+        end_reason=None if row[8] is None else EndReason(row[8]),
+        mode_note=row[9],
+        epoch=row[10],
+        fence=row[11],
+        last_seq=row[12],
+        in_seq=row[13],
+        handled_seq=row[14],
+        turns=row[15],
+        tries=row[16],
+        turn_due_at=instant_or_none(row[17]),
+        reply_due_at=instant_or_none(row[18]),
+        first_pending_at=instant_or_none(row[19]),
+        state=row[20],
+        place=row[21],
+        variables=_decode(row[22]),
+        metadata=_decode(row[23]),
+        start_digest=row[24],
+        previous_conversation_id=row[25],
+        created_at=instant(row[26]),
+        last_activity_at=instant(row[27]),
+        ended_at=instant_or_none(row[28]),
+        deleted_at=instant_or_none(row[29]),
+    )
+
+
+def columns(table: str = "conversation") -> str:
+    """The columns that `conversation` reads, of a table by that name."""
+    return ", ".join(f"{table}.{name.strip()}" for name in _COLUMNS.split(","))
+
+
+def _conversation_or_none(row: Row | None) -> Conversation | None:
+    return None if row is None else conversation(row)

@@ -1,0 +1,201 @@
+"""Stored messages: the lines of every conversation, in their order."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from overture.domain.delivery import DeliveryStatus
+from overture.domain.message import Author, Body, Direction, shown
+from overture.store.engine import Reading, Writing, instant, stored, stored_or_none
+from overture.store.statement import Query, Row, RowsCommand, insert
+
+_INSERT: Final = insert(
+    "message",
+    {
+        "workspace_id": "text",
+        "conversation_id": "text",
+        "seq": "int",
+        "shard": "int",
+        "id": "text",
+        "direction": "text",
+        "author": "text",
+        "body": "text",
+        "text": "text",
+        "place": "text",
+        "turn_id": "text",
+        "status": "text",
+        "provider_sid": "text",
+        "segments": "int",
+        "possible_duplicate": "boolean",
+        "created_at": "bigint",
+        "expires_at": "bigint",
+    },
+)
+_COLUMNS: Final = """
+    id, conversation_id, seq, direction, author, body, text, place, status, provider_sid, error_code, reason, segments,
+    possible_duplicate, created_at
+"""
+_LIST: Final = Query(
+    f"SELECT {_COLUMNS} FROM message WHERE workspace_id = $1 AND conversation_id = $2 AND seq > $3 ORDER BY seq LIMIT $4"
+)
+_LAST: Final = Query(
+    f"SELECT {_COLUMNS} FROM message WHERE workspace_id = $1 AND conversation_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4"
+)
+_SET_STATUS: Final = RowsCommand(
+    {"id": "text", "shard": "int", "status": "text", "error_code": "int", "reason": "text", "sid": "text"},
+    """
+    UPDATE message SET status = rows.status, error_code = rows.error_code, reason = rows.reason,
+        provider_sid = coalesce(rows.sid, message.provider_sid)
+    FROM rows WHERE message.id = rows.id AND message.shard = rows.shard
+    """,
+)
+_FLAG: Final = RowsCommand(
+    {"id": "text", "shard": "int"},
+    "UPDATE message SET possible_duplicate = TRUE FROM rows WHERE message.id = rows.id AND message.shard = rows.shard",
+)
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode_body: Final = msgspec.json.Decoder(Body).decode
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One line of a conversation.
+
+    `status` is the provider's word (None until it has one, and always for an API chat); a message that did not leave
+    has status failed and a `reason`.
+    """
+
+    id: str
+    conversation_id: str
+    seq: int
+    direction: Direction
+    author: Author
+    body: Body
+    place: str | None
+    status: DeliveryStatus | None
+    provider_sid: str | None
+    error_code: int | None
+    reason: str | None
+    segments: int | None
+    possible_duplicate: bool
+    created_at: datetime
+
+    @property
+    def text(self) -> str:
+        """What a person reads."""
+        return shown(self.body)
+
+
+class NewMessage(Struct, frozen=True, kw_only=True):
+    """A line to be kept."""
+
+    id: str
+    workspace_id: str
+    conversation_id: str
+    seq: int
+    shard: int
+    direction: Direction
+    author: Author
+    body: Body
+    created_at: datetime
+    place: str | None = None
+    turn_id: str | None = None
+    status: DeliveryStatus | None = None
+    provider_sid: str | None = None
+    segments: int | None = None
+    expires_at: datetime | None = None
+
+
+class StatusChange(Struct, frozen=True, kw_only=True):
+    """What became of a message."""
+
+    id: str
+    shard: int
+    status: DeliveryStatus
+    error_code: int | None = None
+    reason: str | None = None
+    sid: str | None = None
+
+
+async def insert_all(tx: Writing, messages: Sequence[NewMessage]) -> None:
+    """Keep messages."""
+    await tx.run_rows(
+        _INSERT,
+        [
+            (
+                m.workspace_id,
+                m.conversation_id,
+                m.seq,
+                m.shard,
+                m.id,
+                m.direction.value,
+                m.author.value,
+                encode_body(m.body),
+                shown(m.body),
+                m.place,
+                m.turn_id,
+                None if m.status is None else m.status.value,
+                m.provider_sid,
+                m.segments,
+                False,
+                stored(m.created_at),
+                stored_or_none(m.expires_at),
+            )
+            for m in messages
+        ],
+    )
+
+
+async def list_after(tx: Reading, workspace_id: str, conversation_id: str, seq: int, limit: int) -> list[Message]:
+    """The messages after a sequence number, oldest first."""
+    return [_message(row) for row in await tx.all(_LIST, workspace_id, conversation_id, seq, limit)]
+
+
+async def list_before(tx: Reading, workspace_id: str, conversation_id: str, seq: int, limit: int) -> list[Message]:
+    """The last messages before a sequence number, oldest first."""
+    rows = await tx.all(_LAST, workspace_id, conversation_id, seq, limit)
+    return [_message(row) for row in reversed(rows)]
+
+
+async def set_statuses(tx: Writing, changes: Sequence[StatusChange]) -> None:
+    """Record what became of messages; at most one change a message."""
+    rows = [(c.id, c.shard, c.status.value, c.error_code, c.reason, c.sid) for c in changes]
+    await tx.run_rows(_SET_STATUS, sorted(rows, key=lambda row: row[0]))
+
+
+async def flag_possible_duplicates(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:
+    """Mark (message, shard) as one that the provider may have taken twice."""
+    await tx.run_rows(_FLAG, sorted(keys))
+
+
+def encode_body(body: Body) -> str:
+    """A body as it is kept."""
+    return _encode(body).decode()
+
+
+def decode_body(text: str) -> Body:
+    """A kept body."""
+    body: Body = _decode_body(text)
+    return body
+
+
+def _message(row: Row) -> Message:
+    return Message(
+        id=row[0],
+        conversation_id=row[1],
+        seq=row[2],
+        direction=Direction(row[3]),
+        author=Author(row[4]),
+        body=_decode_body(row[5]),
+        place=row[7],
+        status=None if row[8] is None else DeliveryStatus(row[8]),
+        provider_sid=row[9],
+        error_code=row[10],
+        reason=row[11],
+        segments=row[12],
+        possible_duplicate=bool(row[13]),
+        created_at=instant(row[14]),
+    )

@@ -1,0 +1,301 @@
+"""The outbox: messages on their way to the provider.
+
+A row leaves the table when the provider has taken its message or refused it for good. Within a thread one message is
+on its way at a time, and the next waits for it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from msgspec import Struct
+
+from overture.domain.channel import Channel
+from overture.domain.message import Body
+from overture.store import messages
+from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
+from overture.store.statement import Command, Query, RowsCommand, RowsQuery, insert
+
+_INSERT: Final = insert(
+    "outbox",
+    {
+        "message_id": "text",
+        "shard": "int",
+        "workspace_id": "text",
+        "conversation_id": "text",
+        "thread_id": "text",
+        "sender_id": "text",
+        "seq": "int",
+        "epoch": "int",
+        "priority": "int",
+        "state": "text",
+        "attempt": "int",
+        "tries": "int",
+        "due_at": "bigint",
+        "looks": "int",
+        "resent": "boolean",
+        "created_at": "bigint",
+        "expires_at": "bigint",
+    },
+)
+_FACTS: Final = """
+    o.message_id, o.shard, o.workspace_id, o.conversation_id, o.thread_id, o.sender_id, o.seq, o.epoch, o.attempt,
+    o.tries, o.looks, o.resent, o.state, o.started_at, o.created_at, o.expires_at,
+    s.account_sid, s.channel, s.address, s.messaging_service_sid, s.removed_at,
+    t.contact_address, t.last_inbound_at, c.opted_out_at, v.epoch, m.body
+"""
+_JOINS: Final = """
+    FROM outbox o
+    JOIN sender s ON s.id = o.sender_id
+    JOIN thread t ON t.id = o.thread_id AND t.shard = o.shard
+    JOIN conversation v ON v.workspace_id = o.workspace_id AND v.id = o.conversation_id
+    JOIN message m ON m.id = o.message_id AND m.shard = o.shard
+    JOIN contact c ON c.id = t.contact_id AND c.workspace_id = o.workspace_id AND c.alias_of IS NULL
+"""
+_DUE: Final = Query(
+    f"""
+    SELECT {_FACTS} {_JOINS}
+    WHERE o.state = 'queued' AND o.priority = $1 AND o.due_at <= $2 AND s.stopped_at IS NULL
+        AND NOT EXISTS (
+            SELECT 1 FROM outbox e
+            WHERE e.thread_id = o.thread_id AND e.state <> 'needs_review'
+                AND (e.created_at, e.seq) < (o.created_at, o.seq)
+        )
+    ORDER BY o.due_at LIMIT $3 /*pg: FOR UPDATE OF o, t, v, c SKIP LOCKED */
+    """
+)
+_OPEN_DUE: Final = Query(
+    f"""
+    SELECT {_FACTS} {_JOINS}
+    WHERE o.state IN ('sending', 'uncertain') AND o.due_at <= $1
+    ORDER BY o.due_at LIMIT $2 /*pg: FOR UPDATE OF o SKIP LOCKED */
+    """
+)
+_BY_MESSAGE: Final = RowsQuery(
+    {"message_id": "text", "shard": "int"},
+    f"""
+    SELECT {_FACTS} FROM rows JOIN outbox o ON o.message_id = rows.message_id AND o.shard = rows.shard
+    {_JOINS.removeprefix(chr(10) + "    FROM outbox o")} /*pg: FOR UPDATE OF o */
+    """,
+)
+_UPDATE: Final = RowsCommand(
+    {
+        "message_id": "text",
+        "shard": "int",
+        "state": "text",
+        "attempt": "int",
+        "tries": "int",
+        "due_at": "bigint",
+        "started_at": "bigint",
+        "looks": "int",
+        "resent": "boolean",
+    },
+    """
+    UPDATE outbox SET state = rows.state, attempt = rows.attempt, tries = rows.tries, due_at = rows.due_at,
+        started_at = rows.started_at, looks = rows.looks, resent = rows.resent
+    FROM rows WHERE outbox.message_id = rows.message_id AND outbox.shard = rows.shard
+    """,
+)
+_DELETE: Final = RowsCommand(
+    {"message_id": "text", "shard": "int"},
+    """
+    DELETE FROM outbox WHERE (message_id, shard) IN (SELECT message_id, shard FROM rows) RETURNING thread_id
+    """,
+)
+_CANCEL: Final = RowsCommand(
+    {"conversation_id": "text", "epoch": "int"},
+    """
+    DELETE FROM outbox WHERE state = 'queued' AND conversation_id IN (SELECT conversation_id FROM rows)
+        AND epoch <= (SELECT max(rows.epoch) FROM rows WHERE rows.conversation_id = outbox.conversation_id)
+    RETURNING message_id, shard, workspace_id, conversation_id
+    """,
+)
+_NEXT_DUE: Final = Query("SELECT min(due_at) FROM outbox WHERE state = 'queued' AND priority = $1 AND due_at > $2")
+_COUNT: Final = Query("SELECT state, count(*) FROM outbox GROUP BY state")
+
+
+class OutboxState(StrEnum):
+    """Where a message stands on its way to the provider."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    UNCERTAIN = "uncertain"
+    NEEDS_REVIEW = "needs_review"
+
+
+class NewSend(Struct, frozen=True, kw_only=True):
+    """A message that is to leave."""
+
+    message_id: str
+    shard: int
+    workspace_id: str
+    conversation_id: str
+    thread_id: str
+    sender_id: str
+    seq: int
+    epoch: int
+    priority: int
+    due_at: datetime
+    created_at: datetime
+    expires_at: datetime
+
+
+class Send(Struct, frozen=True, kw_only=True):
+    """A row of the outbox with everything that decides over it."""
+
+    message_id: str
+    shard: int
+    workspace_id: str
+    conversation_id: str
+    thread_id: str
+    sender_id: str
+    seq: int
+    epoch: int
+    attempt: int
+    tries: int
+    looks: int
+    resent: bool
+    state: OutboxState
+    started_at: datetime | None
+    created_at: datetime
+    expires_at: datetime
+    account_sid: str
+    channel: Channel
+    sender_address: str
+    messaging_service_sid: str | None
+    sender_removed_at: datetime | None
+    contact_address: str
+    last_inbound_at: datetime | None
+    opted_out_at: datetime | None
+    conversation_epoch: int
+    body: Body
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What a row of the outbox becomes."""
+
+    message_id: str
+    shard: int
+    state: OutboxState
+    attempt: int
+    tries: int
+    due_at: datetime
+    started_at: datetime | None
+    looks: int = 0
+    resent: bool = False
+
+
+async def insert_all(tx: Writing, sends: Sequence[NewSend]) -> None:
+    """Queue messages."""
+    await tx.run_rows(
+        _INSERT,
+        [
+            (
+                s.message_id,
+                s.shard,
+                s.workspace_id,
+                s.conversation_id,
+                s.thread_id,
+                s.sender_id,
+                s.seq,
+                s.epoch,
+                s.priority,
+                "queued",
+                0,
+                0,
+                stored(s.due_at),
+                0,
+                False,
+                stored(s.created_at),
+                stored(s.expires_at),
+            )
+            for s in sends
+        ],
+    )
+
+
+async def lock_due(tx: Writing, priority: int, now: datetime, limit: int) -> list[Send]:
+    """Queued messages that may go now, the first of each thread, held until the commit."""
+    return [_send(row) for row in await tx.all(_DUE, priority, stored(now), limit)]
+
+
+async def lock_open_due(tx: Writing, now: datetime, limit: int) -> list[Send]:
+    """Messages whose claim has run out or whose fate is to be looked into, held until the commit."""
+    return [_send(row) for row in await tx.all(_OPEN_DUE, stored(now), limit)]
+
+
+async def lock_messages(tx: Writing, keys: Sequence[tuple[str, int]]) -> dict[str, Send]:
+    """The rows of (message, shard), by message, held until the commit."""
+    return {row[0]: _send(row) for row in await tx.all_of(_BY_MESSAGE, sorted(set(keys)))}
+
+
+async def update(tx: Writing, changes: Sequence[Change]) -> None:
+    """Move rows to another state."""
+    rows = [
+        (
+            c.message_id,
+            c.shard,
+            c.state.value,
+            c.attempt,
+            c.tries,
+            stored(c.due_at),
+            stored_or_none(c.started_at),
+            c.looks,
+            c.resent,
+        )
+        for c in changes
+    ]
+    await tx.run_rows(_UPDATE, sorted(rows, key=lambda row: row[0]))
+
+
+async def delete(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:
+    """Take (message, shard) out of the outbox: its fate is known."""
+    await tx.run_rows(_DELETE, sorted(keys))
+
+
+async def cancel_queued(tx: Writing, conversations: Sequence[tuple[str, int]]) -> list[tuple[str, int, str, str]]:
+    """Take what waits for (conversation, at most this epoch) out; as (message, shard, workspace, conversation)."""
+    return [(row[0], row[1], row[2], row[3]) for row in await tx.run_rows(_CANCEL, sorted(conversations))]
+
+
+async def find_next_due(tx: Reading, priority: int, now: datetime) -> datetime | None:
+    """When the next message that waits for its time may go."""
+    row = await tx.one(_NEXT_DUE, priority, stored(now))
+    return None if row is None else instant_or_none(row[0])
+
+
+async def count_by_state(tx: Reading) -> dict[str, int]:
+    """How many messages stand where."""
+    return {row[0]: row[1] for row in await tx.all(_COUNT)}
+
+
+def _send(row: Any) -> Send:
+    return Send(
+        message_id=row[0],
+        shard=row[1],
+        workspace_id=row[2],
+        conversation_id=row[3],
+        thread_id=row[4],
+        sender_id=row[5],
+        seq=row[6],
+        epoch=row[7],
+        attempt=row[8],
+        tries=row[9],
+        looks=row[10],
+        resent=bool(row[11]),
+        state=OutboxState(row[12]),
+        started_at=instant_or_none(row[13]),
+        created_at=instant(row[14]),
+        expires_at=instant(row[15]),
+        account_sid=row[16],
+        channel=Channel(row[17]),
+        sender_address=row[18],
+        messaging_service_sid=row[19],
+        sender_removed_at=instant_or_none(row[20]),
+        contact_address=row[21],
+        last_inbound_at=instant_or_none(row[22]),
+        opted_out_at=instant_or_none(row[23]),
+        conversation_epoch=row[24],
+        body=messages.decode_body(row[25]),
+    )

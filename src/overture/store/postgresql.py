@@ -1,0 +1,201 @@
+"""PostgreSQL, the engine of many machines: short READ COMMITTED transactions over a small pool.
+
+No transaction waits for the world, none holds a lock for long, and the session's own limits say so. NOTIFY is only
+ever a hint to look sooner; the truth is what a query finds.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import asyncpg
+
+from overture.domain.errors import Misconfigured, Unavailable
+from overture.domain.ports import Clock
+from overture.store import migrate
+from overture.store.engine import Reading, Writing
+from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
+
+T = TypeVar("T")
+
+_SESSION: Final = {
+    "statement_timeout": "15s",
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "10s",
+    "default_transaction_isolation": "read committed",
+    "jit": "off",  # our statements run for microseconds; compiling them takes milliseconds
+    "application_name": "overture",
+}
+_CHANNEL: Final = "overture"
+_OFFSET_AGE: Final = timedelta(seconds=30)
+_OLDEST: Final = 140000  # version 14: the oldest that its makers still mend
+_AWAY: Final = (
+    OSError,
+    asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+)
+
+
+class PostgresqlTransaction:
+    """A transaction on one connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection: Final = connection
+
+    async def all(self, query: Query, *scalars: Any) -> Sequence[Row]:
+        """Every row of a query."""
+        return await self._connection.fetch(query.postgresql, *scalars)  # type: ignore[no-any-return]
+
+    async def all_of(self, query: RowsQuery, rows: Sequence[Row], *scalars: Any) -> Sequence[Row]:
+        """Every row of a query over a set of rows."""
+        return await self._rows(query, rows, scalars)
+
+    async def one(self, query: Query, *scalars: Any) -> Row | None:
+        """The first row of a query."""
+        return await self._connection.fetchrow(query.postgresql, *scalars)  # type: ignore[no-any-return]
+
+    async def run(self, command: Command, *scalars: Any) -> Sequence[Row]:
+        """Write; the rows it returns."""
+        return await self._connection.fetch(command.postgresql, *scalars)  # type: ignore[no-any-return]
+
+    async def run_rows(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> Sequence[Row]:
+        """Write a set of rows; the rows it returns."""
+        return await self._rows(command, rows, scalars)
+
+    async def _rows(self, statement: RowsQuery | RowsCommand, rows: Sequence[Row], scalars: Sequence[Any]) -> list[Row]:
+        if not rows:
+            return []
+        return await self._connection.fetch(statement.postgresql, *scalars, *statement.arrays(rows))  # type: ignore[no-any-return]
+
+
+class PostgresqlStore:
+    """A database and a pool of connections to it."""
+
+    writers: Final = 2  # more batches in flight make each smaller: two keep the server busy while one is decided
+
+    def __init__(
+        self, url: str, clock: Clock, *, pool_size: int = 8, on_hint: Callable[[str], None] | None = None
+    ) -> None:
+        self._url: Final = url
+        self._clock: Final = clock
+        self._pool_size: Final = pool_size
+        self._on_hint: Final = on_hint
+        self._pool: Any = None
+        self._listener: Any = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._hints: Final[set[str]] = set()
+        self._offset = timedelta(0)
+
+    def now(self) -> datetime:
+        """The server's time: ours, corrected by a difference that is measured every half minute."""
+        return self._clock.now() + self._offset
+
+    async def open(self) -> None:
+        """Connect, check the version, bring the schema up to date."""
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=1,
+                max_size=self._pool_size,
+                server_settings=_SESSION,
+                command_timeout=20,
+                timeout=5,
+                max_inactive_connection_lifetime=300,
+            )
+            async with self._pool.acquire() as connection:
+                if (version := connection.get_server_version()) and version.major * 10000 < _OLDEST:
+                    raise Misconfigured("database_too_old", f"PostgreSQL {version.major} is too old; 14 is the oldest.")
+                await migrate.up_postgresql(connection, self._clock.now())
+        except _AWAY as away:
+            raise _unavailable(away) from away
+        except asyncpg.PostgresError as wrong:
+            raise Misconfigured("database_refused", f"PostgreSQL refused: {wrong}") from wrong
+        await self._measure_offset()
+        self._keeper = asyncio.get_running_loop().create_task(self._keep())
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+        if self._listener is not None:
+            with contextlib.suppress(*_AWAY, asyncpg.PostgresError):
+                await self._listener.close(timeout=2)
+            self._listener = None
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), 5)
+            except TimeoutError:
+                self._pool.terminate()
+            self._pool = None
+
+    async def read(self, work: Callable[[Reading], Awaitable[T]]) -> T:
+        """Run in one read-only transaction."""
+        return await self._transact(work, readonly=True)
+
+    async def write(self, work: Callable[[Writing], Awaitable[T]]) -> T:
+        """Run in one transaction and commit."""
+        return await self._transact(work, readonly=False)
+
+    def hint(self, topic: str) -> None:
+        """Tell other processes, before long, that there is work of a kind."""
+        self._hints.add(topic)
+
+    async def _transact(self, work: Callable[[Any], Awaitable[T]], *, readonly: bool) -> T:
+        if self._pool is None:
+            raise Unavailable("storage_closed", "The database is closed.")
+        try:
+            async with (
+                self._pool.acquire(timeout=5) as connection,
+                connection.transaction(
+                    readonly=readonly, isolation="repeatable_read" if readonly else "read_committed"
+                ),
+            ):
+                return await work(PostgresqlTransaction(connection))
+        except _AWAY as away:
+            raise _unavailable(away) from away
+        except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as full:
+            raise Unavailable("storage_full", "The database has no space left; nothing was stored.") from full
+        except asyncpg.ReadOnlySQLTransactionError as standby:
+            raise Unavailable("storage_read_only", "The database accepts no writes at present.") from standby
+
+    async def _keep(self) -> None:
+        """Measure the clock's difference, pass hints on, and hear those of others."""
+        measured = self._clock.now()
+        while True:
+            await asyncio.sleep(0.25)  # hints leave at most four times a second: each NOTIFY takes a server-wide lock
+            try:
+                if self._listener is None or self._listener.is_closed():
+                    self._listener = await asyncpg.connect(self._url, timeout=5, server_settings=_SESSION)
+                    await self._listener.add_listener(_CHANNEL, self._heard)
+                while self._hints:
+                    await self._listener.execute("SELECT pg_notify($1, $2)", _CHANNEL, self._hints.pop())
+                if self._clock.now() - measured > _OFFSET_AGE:
+                    await self._measure_offset()
+                    measured = self._clock.now()
+            except (*_AWAY, asyncpg.PostgresError):
+                self._listener = None  # the database is away; every road finds that out by itself
+
+    def _heard(self, _connection: Any, _pid: int, _channel: str, topic: str) -> None:
+        if self._on_hint is not None:
+            self._on_hint(topic)
+
+    async def _measure_offset(self) -> None:
+        async with self._pool.acquire(timeout=5) as connection:
+            before = self._clock.now()
+            theirs = (await connection.fetchval("SELECT clock_timestamp()")).astimezone(UTC)
+            after = self._clock.now()
+        self._offset = theirs - (before + (after - before) / 2)
+
+
+def _unavailable(away: BaseException) -> Unavailable:
+    return Unavailable("storage_away", f"The database cannot be reached ({type(away).__name__}).")

@@ -1,0 +1,153 @@
+"""Stored senders: the addresses of ours that contacts are written from and write to."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from overture.domain.channel import Channel
+from overture.domain.sender import KeywordHandling, SenderKind
+from overture.store.engine import Reading, Writing, instant_or_none, stored
+from overture.store.statement import Command, Query, Row, RowsQuery
+
+_COLUMNS: Final = """
+    sender.id, sender.workspace_id, sender.account_sid, sender.channel, sender.address, sender.kind,
+    sender.messaging_service_sid, sender.keyword_handling, sender.inbound_agent_id, sender.activated_at,
+    sender.stopped_at, sender.stopped_because
+"""
+_UPSERT: Final = Command(
+    """
+    INSERT INTO sender (id, workspace_id, account_sid, channel, address, kind, messaging_service_sid,
+                        keyword_handling, inbound_agent_id, activated_at, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+    ON CONFLICT (workspace_id, channel, address) DO UPDATE SET
+        account_sid = excluded.account_sid, kind = excluded.kind,
+        messaging_service_sid = excluded.messaging_service_sid,
+        keyword_handling = excluded.keyword_handling, inbound_agent_id = excluded.inbound_agent_id,
+        removed_at = NULL, stopped_at = NULL, stopped_because = NULL
+    """
+)
+_RETIRE: Final = Command("UPDATE sender SET removed_at = $3 WHERE workspace_id = $1 AND removed_at IS NULL AND id = $2")
+_LIST: Final = Query(
+    f"SELECT {_COLUMNS} FROM sender WHERE workspace_id = $1 AND removed_at IS NULL ORDER BY channel, address"
+)
+_BY_NUMBER: Final = RowsQuery(
+    {"workspace_id": "text", "address": "text"},
+    f"""
+    SELECT {_COLUMNS} FROM rows JOIN sender
+        ON sender.workspace_id = rows.workspace_id AND sender.address = rows.address
+    WHERE sender.removed_at IS NULL AND sender.activated_at IS NOT NULL
+    """,
+)
+_BY_ACCOUNT: Final = RowsQuery(
+    {"account_sid": "text", "channel": "text", "address": "text"},
+    f"""
+    SELECT {_COLUMNS} FROM rows JOIN sender
+        ON sender.account_sid = rows.account_sid AND sender.channel = rows.channel AND sender.address = rows.address
+    WHERE sender.removed_at IS NULL AND sender.activated_at IS NOT NULL
+    """,
+)
+_STOP_ACCOUNT: Final = Command(
+    """
+    UPDATE sender SET stopped_at = $2, stopped_because = $3
+    WHERE account_sid = $1 AND removed_at IS NULL AND stopped_at IS NULL RETURNING id
+    """
+)
+_STOP: Final = Command(
+    "UPDATE sender SET stopped_at = $2, stopped_because = $3 WHERE id = $1 AND stopped_at IS NULL RETURNING id"
+)
+_START_ALL: Final = Command("UPDATE sender SET stopped_at = NULL, stopped_because = NULL WHERE stopped_at < $1")
+
+
+class Sender(Struct, frozen=True, kw_only=True):
+    """One address of ours on one channel."""
+
+    id: str
+    workspace_id: str
+    account_sid: str
+    channel: Channel
+    address: str
+    kind: SenderKind
+    messaging_service_sid: str | None
+    keyword_handling: KeywordHandling
+    inbound_agent_id: str | None
+    activated_at: datetime | None
+    stopped_at: datetime | None
+    stopped_because: str | None
+
+
+async def upsert(tx: Writing, sender: Sender, now: datetime) -> None:
+    """Keep a sender; one that is known keeps its id and the time it was activated."""
+    await tx.run(
+        _UPSERT,
+        sender.id,
+        sender.workspace_id,
+        sender.account_sid,
+        sender.channel,
+        sender.address,
+        sender.kind,
+        sender.messaging_service_sid,
+        sender.keyword_handling,
+        sender.inbound_agent_id,
+        stored(now),
+    )
+
+
+async def retire(tx: Writing, workspace_id: str, sender_id: str, now: datetime) -> None:
+    """Stop using a sender; its threads stay on record."""
+    await tx.run(_RETIRE, workspace_id, sender_id, stored(now))
+
+
+async def list_active(tx: Reading, workspace_id: str) -> list[Sender]:
+    """The senders of a workspace."""
+    return [_sender(row) for row in await tx.all(_LIST, workspace_id)]
+
+
+async def find_by_number(tx: Reading, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[Channel, Sender]]:
+    """The senders behind (workspace, number) pairs, by the channels each can do."""
+    found: dict[tuple[str, str], dict[Channel, Sender]] = {}
+    for row in await tx.all_of(_BY_NUMBER, sorted(set(asked))):
+        sender = _sender(row)
+        found.setdefault((sender.workspace_id, sender.address), {})[sender.channel] = sender
+    return found
+
+
+async def find_by_account(
+    tx: Reading, asked: Iterable[tuple[str, Channel, str]]
+) -> dict[tuple[str, Channel, str], Sender]:
+    """The senders behind (account, channel, address) triples, as a webhook names them."""
+    found = (_sender(row) for row in await tx.all_of(_BY_ACCOUNT, sorted(set(asked))))
+    return {(sender.account_sid, sender.channel, sender.address): sender for sender in found}
+
+
+async def stop(tx: Writing, sender_id: str, because: str, now: datetime) -> bool:
+    """Hold a sender's queue until the operator has acted; whether that is news."""
+    return bool(await tx.run(_STOP, sender_id, stored(now), because))
+
+
+async def stop_account(tx: Writing, account_sid: str, because: str, now: datetime) -> Sequence[str]:
+    """Hold the queues of every sender of an account; the ids of those it is news for."""
+    return [row[0] for row in await tx.run(_STOP_ACCOUNT, account_sid, stored(now), because)]
+
+
+async def resume_stopped_before(tx: Writing, at: datetime) -> None:
+    """Let queues that were held before `at` try again."""
+    await tx.run(_START_ALL, stored(at))
+
+
+def _sender(row: Row) -> Sender:
+    return Sender(
+        id=row[0],
+        workspace_id=row[1],
+        account_sid=row[2],
+        channel=Channel(row[3]),
+        address=row[4],
+        kind=SenderKind(row[5]),
+        messaging_service_sid=row[6],
+        keyword_handling=KeywordHandling(row[7]),
+        inbound_agent_id=row[8],
+        activated_at=instant_or_none(row[9]),
+        stopped_at=instant_or_none(row[10]),
+        stopped_because=row[11],
+    )

@@ -1,0 +1,107 @@
+"""Statements: literal SQL that SQLite and PostgreSQL both understand, prepared once for each.
+
+What both share is written once. What differs has its place here:
+
+- `$1` is PostgreSQL's placeholder; SQLite gets `?1`.
+- `/*pg: FOR UPDATE SKIP LOCKED */` and `/*sqlite: WITHOUT ROWID */` are comments to one engine and SQL to the other.
+- A set of rows enters as the table `rows`: `unnest` of one array a column on PostgreSQL, `VALUES` on SQLite, whose
+  batches are cut into powers of two so that few texts are ever prepared.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, TypeAlias
+
+Row: TypeAlias = tuple[Any, ...]
+
+_PLACEHOLDER: Final = re.compile(r"\$(\d+)")
+_FOR_PG: Final = re.compile(r"/\*pg:(.*?)\*/", re.DOTALL)
+_FOR_SQLITE: Final = re.compile(r"/\*sqlite:(.*?)\*/", re.DOTALL)
+
+_LARGEST_CHUNK: Final = 64  # rows of one VALUES list: beyond it the parser's time outgrows what a statement costs
+
+
+def for_postgresql(sql: str) -> str:
+    """The text as PostgreSQL gets it."""
+    return _FOR_SQLITE.sub("", _FOR_PG.sub(r"\1", sql))
+
+
+def for_sqlite(sql: str) -> str:
+    """The text as SQLite gets it, `$n` still in place."""
+    return _FOR_PG.sub("", _FOR_SQLITE.sub(r"\1", sql))
+
+
+class Statement:
+    """One statement with scalar parameters `$1`, `$2`…"""
+
+    def __init__(self, sql: str) -> None:
+        self.postgresql: Final = for_postgresql(sql)
+        self.sqlite: Final = _PLACEHOLDER.sub(r"?\1", for_sqlite(sql))
+
+
+class RowsStatement:
+    """One statement over a set of rows, named `rows` in its text, beside scalar parameters `$1`, `$2`…
+
+    `columns` gives the rows' columns in order with their PostgreSQL types.
+    """
+
+    def __init__(self, columns: dict[str, str], sql: str) -> None:
+        scalars = max((int(n) for n in _PLACEHOLDER.findall(sql)), default=0)
+        names = ", ".join(columns)
+        arrays = ", ".join(f"${scalars + i}::{kind}[]" for i, kind in enumerate(columns.values(), start=1))
+        self._width: Final = len(columns)
+        self._scalars: Final = scalars
+        self.postgresql: Final = f"WITH rows({names}) AS (SELECT * FROM unnest({arrays})) {for_postgresql(sql)}"
+        self._sqlite_head: Final = f"WITH rows({names}) AS (VALUES "
+        self._sqlite_tail: Final = ") " + _PLACEHOLDER.sub(r"?\1", for_sqlite(sql))
+        self._sqlite: Final[dict[int, str]] = {}
+
+    def arrays(self, rows: Sequence[Row]) -> list[Sequence[Any]]:
+        """The rows turned into one array a column."""
+        return list(zip(*rows, strict=True)) if rows else [()] * self._width
+
+    def chunks(self, rows: Sequence[Row], scalars: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+        """The statements, with their parameters, that carry the rows on SQLite."""
+        start, left = 0, len(rows)
+        size = _LARGEST_CHUNK
+        while left:
+            while size > left:
+                size >>= 1
+            bound = list(scalars)
+            for row in rows[start : start + size]:
+                bound.extend(row)
+            yield self._sqlite_text(size), bound
+            start, left = start + size, left - size
+
+    def _sqlite_text(self, size: int) -> str:
+        text = self._sqlite.get(size)
+        if text is None:
+            first = self._scalars + 1
+            lists = (
+                "(" + ",".join(f"?{n}" for n in range(at, at + self._width)) + ")"
+                for at in range(first, first + size * self._width, self._width)
+            )
+            text = self._sqlite[size] = self._sqlite_head + ",".join(lists) + self._sqlite_tail
+        return text
+
+
+class Query(Statement):
+    """A statement that only reads."""
+
+
+class Command(Statement):
+    """A statement that writes; what it RETURNs comes back as rows."""
+
+
+class RowsQuery(RowsStatement):
+    """Reads, joined with a set of rows."""
+
+
+class RowsCommand(RowsStatement):
+    """Writes a set of rows; what it RETURNs comes back as rows."""
+
+
+def insert(table: str, columns: dict[str, str], tail: str = "") -> RowsCommand:
+    """`INSERT INTO table` of every given column, one row each; `tail` holds ON CONFLICT and RETURNING."""
+    names = ", ".join(columns)
+    return RowsCommand(columns, f"INSERT INTO {table} ({names}) SELECT {names} FROM rows WHERE true {tail}")

@@ -1,0 +1,142 @@
+"""Stored threads: a (sender, contact) pair, its window, and the conversation that is going on in it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from overture.domain.conversation import Mode
+from overture.domain.sending import KnownContact, KnownKey, KnownThread, LiveConversation, Start
+from overture.store.engine import Reading, Writing, instant, instant_or_none, stored
+from overture.store.statement import Row, RowsCommand, RowsQuery, insert
+
+_PAIR: Final = """
+    contact.id, contact.shard, contact.address, contact.opted_out_at,
+    thread.id, thread.last_inbound_at,
+    conversation.id, conversation.mode, conversation.epoch, conversation.start_digest, conversation.created_at
+"""
+_FROM_PAIR: Final = """
+    FROM rows
+    LEFT JOIN contact AS alias ON alias.workspace_id = rows.workspace_id AND alias.address = rows.address
+    LEFT JOIN contact ON contact.workspace_id = alias.workspace_id
+        AND contact.address = coalesce(alias.alias_of, alias.address)
+    LEFT JOIN thread ON thread.contact_id = contact.id AND thread.sender_id = rows.sender_id
+    LEFT JOIN conversation ON conversation.thread_id = thread.id AND conversation.mode <> 'ended'
+"""
+_FACTS: Final = RowsQuery(
+    {"n": "int", "workspace_id": "text", "address": "text", "sender_id": "text", "key": "text"},
+    f"""
+    SELECT rows.n, idempotency.digest, idempotency.conversation_id, {_PAIR} {_FROM_PAIR}
+    LEFT JOIN idempotency ON idempotency.workspace_id = rows.workspace_id AND idempotency.key = rows.key
+    """,
+)
+_INSERT: Final = insert(
+    "thread",
+    {
+        "id": "text",
+        "shard": "int",
+        "workspace_id": "text",
+        "channel": "text",
+        "sender_id": "text",
+        "contact_id": "text",
+        "contact_address": "text",
+        "created_at": "bigint",
+    },
+    "ON CONFLICT DO NOTHING RETURNING id",
+)
+_HEARD: Final = RowsCommand(
+    {"id": "text", "shard": "int", "last_inbound_at": "bigint", "contact_address": "text"},
+    """
+    UPDATE thread SET contact_address = rows.contact_address,
+        last_inbound_at = CASE WHEN coalesce(thread.last_inbound_at, 0) > rows.last_inbound_at
+                               THEN thread.last_inbound_at ELSE rows.last_inbound_at END
+    FROM rows WHERE thread.id = rows.id AND thread.shard = rows.shard
+    """,
+)
+_CLOSE_WINDOW: Final = RowsCommand(
+    {"id": "text", "shard": "int", "before": "bigint"},
+    """
+    UPDATE thread SET last_inbound_at = NULL FROM rows
+    WHERE thread.id = rows.id AND thread.shard = rows.shard AND thread.last_inbound_at < rows.before
+    """,
+)
+
+
+class PairFacts(Struct, frozen=True, kw_only=True):
+    """What is on record for one start, or one inbound message."""
+
+    contact: KnownContact | None
+    thread: KnownThread | None
+    live: LiveConversation | None
+    key: KnownKey | None
+
+
+class NewThread(Struct, frozen=True, kw_only=True):
+    """A pair that meets for the first time; `contact_address` is the form to write to."""
+
+    id: str
+    shard: int
+    workspace_id: str
+    channel: str
+    sender_id: str
+    contact_id: str
+    contact_address: str
+
+
+async def read_facts(tx: Reading, asked: Sequence[tuple[Start, str]]) -> list[PairFacts]:
+    """The facts of starts (each with its sender's id), in their order."""
+    rows = [
+        (n, start.workspace_id, start.to_number, sender_id, start.idempotency_key or "")
+        for n, (start, sender_id) in enumerate(asked)
+    ]
+    return await _facts(tx, rows)
+
+
+async def read_pairs(tx: Reading, pairs: Sequence[tuple[str, str, str]]) -> list[PairFacts]:
+    """The facts of (workspace, contact's address, sender) triples, in their order."""
+    return await _facts(tx, [(n, *pair, "") for n, pair in enumerate(pairs)])
+
+
+async def insert_new(tx: Writing, threads: Sequence[NewThread], now: datetime) -> set[str]:
+    """Keep new threads; the ids of those that nobody else made meanwhile."""
+    rows = sorted(
+        (t.id, t.shard, t.workspace_id, t.channel, t.sender_id, t.contact_id, t.contact_address, stored(now))
+        for t in threads
+    )
+    return {row[0] for row in await tx.run_rows(_INSERT, rows)}
+
+
+async def hear(tx: Writing, heard: Sequence[tuple[str, int, datetime, str]]) -> None:
+    """Move windows on: (thread, shard, when the contact wrote, the form of its address that did)."""
+    await tx.run_rows(_HEARD, sorted((an_id, shard, stored(at), address) for an_id, shard, at, address in heard))
+
+
+async def close_windows(tx: Writing, closed: Sequence[tuple[str, int, datetime]]) -> None:
+    """Forget windows that the provider says are closed, unless the contact wrote since: (thread, shard, since)."""
+    await tx.run_rows(_CLOSE_WINDOW, sorted((an_id, shard, stored(at)) for an_id, shard, at in closed))
+
+
+async def _facts(tx: Reading, rows: Sequence[Row]) -> list[PairFacts]:
+    facts: list[PairFacts] = [_NOTHING] * len(rows)
+    for row in await tx.all_of(_FACTS, rows):
+        facts[row[0]] = _pair(row)
+    return facts
+
+
+_NOTHING: Final = PairFacts(contact=None, thread=None, live=None, key=None)
+
+
+def _pair(row: Row) -> PairFacts:
+    return PairFacts(
+        key=None if row[1] is None else KnownKey(digest=row[1], conversation_id=row[2]),
+        contact=None
+        if row[3] is None
+        else KnownContact(id=row[3], shard=row[4], address=row[5], opted_out_at=instant_or_none(row[6])),
+        thread=None if row[7] is None else KnownThread(id=row[7], last_inbound_at=instant_or_none(row[8])),
+        live=None
+        if row[9] is None
+        else LiveConversation(
+            id=row[9], mode=Mode(row[10]), epoch=row[11], digest=row[12], created_at=instant(row[13])
+        ),
+    )
