@@ -86,7 +86,10 @@ class Branch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rena
 
 
 class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A place in a flow: says, asks, then goes on, ends, or hands over. At least one of them is given."""
+    """A place in a flow: says, asks, then goes on, ends, or hands over. At least one of them is given.
+
+    `hand_over` is the note for the colleague; the contact reads `say`, or the flow's `hand_over_message`.
+    """
 
     say: str | None = None
     ask: Ask | None = None
@@ -97,9 +100,13 @@ class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class GlobalPhrase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Phrases that are listened for everywhere, before the current node: one of `goto` or `hand_over` follows."""
+    """Phrases that are listened for everywhere, before the current node: one of `say`, `goto`, `hand_over` follows.
+
+    `say` answers and returns: the text is said, then the question that was open is asked again.
+    """
 
     phrases: list[str]
+    say: str | None = None
     goto: str | None = None
     hand_over: str | None = None
 

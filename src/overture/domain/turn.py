@@ -106,9 +106,10 @@ class NeedModel(Struct, frozen=True, kw_only=True, tag="need_model"):
 
 
 class End(Struct, frozen=True, kw_only=True, tag="end"):
-    """The conversation is over once the replies are on their way."""
+    """The conversation is over once the replies are on their way; `note` is the author's own word for why."""
 
     reason: EndReason = EndReason.COMPLETED
+    note: str = ""
 
 
 class HandOver(Struct, frozen=True, kw_only=True, tag="hand_over"):

@@ -1,0 +1,248 @@
+"""The flow engine: an agent that needs no model.
+
+A flow is a graph of nodes. Entering a node says its text, then waits in its question, or goes on: the first branch
+that holds, else `goto`, else it ends, else it hands over. Pure: `step` takes a state and an observation and gives the
+next state and what to say, and a state is all that has to be kept between two messages.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from overture.agents import answers, conditions, variables
+from overture.domain.agent import Ask, EndReason, FlowSpec, GlobalPhrase, Json, Node
+from overture.domain.turn import Began, End, Finish, HandOver, Heard, ModelAnswered, ModelFailed, Observation, Scene
+
+MOST_NODES: Final = 50  # passed in one turn; a flow that needs more goes round in a circle
+MOST_REPLIES: Final = 2  # messages a turn; what a flow says beyond is joined into the first
+
+
+class FlowState(Struct, frozen=True, kw_only=True):
+    """Where a flow stands.
+
+    `waiting`: the node's question is open, asked again `tries` times. `idle`: nothing is open, and the next message is
+    read as the first answer to the start's question (the contact began, or a colleague gave the conversation back).
+    """
+
+    node: str
+    phase: Literal["new", "idle", "waiting"] = "new"
+    tries: int = 0
+    slots: dict[str, Json] = {}
+    ended: EndReason | None = None
+
+
+class _Walk(Struct, kw_only=True):
+    """What one turn gathers while it passes through nodes."""
+
+    spec: FlowSpec
+    given: Mapping[str, Json]
+    slots: dict[str, Json]
+    path: list[str]
+    said: list[str]
+
+    @property
+    def values(self) -> dict[str, Json]:
+        return {**self.given, **self.slots}
+
+    def fill(self, text: str) -> str:
+        return variables.fill_message(text, self.values, known_names(self.spec)).strip()
+
+    def say(self, text: str | None) -> None:
+        filled = self.fill(text or "")
+        if filled:
+            self.said.append(filled)
+
+
+def known_names(spec: FlowSpec) -> frozenset[str]:
+    """Every name that the texts of a flow may use: declared, asked for, or the system's."""
+    return variables.SYSTEM.union(spec.variables, (node.ask.slot for node in spec.nodes.values() if node.ask))
+
+
+def begin(spec: FlowSpec) -> FlowState:
+    """The state before anything was observed."""
+    return FlowState(node=spec.start)
+
+
+def greeting(spec: FlowSpec, values: Mapping[str, Json]) -> str | None:
+    """What the flow says until its first question; None where it says nothing."""
+    walk = _Walk(spec=spec, given=values, slots={}, path=[], said=[])
+    _enter(walk, spec.start)
+    return "\n".join(walk.said) or None
+
+
+def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scene) -> tuple[FlowState, Finish]:
+    """The next state and the result of one observation. An ended flow stays ended, and silent.
+
+    Raises ValueError for a model's answer: a flow never asks a model.
+    """
+    if state.ended is not None:
+        return state, Finish(replies=(), place=state.node, control=End(reason=state.ended))
+    walk = _Walk(spec=spec, given=scene.variables, slots=dict(state.slots), path=[], said=[])
+    match observation:
+        case Began(by_contact=True):
+            return replace(state, node=spec.start, phase="idle"), Finish(
+                replies=(), place=spec.start, path=(spec.start,)
+            )
+        case Began(opening=None):
+            return _finish(walk, state, _enter(walk, spec.start))
+        case Began():
+            # The opening stands in place of all that the flow would have said up to its first question.
+            stopped = _enter(walk, spec.start)
+            walk.said.clear()
+            return _finish(walk, state, stopped)
+        case Heard(texts=texts):
+            after, finish = _hear(walk, state, texts)
+            if finish.replies or finish.control is not None:
+                return after, finish
+            return _finish(
+                walk, state, _give_up(walk, finish.place, f"The flow has nothing to say at '{finish.place}'.")
+            )
+        case ModelAnswered() | ModelFailed():
+            raise ValueError("a flow asks no model")
+        case _ as never:
+            assert_never(never)
+
+
+class _Stopped(Struct, frozen=True, kw_only=True):
+    """Where a turn came to rest: in a question (no control), or with what ends the agent's part."""
+
+    node: str
+    control: End | HandOver | None = None
+
+
+def _hear(walk: _Walk, state: FlowState, texts: tuple[str, ...]) -> tuple[FlowState, Finish]:
+    waiting = state.phase == "waiting"
+    node = state.node if waiting else _first_question(walk)
+    heard = "\n".join(texts)
+    for phrase in walk.spec.globals:
+        if answers.says(heard, phrase.phrases):
+            return _interrupt(walk, state, node if waiting else walk.spec.start, phrase)
+    asked = walk.spec.nodes.get(node)
+    if asked is None or asked.ask is None:
+        return _finish(walk, state, _enter(walk, walk.spec.start))
+    value = answers.understand(asked.ask, texts, walk.spec.language)
+    if value is not None:
+        walk.slots[asked.ask.slot] = value
+        walk.path.append(node)
+        return _finish(walk, state, _onward(walk, node))
+    if not waiting:
+        return _finish(walk, state, _enter(walk, walk.spec.start))
+    return _ask_again(walk, state, node, asked, asked.ask)
+
+
+def _first_question(walk: _Walk) -> str:
+    """The node whose question a contact answers who speaks first: the one the start leads to."""
+    scout = _Walk(spec=walk.spec, given=walk.given, slots=walk.slots, path=[], said=[])
+    return _enter(scout, walk.spec.start).node
+
+
+def _interrupt(walk: _Walk, state: FlowState, node: str, phrase: GlobalPhrase) -> tuple[FlowState, Finish]:
+    """What a global phrase does: tell a colleague, go elsewhere, or answer and return to the open question."""
+    walk.say(phrase.say)
+    if phrase.hand_over is not None:
+        if not walk.said:
+            walk.say(walk.spec.hand_over_message)
+        walk.path.append(node)
+        return _finish(walk, state, _Stopped(node=node, control=HandOver(note=walk.fill(phrase.hand_over))))
+    if phrase.goto is not None:
+        return _finish(walk, state, _enter(walk, phrase.goto))
+    ask = _ask_at(walk.spec, node)
+    if state.phase != "waiting" or ask is None:
+        return _finish(walk, state, _enter(walk, node))
+    walk.path.append(node)
+    walk.say(ask.reask or walk.spec.nodes[node].say)
+    return _finish(walk, state, _Stopped(node=node), tries=state.tries)
+
+
+def _ask_again(walk: _Walk, state: FlowState, name: str, node: Node, ask: Ask) -> tuple[FlowState, Finish]:
+    walk.path.append(name)
+    if state.tries >= ask.retries:
+        return _finish(walk, state, _give_up(walk, name, f"Not understood {state.tries + 1} times at '{name}'."))
+    if ask.reask:
+        walk.say(ask.reask)
+    else:
+        walk.say(f"{walk.spec.not_understood} {node.say or ''}")
+    return _finish(walk, state, _Stopped(node=name), tries=state.tries + 1)
+
+
+def _enter(walk: _Walk, name: str) -> _Stopped:
+    """Go to a node and on from there until something is asked or the agent's part is over."""
+    for _ in range(MOST_NODES):
+        node = walk.spec.nodes.get(name)
+        walk.path.append(name)
+        if node is None:
+            return _give_up(walk, name, f"The flow has no node '{name}'.")
+        walk.say(node.say)
+        if node.ask is not None:
+            if not walk.said:  # a question without a text would leave the contact in silence
+                walk.say(node.ask.reask or walk.spec.not_understood)
+            return _Stopped(node=name)
+        following = _leave(walk, name, node)
+        if isinstance(following, _Stopped):
+            return following
+        name = following
+    return _give_up(walk, name, f"The flow passed {MOST_NODES} nodes without asking anything.")
+
+
+def _onward(walk: _Walk, name: str) -> _Stopped:
+    """Go on from a node whose question was answered."""
+    following = _leave(walk, name, walk.spec.nodes[name])
+    return following if isinstance(following, _Stopped) else _enter(walk, following)
+
+
+def _leave(walk: _Walk, name: str, node: Node) -> str | _Stopped:
+    for branch in node.then or ():
+        if branch.when is None or conditions.holds(branch.when, walk.values):
+            return branch.goto
+    if node.goto is not None:
+        return node.goto
+    if node.end is not None:
+        return _Stopped(node=name, control=End(reason=EndReason(node.end)))
+    if node.hand_over is not None:
+        if not walk.said:
+            walk.say(walk.spec.hand_over_message)
+        return _Stopped(node=name, control=HandOver(note=walk.fill(node.hand_over)))
+    return _give_up(walk, name, f"The flow does not say what follows '{name}'.")
+
+
+def _give_up(walk: _Walk, name: str, note: str) -> _Stopped:
+    walk.say(walk.spec.hand_over_message)
+    return _Stopped(node=name, control=HandOver(note=note))
+
+
+def _finish(walk: _Walk, state: FlowState, stopped: _Stopped, *, tries: int = 0) -> tuple[FlowState, Finish]:
+    ask = _ask_at(walk.spec, stopped.node)
+    after = FlowState(node=stopped.node, phase="waiting", tries=tries, slots=walk.slots)
+    match stopped.control:
+        case End(reason=reason):
+            after = replace(after, phase="idle", ended=reason)
+        case HandOver():
+            # A colleague may give the conversation back: then the open question stands, or the flow starts anew.
+            asked = ask is not None and state.phase == "waiting"
+            after = replace(after, phase="waiting" if asked else "idle", tries=0)
+        case None:
+            pass
+        case _ as never:
+            assert_never(never)
+    choosing = after.phase == "waiting" and ask is not None and ask.type in {"yes_no", "choice"}
+    return after, Finish(
+        replies=_replies(walk.said),
+        place=stopped.node,
+        path=tuple(walk.path),
+        control=stopped.control,
+        expects="choice" if choosing else "anything",
+    )
+
+
+def _ask_at(spec: FlowSpec, name: str) -> Ask | None:
+    node = spec.nodes.get(name)
+    return node.ask if node is not None else None
+
+
+def _replies(said: Iterable[str]) -> tuple[str, ...]:
+    *first, last = [*said] or [""]
+    if len(first) >= MOST_REPLIES:
+        first = ["\n".join(first)]
+    return tuple(text for text in (*first, last) if text)

@@ -1,0 +1,90 @@
+"""Replies of a model: from what it wrote to what a phone shows.
+
+Models write markdown, typographic extravagance and far too much; a message is plain text of a few lines. Markers that
+steer the conversation are taken out here, whole or broken, so that none is ever read by a contact.
+"""
+
+import re
+import unicodedata
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from overture.agents.variables import BIDI
+
+
+class Marked(Struct, frozen=True, kw_only=True):
+    """What a model wrote without its markers, and what the last of them asks for, with its reason."""
+
+    text: str
+    asks: Literal["end", "hand_over"] | None = None
+    reason: str = ""
+
+
+# `[[end: reason]]`, and what weaker models make of it: one bracket, other case, a missing end.
+_MARKER: Final = re.compile(r"\[{1,2} ?(end|hand[ _-]?over)\b ?:?([^\[\]\n]{0,300})\]{0,2}", re.IGNORECASE)
+_BRACKETED: Final = re.compile(r"\[\[[^\[\]\n]{0,300}(?:\]\]?|$)", re.MULTILINE)
+
+
+def take_markers(text: str) -> Marked:
+    """Split a model's answer into what is to be said and what its last marker asks for."""
+    last = None
+    for match in _MARKER.finditer(text):
+        last = match
+    spoken = _BRACKETED.sub("", _MARKER.sub("", text))
+    if last is None:
+        return Marked(text=spoken)
+    asks: Literal["end", "hand_over"] = "end" if last[1].lower() == "end" else "hand_over"
+    return Marked(text=spoken, asks=asks, reason=last[2].strip(" .:"))
+
+
+_PLAIN: Final = (
+    (re.compile(r"^```[^\n]*$", re.MULTILINE), ""),  # fences, their content stays
+    (re.compile(r"!?\[([^\[\]\n]{1,300})\]\((https?://[^\s()]{1,500})\)"), r"\1 (\2)"),
+    (re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+", re.MULTILINE), ""),
+    (re.compile(r"^[ \t]{0,3}>[ \t]?", re.MULTILINE), ""),
+    (re.compile(r"^[ \t]{0,8}[*+•][ \t]+", re.MULTILINE), "- "),
+    (re.compile(r"^[ \t]{0,3}(?:[-*_][ \t]*){3,}$", re.MULTILINE), ""),
+    (re.compile(r"(\*\*\*|\*\*|__)(?=\S)([^\n*]{1,500}?)(?<=\S)\1"), r"\2"),
+    (re.compile(r"(?<![\w*])\*(?=\S)([^*\n]{1,500}?)(?<=\S)\*(?![\w*])"), r"\1"),
+    (re.compile(r"(?<![\w_])_(?=\S)([^_\n]{1,500}?)(?<=\S)_(?![\w_])"), r"\1"),
+    (re.compile(r"`([^`\n]{1,500})`"), r"\1"),
+)
+
+
+def plain(text: str) -> str:
+    """A model's text without markdown, control and direction characters, and surplus white space."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for pattern, with_what in _PLAIN:
+        text = pattern.sub(with_what, text)
+    kept = "".join(c for c in text if c in "\n\t" or (c not in BIDI and unicodedata.category(c) not in {"Cc", "Cs"}))
+    lines = [re.sub(r"[ \t\u00a0]+", " ", line).strip() for line in kept.split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+_SENTENCE_END: Final = re.compile(r"(?:[.!?…。！？]+[\"')\]]*(?=\s)|\n)")
+
+
+def parts(text: str, limit: int, most: int) -> tuple[str, ...]:
+    """The text in at most `most` messages of at most `limit` characters, cut at sentences; the rest is dropped."""
+    made: list[str] = []
+    rest = text.strip()
+    while rest and len(made) < most:
+        if len(rest) <= limit:
+            made.append(rest)
+            break
+        at = _cut(rest, limit)
+        made.append(rest[:at].strip())
+        rest = rest[at:].strip()
+    return tuple(made)
+
+
+def _cut(text: str, limit: int) -> int:
+    """Where to end a message: after the last sentence that fits, else before the last word, else at the limit."""
+    window = text[: limit + 1]
+    ends = [match.end() for match in _SENTENCE_END.finditer(window) if match.end() <= limit]
+    # A sentence that fills less than a third of the message leaves too much unsaid: a word is the better place then.
+    if ends and ends[-1] * 3 >= limit:
+        return ends[-1]
+    space = window.rfind(" ", 1)
+    return space if space > 0 else limit
