@@ -1,0 +1,5 @@
+"""`python -m handset`."""
+
+from handset.main import main
+
+main()

@@ -1,0 +1,72 @@
+"""Who may come in, and what they bring: HTTP Basic, and form bodies."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from handset.api.refusals import TwilioError
+from handset.config import Account, Config
+
+FORM_LIMIT: Final = 1_048_576  # bytes; the longest sensible form is a few kilobytes
+Form = list[tuple[str, str]]
+
+
+def authenticate(request: Request, config: Config) -> Account:
+    """The account whose SID and token, or API key and secret, the request carries; else 401 / 20003."""
+    kind, _, encoded = request.headers.get("authorization", "").partition(" ")
+    try:
+        user, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise TwilioError(20003) from None
+    if kind.lower() != "basic" or not colon:
+        raise TwilioError(20003)
+    for account in config.accounts:
+        for name, expected in ((account.sid, account.auth_token), *((k.sid, k.secret) for k in account.api_keys)):
+            if user == name and hmac.compare_digest(secret.encode(), expected.encode()):
+                return account
+    raise TwilioError(20003)
+
+
+def enter(request: Request, config: Config) -> Account:
+    """The account of the path, if the credentials are its own."""
+    account = authenticate(request, config)
+    if request.path_params["account_sid"] != account.sid:
+        raise TwilioError(20003)
+    return account
+
+
+async def read_form(request: Request) -> Form:
+    """The names and values of a form body, in order; 415 for other kinds, 413 for one too large."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in {"", "application/x-www-form-urlencoded"}:
+        raise TwilioError(20415)
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_LIMIT:
+            raise TwilioError(20413)
+    try:
+        return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1000)
+    except ValueError as error:
+        raise TwilioError(20001, str(error)) from error
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def refusing(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, with what it refuses answered in Twilio's form."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except TwilioError as refused:
+            return refused.response()
+
+    return answer

@@ -1,0 +1,122 @@
+"""The REST API's routes: who may, do it, show it."""
+
+import hashlib
+import re
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from handset.api import checks, door, listing, shape
+from handset.api.refusals import TwilioError
+from handset.carrier.carrier import Carrier
+from handset.config import Config
+from handset.state.nouns import FINAL, Message
+
+SID: Final = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+
+
+class Api:
+    """Accounts and messages."""
+
+    def __init__(self, *, config: Config, carrier: Carrier) -> None:
+        self._config = config
+        self._carrier = carrier
+
+    def routes(self) -> list[Route]:
+        """The routes of 2010-04-01."""
+        account, messages = "/2010-04-01/Accounts/{account_sid}", "/2010-04-01/Accounts/{account_sid}/Messages"
+        return [
+            Route(f"{messages}.json", door.refusing(self.create_message), methods=["POST"]),
+            Route(f"{messages}.json", door.refusing(self.list_messages), methods=["GET"]),
+            Route(f"{messages}/{{sid}}.json", door.refusing(self.fetch_message), methods=["GET"]),
+            Route(f"{messages}/{{sid}}.json", door.refusing(self.update_message), methods=["POST"]),
+            Route(f"{messages}/{{sid}}.json", door.refusing(self.delete_message), methods=["DELETE"]),
+            Route(f"{account}/IncomingPhoneNumbers.json", door.refusing(self.list_numbers), methods=["GET"]),
+            Route(f"{account}.json", door.refusing(self.fetch_account), methods=["GET"]),
+            Route("/2010-04-01/{rest:path}", door.refusing(self.nowhere), methods=["GET", "POST", "PUT", "DELETE"]),
+        ]
+
+    async def create_message(self, request: Request) -> Response:
+        """Send a message."""
+        account = door.enter(request, self._config)
+        form = await door.read_form(request)
+        message = self._carrier.send(checks.draft(form, account=account, carrier=self._carrier, config=self._config))
+        return JSONResponse(shape.message(message), status_code=201)
+
+    async def list_messages(self, request: Request) -> Response:
+        """List messages, newest first."""
+        account = door.enter(request, self._config)
+        asked = listing.read(request.query_params.multi_items(), account_sid=account.sid)
+        return JSONResponse(listing.page(asked, self._carrier.store))
+
+    async def fetch_message(self, request: Request) -> Response:
+        """Fetch one message."""
+        return JSONResponse(shape.message(self._get(request)))
+
+    async def update_message(self, request: Request) -> Response:
+        """Redact a message that is final (`Body=`), or take a scheduled one back (`Status=canceled`)."""
+        message = self._get(request)
+        given = dict(await door.read_form(request))
+        if given.get("Status") == "canceled":
+            if message.status != "scheduled":
+                raise TwilioError(30409)
+            message = self._carrier.cancel(message)
+        elif given.get("Body") == "":
+            self._require_final(message)
+            message = msgspec.structs.replace(message, body="", redacted=True, updated_at=self._carrier.clock.now())
+            self._carrier.store.put_message(message)
+        elif given:
+            raise TwilioError(20001, "only an empty Body or Status=canceled can be set")
+        return JSONResponse(shape.message(message))
+
+    async def delete_message(self, request: Request) -> Response:
+        """Delete a message that is final."""
+        message = self._get(request)
+        self._require_final(message)
+        self._carrier.store.remove_message(message.sid)
+        return Response(status_code=204)
+
+    async def fetch_account(self, request: Request) -> Response:
+        """Fetch the account: the cheapest way to try credentials."""
+        return JSONResponse(shape.account(door.enter(request, self._config)))
+
+    async def list_numbers(self, request: Request) -> Response:
+        """List the account's phone numbers; WhatsApp senders are none."""
+        account = door.enter(request, self._config)
+        wanted = request.query_params.get("PhoneNumber")
+        rows = [
+            shape.number(number, sid=_number_sid(number.address), account_sid=account.sid)
+            for number in self._config.numbers
+            if not number.address.startswith("whatsapp:")
+            and self._config.account_of(number.account).sid == account.sid
+            and wanted in {None, number.address}
+        ]
+        own = f"{shape.ROOT}/{account.sid}/IncomingPhoneNumbers.json?PageSize=50&Page=0"
+        paging = {"page": 0, "page_size": 50, "start": 0, "end": max(len(rows) - 1, 0), "uri": own}
+        links = {"first_page_uri": own, "next_page_uri": None, "previous_page_uri": None}
+        return JSONResponse({"incoming_phone_numbers": rows, **paging, **links})
+
+    async def nowhere(self, request: Request) -> Response:
+        """Anything else that Twilio may have and Handset has not."""
+        door.authenticate(request, self._config)
+        raise TwilioError(20404, request.url.path)
+
+    def _get(self, request: Request) -> Message:
+        account = door.enter(request, self._config)
+        sid = request.path_params["sid"]
+        message = self._carrier.store.find_message(sid) if SID.fullmatch(sid) else None
+        if message is None or message.auto or message.account_sid != account.sid:
+            raise TwilioError(20404, request.url.path)
+        return message
+
+    def _require_final(self, message: Message) -> None:
+        # `sent` is where messages end whose carrier does not report delivery
+        if message.status not in FINAL | {"sent"}:
+            raise TwilioError(20009)
+
+
+def _number_sid(address: str) -> str:
+    return f"PN{hashlib.md5(address.encode(), usedforsecurity=False).hexdigest()}"

@@ -1,0 +1,84 @@
+"""How the REST API of 2010-04-01 writes things down: numbers as strings, RFC 2822 dates, relative URIs."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+
+from handset.carrier import reasons
+from handset.config import Account, Number
+from handset.state.nouns import Message
+
+ROOT = "/2010-04-01/Accounts"
+
+
+def date(instant: datetime | None) -> str | None:
+    """`Thu, 24 Aug 2023 05:01:45 +0000`."""
+    return None if instant is None else format_datetime(instant)
+
+
+def message(message: Message) -> Mapping[str, Any]:
+    """The Message resource."""
+    own = f"{ROOT}/{message.account_sid}/Messages/{message.sid}"
+    return {
+        "account_sid": message.account_sid,
+        "api_version": "2010-04-01",
+        "body": message.body,
+        "date_created": date(message.created_at),
+        "date_sent": date(message.sent_at),
+        "date_updated": date(message.updated_at),
+        "direction": message.direction,
+        "error_code": message.error_code,
+        "error_message": reasons.text_of(message.error_code),
+        "from": message.from_address,
+        "messaging_service_sid": message.service_sid,
+        "num_media": str(len(message.media_urls)),
+        "num_segments": str(message.segments),
+        "price": message.price,
+        "price_unit": "USD" if message.price else None,
+        "sid": message.sid,
+        "status": message.status,
+        "subresource_uris": {"media": f"{own}/Media.json"},
+        "to": message.to_address,
+        "uri": f"{own}.json",
+    }
+
+
+def account(account: Account) -> Mapping[str, Any]:
+    """The Account resource; the token is not shown."""
+    own = f"{ROOT}/{account.sid}"
+    return {
+        "sid": account.sid,
+        "friendly_name": account.name,
+        "status": "active",
+        "type": "Full",
+        "owner_account_sid": account.sid,
+        "date_created": "Thu, 01 Jan 2026 00:00:00 +0000",
+        "date_updated": "Thu, 01 Jan 2026 00:00:00 +0000",
+        "subresource_uris": {
+            "messages": f"{own}/Messages.json",
+            "incoming_phone_numbers": f"{own}/IncomingPhoneNumbers.json",
+        },
+        "uri": f"{own}.json",
+    }
+
+
+def number(number: Number, *, sid: str, account_sid: str) -> Mapping[str, Any]:
+    """The IncomingPhoneNumber resource."""
+    return {
+        "sid": sid,
+        "account_sid": account_sid,
+        "api_version": "2010-04-01",
+        "friendly_name": number.address,
+        "phone_number": number.address,
+        "capabilities": {"voice": False, "sms": True, "mms": True, "fax": False},
+        "sms_method": "POST",
+        "sms_url": number.inbound_url or "",
+        "sms_fallback_method": "POST",
+        "sms_fallback_url": number.fallback_url or "",
+        "status_callback": number.status_url or "",
+        "status": "in-use",
+        "date_created": "Thu, 01 Jan 2026 00:00:00 +0000",
+        "date_updated": "Thu, 01 Jan 2026 00:00:00 +0000",
+        "uri": f"{ROOT}/{account_sid}/IncomingPhoneNumbers/{sid}.json",
+    }

@@ -1,0 +1,1 @@
+"""What happens between the REST API and a handset: encoding, keywords, windows, statuses, webhooks."""

@@ -1,0 +1,357 @@
+"""The carrier: takes messages in both directions, moves them along their course, and reports.
+
+What is due is derived from the messages themselves, so after a restart every message goes on from where it stood
+and every webhook that was not finished is sent again with the same idempotency token.
+"""
+
+import asyncio
+import heapq
+import itertools
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urljoin
+
+import msgspec
+
+from handset.carrier import callbacks, course, keywords, segments, twiml
+from handset.carrier.lanes import Lanes
+from handset.carrier.postman import Postman
+from handset.clock import Clock
+from handset.config import Config, Number, Service, Template
+from handset.state.nouns import Change, Direction, Message, OptOut, Phone, Status, Webhook
+from handset.state.store import Store
+
+LONGEST_SLEEP_SECONDS: Final = 3600.0  # a heap with nothing due soon is looked at now and then all the same
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A message about to be sent. `from_address` is None where a Messaging Service will choose."""
+
+    account_sid: str
+    to_address: str
+    from_address: str | None
+    body: str
+    direction: Direction = "outbound-api"
+    media_urls: tuple[str, ...] = ()
+    service_sid: str | None = None
+    content_sid: str | None = None
+    content_variables: dict[str, str] | None = None
+    status_callback: str | None = None
+    send_at: datetime | None = None
+    validity_seconds: int = 36_000
+    auto: bool = False
+
+
+class Carrier:
+    """All the ways between an account's senders and the handsets."""
+
+    def __init__(self, *, config: Config, store: Store, clock: Clock) -> None:
+        self.store: Final = store
+        self.clock: Final = clock
+        self._config = config
+        self._postman = Postman(config=config, store=store, clock=clock)
+        self._lanes = Lanes()
+        self._numbers = {number.address: number for number in config.numbers}
+        self._services = {service.sid: service for service in config.services}
+        self._templates = {template.sid: template for template in config.templates}
+        self._due: list[tuple[datetime, int, str]] = []
+        self._turn = itertools.count()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # -- what there is
+
+    def find_number(self, address: str) -> Number | None:
+        """The account's own sender of that address."""
+        return self._numbers.get(address)
+
+    def find_service(self, sid: str) -> Service | None:
+        """The Messaging Service of that SID."""
+        return self._services.get(sid)
+
+    def find_template(self, sid: str) -> Template | None:
+        """The Content template of that SID."""
+        return self._templates.get(sid)
+
+    def senders_for(self, phone: str) -> list[str]:
+        """The senders that this handset can write to: those of its channel."""
+        whatsapp = phone.startswith("whatsapp:")
+        return [address for address in self._numbers if address.startswith("whatsapp:") == whatsapp]
+
+    def scope_of(self, sender: str) -> list[str]:
+        """The senders that share an opt-out: those of one Messaging Service, else the sender alone."""
+        service = self._service_of(sender)
+        return [sender, *(address for address in service.numbers if address != sender)] if service else [sender]
+
+    def is_blocked(self, *, sender: str, phone: str) -> bool:
+        """Whether the phone's STOP holds for that sender."""
+        return self.store.find_opt_out(senders=self.scope_of(sender), phone=phone) is not None
+
+    # -- running
+
+    async def start(self) -> None:
+        """Take up what was left, and begin."""
+        await self._postman.start()
+        for phone in self._config.phones:
+            if self.store.find_phone(phone.address) is None:
+                self.add_phone(phone.address, phone.name)
+        for message in self.store.list_messages():
+            self._schedule(message)
+        for webhook in self.store.webhooks():
+            if not webhook.finished:
+                self._post(webhook)
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Break everything off; the journal knows where it stood."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._lanes.stop()
+        await self._postman.stop()
+
+    def forget(self) -> None:
+        """Forget messages, webhooks, windows and opt-outs."""
+        self._due.clear()
+        self._lanes.clear()
+        self.store.forget()
+
+    # -- towards the handset
+
+    def send(self, draft: Draft) -> Message:
+        """Take a message on. It is accepted, whatever becomes of it."""
+        now = self.clock.now()
+        status: Status = "scheduled" if draft.send_at else "accepted" if draft.from_address is None else "queued"
+        message = Message(
+            sid=self.store.new_sid("MM" if draft.media_urls else "SM"),
+            account_sid=draft.account_sid,
+            from_address=draft.from_address,
+            to_address=draft.to_address,
+            body=draft.body,
+            direction=draft.direction,
+            status=status,
+            created_at=now,
+            updated_at=now,
+            history=(Change(status=status, at=now),),
+            send_at=draft.send_at,
+            expires_at=(draft.send_at or now) + timedelta(seconds=draft.validity_seconds),
+            segments=0 if draft.from_address is None else _segments_of(draft.body, draft.to_address),
+            media_urls=draft.media_urls,
+            service_sid=draft.service_sid,
+            content_sid=draft.content_sid,
+            content_variables=draft.content_variables,
+            status_callback=draft.status_callback,
+            auto=draft.auto,
+            free_form=draft.content_sid is None,
+        )
+        if self.store.find_phone(message.to_address) is None:
+            self.add_phone(message.to_address, "")
+        self.store.put_message(message)
+        self._schedule(message)
+        return message
+
+    def cancel(self, message: Message) -> Message:
+        """Take a scheduled message back."""
+        canceled = message.moved("canceled", self.clock.now())
+        self.store.put_message(canceled)
+        self._report(canceled)
+        return canceled
+
+    # -- from the handset
+
+    def add_phone(self, address: str, name: str) -> Phone:
+        """Put a handset into somebody's pocket, or rename the one there."""
+        phone = Phone(address=address, name=name, created_at=self.clock.now())
+        self.store.put_phone(phone)
+        return phone
+
+    def receive(self, *, phone: str, number: Number, body: str, fields: dict[str, str]) -> Message:
+        """Take what was typed on a handset, do what its keyword asks for, and tell the sender's webhook."""
+        now = self.clock.now()
+        account = self._config.account_of(number.account)
+        if self.store.find_phone(phone) is None:
+            self.add_phone(phone, "")
+        service = self._service_of(number.address)
+        message = Message(
+            sid=self.store.new_sid("SM"),
+            account_sid=account.sid,
+            from_address=phone,
+            to_address=number.address,
+            body=body,
+            direction="inbound",
+            status="received",
+            created_at=now,
+            updated_at=now,
+            sent_at=now,
+            history=(Change(status="received", at=now),),
+            segments=_segments_of(body, number.address),
+            service_sid=service.sid if service else None,
+            fields=fields,
+        )
+        self.store.put_message(message)
+        self._obey(message, account_sid=account.sid)
+        if number.inbound_url is not None:
+            params = callbacks.inbound(message, self.store.find_phone(phone))
+            self._tell("inbound", message, url=number.inbound_url, params=params)
+        return message
+
+    def lift(self, *, sender: str, phone: str) -> bool:
+        """Lift the block between a phone and a sender's scope; False if there was none."""
+        scope = [s for s in self.scope_of(sender) if self.store.find_opt_out(senders=[s], phone=phone)]
+        for address in scope:
+            self.store.lift_opt_out(sender=address, phone=phone)
+        return bool(scope)
+
+    def _obey(self, message: Message, *, account_sid: str) -> None:
+        phone, sender = message.from_address or "", message.to_address
+        meaning = keywords.read(message.body, sender=sender, blocked=self.is_blocked(sender=sender, phone=phone))
+        match meaning.act:
+            case "block":
+                opt_out = OptOut(sender=sender, phone=phone, keyword=meaning.keyword, at=message.created_at)
+                self.store.put_opt_out(opt_out)
+            case "lift":
+                self.lift(sender=sender, phone=phone)
+            case "nothing":
+                pass
+        if meaning.answer is not None:
+            self.send(
+                Draft(
+                    account_sid=account_sid,
+                    to_address=phone,
+                    from_address=sender,
+                    body=meaning.answer,
+                    direction="outbound-reply",
+                    auto=True,
+                )
+            )
+
+    # -- the course
+
+    def _schedule(self, message: Message) -> None:
+        step = course.next_step(message, self._config.delays)
+        if step is not None:
+            heapq.heappush(self._due, (step.at, next(self._turn), message.sid))
+            self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            now = self.clock.now()
+            while self._due and self._due[0][0] <= now:
+                self._advance(heapq.heappop(self._due)[2], now)
+            wait = (self._due[0][0] - now).total_seconds() if self._due else LONGEST_SLEEP_SECONDS
+            try:
+                async with asyncio.timeout(min(max(wait, 0), LONGEST_SLEEP_SECONDS)):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    def _advance(self, sid: str, now: datetime) -> None:
+        message = self.store.find_message(sid)
+        step = course.next_step(message, self._config.delays) if message else None
+        if message is None or step is None or step.at > now:
+            return
+        if step.status == "queued":
+            message = self._choose_sender(message)
+        failing = course.failing(message, self._facts(message), now) if step.status == "sent" else None
+        if failing is not None:
+            moved = message.moved(failing.status, now, error_code=failing.code)
+        else:
+            moved = message.moved(step.status, now)
+        if moved.status == "delivered":
+            moved = msgspec.structs.replace(moved, price=course.price(moved))
+        self.store.put_message(moved)
+        self._report(moved)
+        self._schedule(moved)
+
+    def _choose_sender(self, message: Message) -> Message:
+        pool = self._services[message.service_sid].numbers if message.service_sid in self._services else ()
+        fitting = [a for a in pool if a.startswith("whatsapp:") == message.is_whatsapp]
+        return msgspec.structs.replace(
+            message,
+            from_address=message.from_address or next(iter(fitting), None),
+            segments=_segments_of(message.body, message.to_address),
+        )
+
+    def _facts(self, message: Message) -> course.Facts:
+        sender = message.from_address or ""
+        return course.Facts(
+            last_inbound_at=self.store.last_inbound_at(sender=sender, phone=message.to_address),
+            template=self._templates.get(message.content_sid or ""),
+            blocked=not message.auto and self.is_blocked(sender=sender, phone=message.to_address),
+        )
+
+    def _service_of(self, sender: str) -> Service | None:
+        return next((service for service in self._config.services if sender in service.numbers), None)
+
+    # -- reporting
+
+    def _report(self, message: Message) -> None:
+        service = self._services.get(message.service_sid or "")
+        number = self._numbers.get(message.from_address or "")
+        url = message.status_callback or (service and service.status_url) or (number and number.status_url)
+        if url and not message.auto:
+            self._tell("status", message, url=url, params=callbacks.status(message))
+
+    def _tell(self, kind: str, message: Message, *, url: str, params: dict[str, str]) -> None:
+        webhook = msgspec.convert(
+            {
+                "id": self.store.new_sid("WH"),
+                "kind": kind,
+                "message_sid": message.sid,
+                "account_sid": message.account_sid,
+                "url": url,
+                "params": params,
+                "token": self.store.new_token(),
+                "created_at": self.clock.now(),
+            },
+            Webhook,
+        )
+        self.store.put_webhook(webhook)
+        self._post(webhook)
+
+    def _post(self, webhook: Webhook) -> None:
+        # a message's statuses in order, and a phone's messages in the order of typing
+        lane = webhook.message_sid if webhook.kind == "status" else webhook.params.get("From", "")
+        self._lanes.submit(f"{webhook.kind == 'status'} {lane}", lambda: self._deliver(webhook))
+
+    async def _deliver(self, webhook: Webhook) -> None:
+        webhook, answered = await self._postman.deliver(webhook)
+        message = self.store.find_message(webhook.message_sid)
+        if webhook.kind == "status" or message is None:
+            return
+        if answered.trouble is not None or answered.error_code is not None:
+            self._fall_back(webhook, message)
+            return
+        answer = twiml.parse(answered.body, content_type=answered.content_type)
+        if answer.error_code is not None:
+            self.store.put_webhook(msgspec.structs.replace(webhook, error_code=answer.error_code, error="bad answer"))
+            self._fall_back(msgspec.structs.replace(webhook, error_code=answer.error_code), message)
+        for reply in answer.replies:
+            self._reply(reply, message, url=webhook.url)
+
+    def _fall_back(self, webhook: Webhook, message: Message) -> None:
+        number = self._numbers.get(message.to_address)
+        if webhook.kind == "inbound" and number is not None and number.fallback_url is not None:
+            params = webhook.params | {"ErrorCode": str(webhook.error_code), "ErrorUrl": webhook.url}
+            self._tell("fallback", message, url=number.fallback_url, params=params)
+
+    def _reply(self, reply: twiml.Reply, message: Message, *, url: str) -> None:
+        self.send(
+            Draft(
+                account_sid=message.account_sid,
+                to_address=reply.to_address or message.from_address or "",
+                from_address=reply.from_address or message.to_address,
+                body=reply.body,
+                direction="outbound-reply",
+                media_urls=reply.media_urls,
+                service_sid=message.service_sid,
+                status_callback=urljoin(url, reply.status_callback) if reply.status_callback else None,
+            )
+        )
+
+
+def _segments_of(body: str, address: str) -> int:
+    return 1 if address.startswith("whatsapp:") else segments.count(body)

@@ -1,0 +1,86 @@
+"""The course of an outbound message: which state comes next, when, and whether it fails.
+
+Pure: a message, the delays and the facts go in. The initial state has no callback; each later one has (the REST
+reference's list). `sending` is passed over, as callbacks do. Where a step's delay is null the message stays.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from handset.carrier import templates
+from handset.config import Delays, Template
+from handset.state.nouns import Message, Status
+
+WINDOW: Final = timedelta(hours=24)
+"""How long after a contact's last message WhatsApp lets free text through."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A state to reach, at the earliest at that instant."""
+
+    status: Status
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What decides whether a message gets through."""
+
+    last_inbound_at: datetime | None
+    template: Template | None
+    blocked: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failing:
+    """The state in which a message ends, and why."""
+
+    status: Status
+    code: int
+
+
+def next_step(message: Message, delays: Delays) -> Step | None:
+    """Where this message goes from here; None when it stays."""
+    reached = message.history[-1].at
+    match message.status:
+        case "scheduled":
+            return Step(status="queued", at=message.send_at or reached)
+        case "accepted":
+            return Step(status="queued", at=reached)
+        case "queued" | "sending":
+            return Step(status="sent", at=reached + timedelta(seconds=delays.sent))
+        case "sent" if delays.delivered is not None:
+            return Step(status="delivered", at=reached + timedelta(seconds=delays.delivered))
+        case "delivered" if delays.read is not None and message.is_whatsapp:
+            return Step(status="read", at=reached + timedelta(seconds=delays.read))
+        case _:
+            return None
+
+
+def failing(message: Message, facts: Facts, now: datetime) -> Failing | None:
+    """Why this queued message cannot be sent; None if it can."""
+    if message.expires_at is not None and now >= message.expires_at:
+        return Failing(status="failed", code=30036)
+    if facts.blocked:
+        return Failing(status="failed", code=21610)
+    if not message.is_whatsapp:
+        return None
+    window_open = is_open(facts.last_inbound_at, now)
+    if facts.template is None:
+        return None if window_open else Failing(status="undelivered", code=63016)
+    code = templates.refusal(
+        facts.template, message.content_variables, window_open=window_open, to_address=message.to_address
+    )
+    return Failing(status="undelivered", code=code) if code else None
+
+
+def is_open(last_inbound_at: datetime | None, now: datetime) -> bool:
+    """Whether WhatsApp lets free text through."""
+    return last_inbound_at is not None and now < last_inbound_at + WINDOW
+
+
+def price(message: Message) -> str:
+    """What it cost, in dollars, as Twilio writes it: invented but plausible, known once delivered."""
+    return "-0.00500" if message.is_whatsapp else f"-{0.0079 * message.segments:.5f}"

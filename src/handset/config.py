@@ -1,0 +1,175 @@
+"""What Handset is told at its start: accounts, senders, phones, templates, delays.
+
+Every part has a default, so a bare `handset` works. Unknown fields are refused: a misspelt one would be ignored
+otherwise, and its writer would search for long.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+DEFAULT_ACCOUNT_SID: Final = "AC00000000000000000000000000000001"
+DEFAULT_AUTH_TOKEN: Final = "handset-auth-token"  # noqa: S105 - known to everybody, opens nothing but this stand-in
+
+ADDRESS: Final = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}|\d{3,8}")
+"""A phone number, a WhatsApp address (by number, or by its business-scoped user id), or a short code."""
+
+Sid = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}[0-9a-fA-F]{32}$")]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text says where and why."""
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the configuration."""
+
+
+class ApiKey(Settled, frozen=True, kw_only=True):
+    """A key that opens the REST API; it never signs webhooks."""
+
+    sid: Sid
+    secret: str
+
+
+class Account(Settled, frozen=True, kw_only=True):
+    """An account; its auth token opens the REST API and signs the webhooks."""
+
+    sid: Sid
+    auth_token: str
+    name: str = "Handset"
+    api_keys: tuple[ApiKey, ...] = ()
+
+
+class Number(Settled, frozen=True, kw_only=True):
+    """One of an account's own senders, and where Twilio would report what reaches it."""
+
+    address: str
+    account: Sid | None = None
+    inbound_url: str | None = None
+    fallback_url: str | None = None
+    status_url: str | None = None
+
+
+class Service(Settled, frozen=True, kw_only=True):
+    """A Messaging Service: a pool of senders."""
+
+    sid: Sid
+    numbers: tuple[str, ...]
+    account: Sid | None = None
+    status_url: str | None = None
+
+
+class Phone(Settled, frozen=True, kw_only=True):
+    """A handset in somebody's pocket, shown on the page."""
+
+    address: str
+    name: str = ""
+
+
+class Template(Settled, frozen=True, kw_only=True):
+    """A Content template with its WhatsApp approval."""
+
+    sid: Sid
+    name: str
+    body: str
+    language: str = "en"
+    category: Literal["UTILITY", "MARKETING", "AUTHENTICATION"] = "UTILITY"
+    approval: Literal["unsubmitted", "received", "pending", "approved", "rejected", "paused", "disabled"] = "approved"
+    variables: dict[str, str] = msgspec.field(default_factory=dict)
+    account: Sid | None = None
+
+
+class Delays(Settled, frozen=True, kw_only=True):
+    """How long each step takes after the one before it; null: the step never comes."""
+
+    sent: Seconds = 0.2
+    delivered: Seconds | None = 0.5
+    read: Seconds | None = 1.0
+
+
+class Config(Settled, frozen=True, kw_only=True):
+    """All of it. `number.account` and the like are the first account's when not given."""
+
+    accounts: tuple[Account, ...] = (Account(sid=DEFAULT_ACCOUNT_SID, auth_token=DEFAULT_AUTH_TOKEN),)
+    numbers: tuple[Number, ...] = (Number(address="+15551234567"), Number(address="whatsapp:+15551234567"))
+    services: tuple[Service, ...] = ()
+    phones: tuple[Phone, ...] = (
+        Phone(address="+15550100001", name="Ada"),
+        Phone(address="whatsapp:+15559876543", name="Grace"),
+    )
+    templates: tuple[Template, ...] = (
+        Template(
+            sid="HX00000000000000000000000000000001",
+            name="appointment_reminder",
+            body="Hello {{1}}, your appointment is on {{2}}. Does it still suit you?",
+            variables={"1": "Ada", "2": "May 3"},
+        ),
+    )
+    delays: Delays = Delays()
+    seed: int | None = None
+    strict_callbacks: bool = False
+
+    def account_of(self, sid: str | None) -> Account:
+        """The account that a number, service or template belongs to."""
+        if sid is None:
+            return self.accounts[0]
+        return next(account for account in self.accounts if account.sid == sid)
+
+
+def read(path: Path) -> Config:
+    """The configuration in a JSON file; raises ConfigError with the file's name in it."""
+    try:
+        return check(msgspec.json.decode(path.read_bytes(), type=Config))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, ConfigError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def of(parts: object) -> Config:
+    """The configuration given as plain objects (what the JSON file would hold)."""
+    try:
+        return check(parts if isinstance(parts, Config) else msgspec.convert(parts, Config))
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error)) from error
+
+
+def check(config: Config) -> Config:
+    """The same configuration, if its parts fit together; raises ConfigError otherwise."""
+    if not config.accounts:
+        raise ConfigError("accounts: at least one is needed")
+    accounts = {account.sid for account in config.accounts}
+    owned = {number.address for number in config.numbers}
+    for address in (*owned, *(phone.address for phone in config.phones)):
+        if not ADDRESS.fullmatch(address):
+            raise ConfigError(f"{address!r} is no address: write +15551234567, whatsapp:+15551234567 or a short code")
+    owners = {
+        *(number.account for number in config.numbers),
+        *(service.account for service in config.services),
+        *(template.account for template in config.templates),
+    }
+    for owner in owners - accounts - {None}:
+        raise ConfigError(f"account {owner} is not among the accounts")
+    for number in config.numbers:
+        for url in (number.inbound_url, number.fallback_url, number.status_url):
+            _check_url(url)
+    for service in config.services:
+        _check_url(service.status_url)
+        for address in service.numbers:
+            if address not in owned:
+                raise ConfigError(f"service {service.sid}: {address} is not among the numbers")
+    return config
+
+
+def _check_url(url: str | None) -> None:
+    try:
+        fits = url is None or (urlsplit(url).scheme in {"http", "https"} and bool(urlsplit(url).hostname))
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ConfigError(f"{url!r} is no http or https address")

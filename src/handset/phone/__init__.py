@@ -1,0 +1,1 @@
+"""The phones in the browser."""

@@ -1,0 +1,154 @@
+"""The nouns that Handset remembers. All are frozen: a change puts a new one in the old one's place."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Status = Literal[
+    "accepted",
+    "scheduled",
+    "queued",
+    "sending",
+    "sent",
+    "delivered",
+    "read",
+    "undelivered",
+    "failed",
+    "canceled",
+    "receiving",
+    "received",
+]
+"""Twilio's states of a message (message_enum_status), less the group-MMS one."""
+
+FINAL: frozenset[Status] = frozenset({"delivered", "read", "undelivered", "failed", "canceled", "received"})
+
+Direction = Literal["inbound", "outbound-api", "outbound-reply"]
+
+
+class Noun(msgspec.Struct, frozen=True, kw_only=True):
+    """Something remembered."""
+
+
+class Change(Noun, frozen=True, kw_only=True):
+    """A status and the instant it was reached."""
+
+    status: Status
+    at: datetime
+
+
+class Message(Noun, frozen=True, kw_only=True):
+    """A message, in either direction.
+
+    `auto` marks the carrier's own keyword answers: they reach the phone, but the REST API does not know them.
+    `free_form` is false for what a template rendered; `fields` are an inbound webhook's extra parameters.
+    """
+
+    sid: str
+    account_sid: str
+    from_address: str | None
+    to_address: str
+    body: str
+    direction: Direction
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+    history: tuple[Change, ...]
+    sent_at: datetime | None = None
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+    error_code: int | None = None
+    segments: int = 1
+    media_urls: tuple[str, ...] = ()
+    service_sid: str | None = None
+    content_sid: str | None = None
+    content_variables: dict[str, str] | None = None
+    status_callback: str | None = None
+    price: str | None = None
+    auto: bool = False
+    free_form: bool = True
+    redacted: bool = False
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def is_whatsapp(self) -> bool:
+        """Whether it travels over WhatsApp."""
+        return self.to_address.startswith("whatsapp:")
+
+    @property
+    def phone(self) -> str | None:
+        """The address of the handset, whichever side it stands on."""
+        return self.from_address if self.direction == "inbound" else self.to_address
+
+    @property
+    def sender(self) -> str | None:
+        """The account's own address; None while a Messaging Service has not chosen one."""
+        return self.to_address if self.direction == "inbound" else self.from_address
+
+    def moved(self, status: Status, at: datetime, *, error_code: int | None = None) -> "Message":
+        """The same message in its next state."""
+        return msgspec.structs.replace(
+            self,
+            status=status,
+            updated_at=at,
+            sent_at=at if status == "sent" else self.sent_at,
+            error_code=error_code,
+            history=(*self.history, Change(status=status, at=at)),
+        )
+
+
+class Attempt(Noun, frozen=True, kw_only=True):
+    """One request of a webhook: the answer's status, or why there was none."""
+
+    at: datetime
+    seconds: float
+    status: int | None = None
+    error: str | None = None
+
+
+class Webhook(Noun, frozen=True, kw_only=True):
+    """A webhook and what became of it. `status` is the last answer's; `error_code` is one of Twilio's 11xxx/12xxx."""
+
+    id: str
+    kind: Literal["inbound", "status", "fallback"]
+    message_sid: str
+    account_sid: str
+    url: str
+    params: dict[str, str]
+    token: str
+    created_at: datetime
+    finished: bool = False
+    status: int | None = None
+    attempts: tuple[Attempt, ...] = ()
+    error_code: int | None = None
+    error: str | None = None
+
+
+class Phone(Noun, frozen=True, kw_only=True):
+    """A handset."""
+
+    address: str
+    name: str
+    created_at: datetime
+
+
+class OptOut(Noun, frozen=True, kw_only=True):
+    """A block that a contact's STOP put between it and one sender (or one Messaging Service's)."""
+
+    sender: str
+    phone: str
+    keyword: str
+    at: datetime
+
+
+class Lifted(Noun, frozen=True, kw_only=True):
+    """The end of an opt-out."""
+
+    sender: str
+    phone: str
+
+
+class Removed(Noun, frozen=True, kw_only=True):
+    """A message deleted through the REST API."""
+
+    sid: str

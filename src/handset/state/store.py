@@ -1,0 +1,195 @@
+"""Everything remembered, and the ways to find it.
+
+One event loop, no awaits: a change is whole. Each goes to the journal first (if there is one), then into memory,
+then to the followers.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from handset.sids import Sids
+from handset.state import nouns
+from handset.state.feed import Feed
+from handset.state.journal import Entry, Journal
+
+
+class Store:
+    """Handset's memory."""
+
+    def __init__(self, *, sids: Sids, feed: Feed, journal: Journal | None) -> None:
+        self._sids = sids
+        self._feed = feed
+        self._journal = journal
+        self._phones: dict[str, nouns.Phone] = {}
+        self._clear()
+        if journal is not None:
+            for entry in journal.load():
+                self._remember(entry)
+            journal.rewrite(self._everything())
+
+    def _clear(self) -> None:
+        self._messages: dict[str, nouns.Message] = {}
+        self._order: dict[str, int] = {}
+        self._by_address: dict[str, list[str]] = {}
+        self._webhooks: dict[str, nouns.Webhook] = {}
+        self._webhook_of: dict[str, str] = {}
+        self._opt_outs: dict[tuple[str, str], nouns.OptOut] = {}
+        self._last_inbound: dict[tuple[str, str], datetime] = {}
+
+    # -- finding
+
+    def new_sid(self, prefix: str) -> str:
+        """An identifier that no message bears (a seed gives the same ones again after a restart)."""
+        sid = self._sids.new(prefix)
+        while sid in self._order or sid in self._webhooks:
+            sid = self._sids.new(prefix)
+        return sid
+
+    def new_token(self) -> str:
+        """A token for a webhook."""
+        return self._sids.token()
+
+    def find_message(self, sid: str) -> nouns.Message | None:
+        """The message of that SID."""
+        return self._messages.get(sid)
+
+    def list_messages(self, address: str | None = None) -> list[nouns.Message]:
+        """Messages, oldest first; of one address if given."""
+        if address is None:
+            return list(self._messages.values())
+        return [self._messages[sid] for sid in self._by_address.get(address, ())]
+
+    def newest_first(self, *, address: str | None, before: str | None) -> Iterator[nouns.Message]:
+        """Messages, newest first, that came before that SID; of one address if given."""
+        sids: Sequence[str] = list(self._messages) if address is None else self._by_address.get(address, [])
+        end = len(sids)
+        if before is not None and before in self._order:
+            end = bisect_left(sids, self._order[before], key=self._order.__getitem__)
+        return (self._messages[sids[index]] for index in range(end - 1, -1, -1))
+
+    def order_of(self, sid: str) -> int | None:
+        """The place of a message in the order of creation; None for one never seen."""
+        return self._order.get(sid)
+
+    def phones(self) -> list[nouns.Phone]:
+        """All handsets, in the order they were added."""
+        return list(self._phones.values())
+
+    def find_phone(self, address: str) -> nouns.Phone | None:
+        """The handset of that address."""
+        return self._phones.get(address)
+
+    def webhooks(self) -> list[nouns.Webhook]:
+        """All webhooks, oldest first."""
+        return list(self._webhooks.values())
+
+    def inbound_webhook_of(self, message_sid: str) -> nouns.Webhook | None:
+        """The webhook that told of a typed message."""
+        return self._webhooks.get(self._webhook_of.get(message_sid, ""))
+
+    def find_opt_out(self, *, senders: Iterable[str], phone: str) -> nouns.OptOut | None:
+        """The block between a phone and the first of these senders that has one."""
+        return next((self._opt_outs[s, phone] for s in senders if (s, phone) in self._opt_outs), None)
+
+    def opt_outs(self) -> list[nouns.OptOut]:
+        """All blocks."""
+        return list(self._opt_outs.values())
+
+    def last_inbound_at(self, *, sender: str, phone: str) -> datetime | None:
+        """When that phone last wrote to that sender."""
+        return self._last_inbound.get((sender, phone))
+
+    # -- changing
+
+    def put_message(self, message: nouns.Message) -> None:
+        """Remember a message, new or changed."""
+        self._change(message)
+        self._feed.publish("message", message)
+
+    def put_webhook(self, webhook: nouns.Webhook) -> None:
+        """Remember a webhook, new or changed."""
+        self._change(webhook)
+        self._feed.publish("webhook", webhook)
+
+    def put_phone(self, phone: nouns.Phone) -> None:
+        """Remember a handset, new or renamed."""
+        self._change(phone)
+        self._feed.publish("phone", phone)
+
+    def put_opt_out(self, opt_out: nouns.OptOut) -> None:
+        """Block a sender's messages to a phone."""
+        self._change(opt_out)
+        self._feed.publish("opt-out", opt_out)
+
+    def lift_opt_out(self, *, sender: str, phone: str) -> None:
+        """Let a sender's messages through again."""
+        lifted = nouns.Lifted(sender=sender, phone=phone)
+        self._change(lifted)
+        self._feed.publish("opt-in", lifted)
+
+    def remove_message(self, sid: str) -> None:
+        """Forget one message."""
+        removed = nouns.Removed(sid=sid)
+        self._change(removed)
+        self._feed.publish("removed", removed)
+
+    def forget(self) -> None:
+        """Forget messages, webhooks, windows and opt-outs; the phones stay."""
+        self._clear()
+        if self._journal is not None:
+            self._journal.rewrite(self._everything())
+        self._feed.publish("forgotten")
+
+    def close(self) -> None:
+        """Let go of the disk."""
+        if self._journal is not None:
+            self._journal.close()
+
+    # -- inside
+
+    def _change(self, entry: Entry) -> None:
+        if self._journal is not None:
+            self._journal.append(entry)
+        self._remember(entry)
+
+    def _remember(self, entry: Entry) -> None:
+        match entry:
+            case nouns.Message():
+                self._remember_message(entry)
+            case nouns.Webhook():
+                self._webhooks[entry.id] = entry
+                if entry.kind == "inbound":
+                    self._webhook_of[entry.message_sid] = entry.id
+            case nouns.Phone():
+                self._phones[entry.address] = entry
+            case nouns.OptOut():
+                self._opt_outs[entry.sender, entry.phone] = entry
+            case nouns.Lifted():
+                self._opt_outs.pop((entry.sender, entry.phone), None)
+            case nouns.Removed():
+                self._remove_message(entry.sid)
+
+    def _remember_message(self, message: nouns.Message) -> None:
+        before = self._messages.get(message.sid)
+        self._messages[message.sid] = message
+        self._order.setdefault(message.sid, len(self._order))
+        known = {before.from_address, before.to_address} if before else set()
+        for address in {message.from_address, message.to_address} - known - {None}:
+            sids = self._by_address.setdefault(str(address), [])
+            # an accepted message gets its sender later than its place in the order
+            place = bisect_left(sids, self._order[message.sid], key=self._order.__getitem__)
+            sids.insert(place, message.sid)
+        if message.direction == "inbound" and before is None and message.from_address is not None:
+            self._last_inbound[message.to_address, message.from_address] = message.created_at
+
+    def _remove_message(self, sid: str) -> None:
+        message = self._messages.pop(sid, None)
+        for address in {message.from_address, message.to_address} - {None} if message else set():
+            self._by_address[str(address)].remove(sid)
+
+    def _everything(self) -> Iterator[Entry]:
+        yield from self._phones.values()
+        yield from self._messages.values()
+        yield from self._webhooks.values()
+        yield from self._opt_outs.values()

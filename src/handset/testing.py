@@ -1,0 +1,129 @@
+"""Handset for tests: in this process, on a free port, spoken to over HTTP as any other would.
+
+async with running({"numbers": [{"address": "+15551234567", "inbound_url": url}]}) as handset:
+    await handset.types("+15550100001", "+15551234567", "hello")
+    await handset.wait_for(lambda: answered(handset), timeout=5)
+"""
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from handset import config as configs
+from handset.app import Handset
+from handset.serving import Server
+
+PAUSE_SECONDS: Final = 0.02  # between two looks at a condition
+Json = dict[str, Any]
+
+
+class RunningHandset:
+    """A Handset that listens at `base_url`; the methods are HTTP requests to it."""
+
+    def __init__(self, base_url: str, config: configs.Config, session: aiohttp.ClientSession) -> None:
+        self.base_url: Final = base_url
+        self.config: Final = config
+        self._session = session
+
+    @property
+    def account_sid(self) -> str:
+        """The first account's SID."""
+        return self.config.accounts[0].sid
+
+    @property
+    def auth_token(self) -> str:
+        """The first account's auth token."""
+        return self.config.accounts[0].auth_token
+
+    async def types(self, phone: str, to: str, body: str, *, fields: dict[str, str] | None = None) -> str:
+        """Type a message on a handset; the SID of what was typed."""
+        typed = {"from": phone, "to": to, "body": body, "fields": fields or {}}
+        answer = await self._ask("POST", "/handset/v1/inbound", json=typed)
+        return str(answer["sid"])
+
+    async def messages(self, address: str | None = None) -> list[Json]:
+        """Messages to and from an address (None: all), oldest first."""
+        params = {} if address is None else {"address": address}
+        return list((await self._ask("GET", "/handset/v1/messages", params=params))["messages"])
+
+    async def received_by(self, phone: str) -> list[str]:
+        """The texts that reached a handset, oldest first."""
+        reached = {"sent", "delivered", "read"}
+        return [m["body"] for m in await self.messages(phone) if m["to"] == phone and m["status"] in reached]
+
+    async def webhooks(self) -> list[Json]:
+        """Every webhook, oldest first."""
+        return list((await self._ask("GET", "/handset/v1/webhooks"))["webhooks"])
+
+    async def phones(self) -> list[Json]:
+        """Every handset."""
+        return list((await self._ask("GET", "/handset/v1/phones"))["phones"])
+
+    async def opts_in(self, phone: str, to: str) -> None:
+        """Lift the block between a phone and a sender."""
+        await self._ask("POST", "/handset/v1/opt-ins", json={"from": phone, "to": to})
+
+    async def forgets(self) -> None:
+        """Forget messages, webhooks, windows and opt-outs."""
+        await self._ask("DELETE", "/handset/v1")
+
+    async def posts(self, **form: str) -> Json:
+        """Send a message through the REST API, as the first account; what Twilio's API answers."""
+        path = f"/2010-04-01/Accounts/{self.account_sid}/Messages.json"
+        auth = aiohttp.encode_basic_auth(self.account_sid, self.auth_token)
+        async with self._session.post(self.base_url + path, data=form, headers={"Authorization": auth}) as response:
+            answer: Json = await response.json()
+            return answer
+
+    async def wait_for(self, predicate: Callable[[], Awaitable[Any] | Any], timeout: float = 5.0) -> Any:  # noqa: ASYNC109 - a test says how long
+        """Wait until the predicate (plain or async) answers something true, and give that; else TimeoutError."""
+        async with asyncio.timeout(timeout):
+            while True:
+                found = predicate()
+                if inspect.isawaitable(found):
+                    found = await found
+                if found:
+                    return found
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def wait_for_status(self, sid: str, status: str, timeout: float = 5.0) -> Json:  # noqa: ASYNC109 - a test says how long
+        """Wait until a message has that status, and give it."""
+
+        async def reached() -> Json | None:
+            return next((m for m in await self.messages() if m["sid"] == sid and m["status"] == status), None)
+
+        found: Json = await self.wait_for(reached, timeout)
+        return found
+
+    async def _ask(self, method: str, path: str, **given: Any) -> Json:
+        async with self._session.request(method, self.base_url + path, **given) as response:
+            if response.status >= 400:
+                raise AssertionError(f"{method} {path}: {response.status} {await response.text()}")
+            answer: Json = {} if response.status == 204 else await response.json()
+            return answer
+
+
+@contextlib.asynccontextmanager
+async def running(
+    config: configs.Config | dict[str, Any] | None = None, *, data: Path | None = None, port: int = 0
+) -> AsyncIterator[RunningHandset]:
+    """A Handset in this event loop, on a free loopback port, until the block ends."""
+    settings = configs.of({} if config is None else config)
+    server = Server(Handset(settings, data=data), host="127.0.0.1", port=port, obeys_signals=False)
+    serving = asyncio.create_task(server.serve())
+    try:
+        while server.address is None:
+            if serving.done():
+                await serving
+                raise RuntimeError("Handset did not start")
+            await asyncio.sleep(0.005)
+        async with aiohttp.ClientSession() as session:
+            yield RunningHandset(server.address, settings, session)
+    finally:
+        server.should_exit = True
+        await serving
