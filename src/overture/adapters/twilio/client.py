@@ -1,0 +1,306 @@
+"""Twilio's REST API: handing a message over, and looking at what became of it.
+
+Twilio has no idempotency key: a repeated POST is a second message. So nothing is retried here, and the one thing that
+matters about a failed POST is whether the request can have arrived. It cannot when no connection came about, or when
+the answer says so (4xx); everything else, a time-out, a reset, a 5xx, an answer that cannot be read, is OutcomeUnknown.
+A read may be repeated, so its failures are Transient.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, Never, TypeVar
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from overture.adapters.twilio import callback, errors, wire
+from overture.domain.delivery import DeliveryStatus
+from overture.domain.errors import Failure, Misconfigured, OutcomeUnknown, Transient
+from overture.domain.message import Template, Text
+from overture.domain.ports import Accepted, Outgoing, ProviderMessage
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=5)
+"""Seconds. Twilio answers a POST within one; who waits longer learns nothing but that the outcome is unknown."""
+
+_LARGEST_ANSWER: Final = 8 * 1024 * 1024  # a page of a thousand messages of 1,600 characters is a third of it
+_LONGEST_PAUSE: Final = 3600.0  # no Retry-After is believed beyond an hour
+_PAGE: Final = 1000  # Twilio's largest
+_SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
+
+_Read = TypeVar("_Read", bound=Struct)
+
+
+class TwilioAccount(Struct, frozen=True, kw_only=True):
+    """Where an account's API is, and how to log in: with an API key where there is one, else with the auth token.
+
+    Its secrets never show in its representation.
+    """
+
+    sid: str
+    auth_token: str = ""
+    api_key_sid: str = ""
+    api_key_secret: str = ""
+    base_url: str = "https://api.twilio.com"
+
+    @property
+    def authorization(self) -> str:
+        """The value of the Authorization header."""
+        user, password = (self.api_key_sid, self.api_key_secret) if self.api_key_sid else (self.sid, self.auth_token)
+        return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+    def __repr__(self) -> str:
+        return f"TwilioAccount(sid={self.sid!r}, base_url={self.base_url!r})"
+
+
+class _Answer(Struct, frozen=True):
+    status: int
+    body: bytes | None  # None: it broke off
+    retry_after_seconds: float | None
+
+
+class TwilioClient:
+    """Twilio as a Provider, over one HTTP session that is opened with the first request.
+
+    How many requests run at once is the caller's to bound. Without `public_base_url` no status callbacks are asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        accounts: Mapping[str, TwilioAccount],
+        secret: bytes,
+        public_base_url: str | None = None,
+        timeout: aiohttp.ClientTimeout = _TIMEOUT,
+    ) -> None:
+        self._accounts = accounts
+        self._secret = secret
+        self._public_base_url = public_base_url
+        self._timeout = timeout
+        self._opened: aiohttp.ClientSession | None = None
+
+    async def aclose(self) -> None:
+        """Close the session; the client may not be used afterwards."""
+        if self._opened is not None:
+            await self._opened.close()
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        """Hand one attempt over. Raises Transient, Permanent, Misconfigured or OutcomeUnknown."""
+        account = self._account(outgoing.account_sid)
+        url = f"{account.base_url}/2010-04-01/Accounts/{account.sid}/Messages.json"
+        try:
+            answer = await self._post(account, url, self._form(outgoing))
+        except aiohttp.InvalidURL as error:
+            raise _bad_base_url(account) from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Transient("twilio_unreachable", "No connection to the provider came about.") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise OutcomeUnknown("twilio_no_answer", "The provider did not answer.") from error
+        if answer.status not in (200, 201):
+            raise _failure(answer)
+        created = _decode(wire.CREATED, answer.body)
+        if created is None or not _SID.fullmatch(created.sid):
+            raise OutcomeUnknown("twilio_unreadable", "The provider's answer could not be read.")
+        return Accepted(
+            sid=created.sid,
+            status=wire.STATUSES.get(created.status, DeliveryStatus.QUEUED),
+            segments=wire.whole_number(created.num_segments) or None,  # 0: a Messaging Service has yet to choose
+        )
+
+    async def list_between(self, account_sid: str, *, sender: str | None, to: str, limit: int) -> list[ProviderMessage]:
+        """The newest messages to `to` (from `sender`, unless None), newest first, at most `limit`."""
+        query = {"To": to, **({"From": sender} if sender is not None else {})}
+        return await self._list(account_sid, query, limit=limit, since=None)
+
+    async def list_since(self, account_sid: str, since: datetime, *, limit: int) -> list[ProviderMessage]:
+        """The account's messages of both directions down to an instant, newest first, at most `limit`.
+
+        Not asked for by date: whether Twilio's date filter finds what has not been sent yet is not documented.
+        """
+        return await self._list(account_sid, {}, limit=limit, since=since)
+
+    async def fetch(self, account_sid: str, sid: str) -> ProviderMessage | None:
+        """One message by its SID, None where the provider knows none."""
+        if not _SID.fullmatch(sid):
+            return None
+        account = self._account(account_sid)
+        answer = await self._get(account, f"/2010-04-01/Accounts/{account.sid}/Messages/{sid}.json")
+        return None if answer.status == 404 else _read(wire.MESSAGE, answer).to_domain()
+
+    async def check_credentials(self, account_sid: str) -> wire.AccountFacts:
+        """What the provider tells of an account to its own credentials. Raises Misconfigured where it refuses them.
+
+        API keys may not read accounts: with one the messages are asked for instead, and only the SID is told.
+        """
+        account = self._account(account_sid)
+        if not account.api_key_sid:
+            return _read(wire.ACCOUNT, await self._get(account, f"/2010-04-01/Accounts/{account.sid}.json"))
+        await self._list(account_sid, {}, limit=1, since=None)
+        return wire.AccountFacts(sid=account.sid)
+
+    async def list_numbers(self, account_sid: str, *, limit: int = 1000) -> list[wire.OwnedNumber]:
+        """The phone numbers that an account owns, with what they can do and where their webhooks go."""
+        account = self._account(account_sid)
+        path: str | None = f"/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers.json?PageSize={min(limit, _PAGE)}"
+        found: list[wire.OwnedNumber] = []
+        while path is not None and len(found) < limit:
+            page = _read(wire.NUMBERS, await self._get(account, path))
+            found += page.incoming_phone_numbers
+            path = _next(account, page.next_page_uri)
+        return found[:limit]
+
+    async def _list(
+        self, account_sid: str, query: Mapping[str, str], *, limit: int, since: datetime | None
+    ) -> list[ProviderMessage]:
+        account = self._account(account_sid)
+        asked = urlencode({**query, "PageSize": str(max(1, min(limit, _PAGE)))})
+        path: str | None = f"/2010-04-01/Accounts/{account.sid}/Messages.json?{asked}"
+        found: list[ProviderMessage] = []
+        while path is not None and len(found) < limit:
+            page = _read(wire.MESSAGES, await self._get(account, path))
+            for record in page.messages:
+                message = record.to_domain()
+                if since is not None and message.created_at < since:
+                    return found[:limit]
+                found.append(message)
+            path = _next(account, page.next_page_uri)
+        return found[:limit]
+
+    def _form(self, outgoing: Outgoing) -> bytes:
+        fields = {"To": outgoing.to, "From": outgoing.sender, "ValidityPeriod": str(outgoing.validity_seconds)}
+        if outgoing.messaging_service_sid:
+            fields["MessagingServiceSid"] = outgoing.messaging_service_sid
+        if self._public_base_url:
+            fields["StatusCallback"] = callback.status_callback_url(
+                self._public_base_url, outgoing.message_id, outgoing.attempt, self._secret
+            )
+        match outgoing.body:
+            case Text(text=text):
+                fields["Body"] = text
+            case Template(content_sid=sid, variables=variables):
+                fields["ContentSid"] = sid
+                if variables:
+                    fields["ContentVariables"] = msgspec.json.encode(variables).decode()
+        return urlencode(fields, quote_via=quote, errors="replace").encode()
+
+    def _account(self, account_sid: str) -> TwilioAccount:
+        account = self._accounts.get(account_sid)
+        if account is None:
+            raise Misconfigured(
+                "twilio_account_unknown",
+                "The sender's provider account is not set up.",
+                hint=f"Give the credentials of {account_sid}.",
+            )
+        return account
+
+    async def _post(self, account: TwilioAccount, url: str, body: bytes) -> _Answer:
+        headers = {"Authorization": account.authorization, "Content-Type": "application/x-www-form-urlencoded"}
+        async with self._session().post(url, data=body, headers=headers, allow_redirects=False) as response:
+            return await _whole(response)
+
+    async def _get(self, account: TwilioAccount, path: str) -> _Answer:
+        """The answer to a read: a success, or 404. Raises Transient, Permanent or Misconfigured."""
+        headers = {"Authorization": account.authorization}
+        try:
+            async with self._session().get(account.base_url + path, headers=headers, allow_redirects=False) as response:
+                answer = await _whole(response)
+        except aiohttp.InvalidURL as error:
+            raise _bad_base_url(account) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Transient("twilio_no_answer", "The provider did not answer.") from error
+        if answer.status in (200, 404):
+            return answer
+        failure = _failure(answer)
+        if isinstance(failure, OutcomeUnknown):
+            raise Transient(failure.code, "The provider could not answer.")
+        raise failure
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),  # the caller bounds how many run at once
+                timeout=self._timeout,
+                auto_decompress=True,
+                headers={"User-Agent": "overture", "Accept": "application/json"},
+            )
+        return self._opened
+
+
+async def _whole(response: aiohttp.ClientResponse) -> _Answer:
+    """An answer with its body; a body that breaks off or is too large is None: the status alone may tell enough."""
+    try:
+        body = await _all(response)
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        body = None
+    return _Answer(response.status, body, _pause(response.headers.get("Retry-After"), response.headers.get("Date")))
+
+
+async def _all(response: aiohttp.ClientResponse) -> bytes | None:
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > _LARGEST_ANSWER:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _pause(retry_after: str | None, date: str | None) -> float | None:
+    """The seconds that a Retry-After asks for; a date is counted from the answer's own, whatever our clock says."""
+    if not retry_after:
+        return None
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(retry_after) - parsedate_to_datetime(date or "")).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(seconds, _LONGEST_PAUSE) if seconds >= 0 else None
+
+
+def _failure(answer: _Answer) -> Failure:
+    problem = _decode(wire.PROBLEM, answer.body)
+    code = problem.code if problem else None
+    message = (problem.message or problem.detail) if problem else None
+    return errors.failure_for(answer.status, code, message, retry_after_seconds=answer.retry_after_seconds)
+
+
+def _read(decoder: msgspec.json.Decoder[_Read], answer: _Answer) -> _Read:
+    """What an answer to a read holds. Raises Misconfigured for a 404, Transient for what cannot be read."""
+    if answer.status == 404:
+        raise _failure(answer)
+    read = _decode(decoder, answer.body)
+    if read is None:
+        _unreadable()
+    return read
+
+
+def _unreadable() -> Never:
+    raise Transient("twilio_unreadable", "The provider's answer could not be read.")
+
+
+def _decode(decoder: msgspec.json.Decoder[_Read], body: bytes | None) -> _Read | None:
+    try:
+        return decoder.decode(body or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _next(account: TwilioAccount, uri: str | None) -> str | None:
+    """The next page's path, which must lead to the same account: our credentials go with it."""
+    if uri is None:
+        return None
+    if not uri.startswith(f"/2010-04-01/Accounts/{account.sid}/"):
+        _unreadable()
+    return uri
+
+
+def _bad_base_url(account: TwilioAccount) -> Misconfigured:
+    return Misconfigured(
+        "twilio_base_url", "The provider's API address is no URL.", hint=f"Correct it: {account.base_url!r}."
+    )

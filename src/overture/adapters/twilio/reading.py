@@ -1,0 +1,155 @@
+"""What Twilio's webhooks say, in our words.
+
+Only names that are known here are read: Twilio adds parameters without notice. Sources: Twilio's webhook request
+guides, and captured webhooks for what the guides leave out.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from overture.adapters.twilio import callback, form
+from overture.domain.channel import Channel, split_address
+from overture.domain.delivery import DeliveryStatus
+from overture.domain.errors import Invalid
+from overture.domain.ports import Inbound, RawEvent, StatusReport
+
+READ: Final = frozenset(
+    {
+        *("AccountSid", "MessageSid", "SmsMessageSid", "SmsSid", "From", "To", "Body", "NumMedia", "ProfileName"),
+        *("ButtonPayload", "ButtonText", "ListTitle", "Address", "Label", "Latitude", "Longitude"),
+        *("OptOutType", "OriginalRepliedMessageSid", "MessageStatus", "ErrorCode"),
+    }
+)
+)
+"""The fields that something follows from; each may stand once. (Media fields are read by their numbers.)"""
+
+_SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
+_DEGREES: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?")
+_MEDIA: Final = re.compile(r"Media(?:Url|ContentType)[0-9]{1,2}")
+_MOST_MEDIA: Final = 10  # Twilio's own limit for a message
+_MEDIA_URL: Final = re.compile(r"https?://[^\s]{1,2000}")
+
+STATUSES: Final = {
+    **{status.value: status for status in DeliveryStatus},
+    "accepted": DeliveryStatus.QUEUED,
+    "scheduled": DeliveryStatus.QUEUED,
+    "partially_delivered": DeliveryStatus.DELIVERED,  # a group message that reached somebody
+    "receiving": DeliveryStatus.RECEIVED,
+}
+"""Twilio's statuses, ours for each."""
+
+_KINDS: Final = (
+    ("image/webp", "sticker"),
+    ("image/", "image"),
+    ("audio/ogg", "voice note"),
+    ("audio/", "audio"),
+    ("video/", "video"),
+    ("text/vcard", "contact"),
+    ("text/x-vcard", "contact"),
+    ("text/directory", "contact"),
+    ("application/", "document"),
+    ("text/", "document"),
+)
+"""What a person would call a medium, by the beginning of its content type; the first that fits."""
+
+
+def refuse_repeated(pairs: Sequence[tuple[str, str]]) -> None:
+    """Raise Invalid where a field that we read stands twice: which of them Twilio meant, nobody can say."""
+    names = [name for name, _ in pairs if name in READ or _MEDIA.fullmatch(name)]
+    if len(names) != len(set(names)):
+        raise Invalid("webhook_malformed", "A field of the webhook stands twice.")
+
+
+def inbound(event: RawEvent) -> Inbound:
+    """The message of an inbound event. Raises Invalid for what cannot be read."""
+    fields = _fields(event)
+    sender, contact = _needed(fields, "To"), _needed(fields, "From")
+    channel, _ = split_address(contact)
+    urls, kinds = _media(fields, channel)
+    opt_out_type = fields.get("OptOutType") or None
+    if opt_out_type not in (None, "STOP", "START", "HELP"):
+        raise Invalid("webhook_malformed", "The webhook's OptOutType is not one of Twilio's.", field="OptOutType")
+    replied_to = fields.get("OriginalRepliedMessageSid") or None
+    if replied_to is not None and not _SID.fullmatch(replied_to):
+        raise Invalid("webhook_malformed", "The webhook's quoted message is no SID.", field="OriginalRepliedMessageSid")
+    return Inbound(
+        sid=_needed(fields, "MessageSid"),
+        account_sid=event.account_sid,
+        sender=sender,
+        contact=contact,
+        text=_in_words(fields, kinds),
+        profile_name=fields.get("ProfileName") or None,
+        media_urls=urls,
+        button_payload=fields.get("ButtonPayload") or None,
+        opt_out_type=opt_out_type,
+        replied_to_sid=replied_to,
+    )
+
+
+def status(event: RawEvent, secret: bytes) -> StatusReport:
+    """The report of a status event; message and attempt where the callback URL's MAC holds. Raises Invalid."""
+    fields = _fields(event)
+    word = _needed(fields, "MessageStatus")
+    reported = STATUSES.get(word)
+    if reported is None:
+        raise Invalid("webhook_malformed", "The webhook's MessageStatus is not one we know.", field="MessageStatus")
+    code = fields.get("ErrorCode", "")
+    if code and not (code.isascii() and code.isdigit() and len(code) <= 6):
+        raise Invalid("webhook_malformed", "The webhook's ErrorCode is no number.", field="ErrorCode")
+    ours = callback.read_query(event.query, secret)
+    return StatusReport(
+        sid=_needed(fields, "MessageSid"),
+        account_sid=event.account_sid,
+        status=reported,
+        error_code=int(code or 0) or None,
+        message_id=ours and ours[0],
+        attempt=ours and ours[1],
+    )
+
+
+def _fields(event: RawEvent) -> dict[str, str]:
+    """The fields of a kept form, without the NUL characters that no database text may hold."""
+    pairs = form.parse(event.body)
+    refuse_repeated(pairs)
+    return {name: value.replace("\0", "") for name, value in pairs}
+
+
+def _needed(fields: Mapping[str, str], name: str) -> str:
+    value = fields.get(name)
+    if not value:
+        raise Invalid("webhook_malformed", f"The webhook has no {name}.", field=name)
+    return value
+
+
+def _media(fields: Mapping[str, str], channel: Channel) -> tuple[tuple[str, ...], list[str]]:
+    """The addresses of what came with a message, and what each is in words."""
+    written = fields.get("NumMedia") or "0"
+    if not (written.isascii() and written.isdigit() and len(written) <= 2 and int(written) <= _MOST_MEDIA):
+        raise Invalid("webhook_malformed", "The webhook's NumMedia is not a number of media.", field="NumMedia")
+    urls = tuple(fields.get(f"MediaUrl{n}", "") for n in range(int(written)))
+    if not all(_MEDIA_URL.fullmatch(url) for url in urls):
+        raise Invalid("webhook_malformed", "The webhook's media addresses are not what it counts.", field="MediaUrl0")
+    return urls, [_kind(fields.get(f"MediaContentType{n}", ""), channel) for n in range(len(urls))]
+
+
+def _kind(content_type: str, channel: Channel) -> str:
+    for beginning, kind in _KINDS:
+        if content_type.lower().startswith(beginning):
+            if kind in ("sticker", "voice note") and channel is Channel.SMS:
+                return "image" if kind == "sticker" else "audio"  # only WhatsApp has these by themselves
+            return kind
+    return "file"
+
+
+def _in_words(fields: Mapping[str, str], kinds: Sequence[str]) -> str:
+    """The text that an agent reads: descriptions of what came with a message, then what was written or tapped."""
+    shown = [f"[{kind}]" for kind in kinds]
+    latitude, longitude = fields.get("Latitude", ""), fields.get("Longitude", "")
+    if _DEGREES.fullmatch(latitude) and _DEGREES.fullmatch(longitude):
+        names = ", ".join(name for name in (fields.get("Label"), fields.get("Address")) if name)
+        shown.append(f"[location {latitude},{longitude}{': ' if names else ''}{names}]")
+    written = fields.get("Body") or fields.get("ButtonText") or fields.get("ListTitle") or ""
+    if written.strip():
+        shown.append(written)
+    return " ".join(shown) if shown else "[empty message]"

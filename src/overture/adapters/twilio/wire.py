@@ -1,0 +1,121 @@
+"""The shapes of Twilio's answers, as far as they are read. Fields that are not named here are passed over.
+
+Dates are RFC 2822; numbers come as text (`num_segments`), as numbers or as null, by the resource's age.
+"""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from overture.adapters.twilio.reading import STATUSES
+from overture.domain.delivery import DeliveryStatus
+from overture.domain.errors import Transient
+from overture.domain.ports import ProviderMessage
+
+__all__ = ["ACCOUNT", "CREATED", "MESSAGE", "MESSAGES", "NUMBERS", "PROBLEM", "STATUSES", "AccountFacts", "OwnedNumber"]
+
+
+class Created(Struct, frozen=True):
+    """A 201: the message was taken."""
+
+    sid: str
+    status: str = "queued"
+    num_segments: str | int | None = None
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A message of the provider's records."""
+
+    sid: str
+    date_created: str
+    direction: str
+    status: str
+    to: str | None = None
+    from_: str | None = msgspec.field(name="from", default=None)
+    body: str | None = None
+    error_code: str | int | None = None
+
+    def to_domain(self) -> ProviderMessage:
+        """The record in our words. Raises Transient where its date cannot be read."""
+        try:
+            created_at = parsedate_to_datetime(self.date_created)
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
+            raise Transient("twilio_unreadable", "The provider's date could not be read.") from error
+        return ProviderMessage(
+            sid=self.sid,
+            sender=self.from_ or "",
+            to=self.to or "",
+            body=self.body or "",
+            inbound=self.direction == "inbound",
+            status=STATUSES.get(self.status, DeliveryStatus.QUEUED),
+            created_at=created_at.replace(tzinfo=UTC) if created_at.tzinfo is None else created_at.astimezone(UTC),
+            error_code=whole_number(self.error_code) or None,
+        )
+
+
+class Messages(Struct, frozen=True):
+    """A page of messages, newest first."""
+
+    messages: list[Message]
+    next_page_uri: str | None = None
+
+
+class Problem(Struct, frozen=True):
+    """An error answer; newer products say `detail` (RFC 9457) where older ones say `message`."""
+
+    code: int | None = None
+    message: str | None = None
+    detail: str | None = None
+
+
+class AccountFacts(Struct, frozen=True, kw_only=True):
+    """What an account tells of itself."""
+
+    sid: str
+    friendly_name: str | None = None
+    status: str | None = None
+    type: str | None = None
+
+
+class Capabilities(Struct, frozen=True, kw_only=True):
+    """What a number can do."""
+
+    sms: bool = False
+    mms: bool = False
+    voice: bool = False
+
+
+class OwnedNumber(Struct, frozen=True, kw_only=True):
+    """A number of an account, and where its inbound messages are posted."""
+
+    sid: str
+    phone_number: str
+    friendly_name: str | None = None
+    capabilities: Capabilities = Capabilities()
+    sms_url: str | None = None
+    sms_fallback_url: str | None = None
+
+
+class Numbers(Struct, frozen=True):
+    """A page of numbers."""
+
+    incoming_phone_numbers: list[OwnedNumber]
+    next_page_uri: str | None = None
+
+
+CREATED: Final = msgspec.json.Decoder(Created)
+MESSAGE: Final = msgspec.json.Decoder(Message)
+MESSAGES: Final = msgspec.json.Decoder(Messages)
+PROBLEM: Final = msgspec.json.Decoder(Problem)
+ACCOUNT: Final = msgspec.json.Decoder(AccountFacts)
+NUMBERS: Final = msgspec.json.Decoder(Numbers)
+
+
+def whole_number(written: str | int | None) -> int | None:
+    """A count or a code, which Twilio writes as text or as a number; None where it is neither."""
+    if isinstance(written, int):
+        return written
+    return int(written) if written and written.isascii() and written.isdigit() and len(written) <= 9 else None
