@@ -10,29 +10,24 @@ import base64
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
-from typing import Final, Never, TypeVar
+from typing import Final
 from urllib.parse import quote, urlencode
 
 import aiohttp
 import msgspec
 from msgspec import Struct
 
-from overture.adapters.twilio import callback, errors, wire
+from overture.adapters.twilio import answers, callback, wire
 from overture.domain.delivery import DeliveryStatus
-from overture.domain.errors import Failure, Misconfigured, OutcomeUnknown, Transient
+from overture.domain.errors import Misconfigured, OutcomeUnknown, Transient
 from overture.domain.message import Template, Text
 from overture.domain.ports import Accepted, Outgoing, ProviderMessage
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=5)
 """Seconds. Twilio answers a POST within one; who waits longer learns nothing but that the outcome is unknown."""
 
-_LARGEST_ANSWER: Final = 8 * 1024 * 1024  # a page of a thousand messages of 1,600 characters is a third of it
-_LONGEST_PAUSE: Final = 3600.0  # no Retry-After is believed beyond an hour
 _PAGE: Final = 1000  # Twilio's largest
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
-
-_Read = TypeVar("_Read", bound=Struct)
 
 
 class TwilioAccount(Struct, frozen=True, kw_only=True):
@@ -55,12 +50,6 @@ class TwilioAccount(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"TwilioAccount(sid={self.sid!r}, base_url={self.base_url!r})"
-
-
-class _Answer(Struct, frozen=True):
-    status: int
-    body: bytes | None  # None: it broke off
-    retry_after_seconds: float | None
 
 
 class TwilioClient:
@@ -101,8 +90,8 @@ class TwilioClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise OutcomeUnknown("twilio_no_answer", "The provider did not answer.") from error
         if answer.status not in (200, 201):
-            raise _failure(answer)
-        created = _decode(wire.CREATED, answer.body)
+            raise answers.failure(answer)
+        created = answers.decode(wire.CREATED, answer.body)
         if created is None or not _SID.fullmatch(created.sid):
             raise OutcomeUnknown("twilio_unreadable", "The provider's answer could not be read.")
         return Accepted(
@@ -129,7 +118,7 @@ class TwilioClient:
             return None
         account = self._account(account_sid)
         answer = await self._get(account, f"/2010-04-01/Accounts/{account.sid}/Messages/{sid}.json")
-        return None if answer.status == 404 else _read(wire.MESSAGE, answer).to_domain()
+        return None if answer.status == 404 else answers.read(wire.MESSAGE, answer).to_domain()
 
     async def check_credentials(self, account_sid: str) -> wire.AccountFacts:
         """What the provider tells of an account to its own credentials. Raises Misconfigured where it refuses them.
@@ -138,7 +127,7 @@ class TwilioClient:
         """
         account = self._account(account_sid)
         if not account.api_key_sid:
-            return _read(wire.ACCOUNT, await self._get(account, f"/2010-04-01/Accounts/{account.sid}.json"))
+            return answers.read(wire.ACCOUNT, await self._get(account, f"/2010-04-01/Accounts/{account.sid}.json"))
         await self._list(account_sid, {}, limit=1, since=None)
         return wire.AccountFacts(sid=account.sid)
 
@@ -148,7 +137,7 @@ class TwilioClient:
         path: str | None = f"/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers.json?PageSize={min(limit, _PAGE)}"
         found: list[wire.OwnedNumber] = []
         while path is not None and len(found) < limit:
-            page = _read(wire.NUMBERS, await self._get(account, path))
+            page = answers.read(wire.NUMBERS, await self._get(account, path))
             found += page.incoming_phone_numbers
             path = _next(account, page.next_page_uri)
         return found[:limit]
@@ -161,7 +150,7 @@ class TwilioClient:
         path: str | None = f"/2010-04-01/Accounts/{account.sid}/Messages.json?{asked}"
         found: list[ProviderMessage] = []
         while path is not None and len(found) < limit:
-            page = _read(wire.MESSAGES, await self._get(account, path))
+            page = answers.read(wire.MESSAGES, await self._get(account, path))
             for record in page.messages:
                 message = record.to_domain()
                 if since is not None and message.created_at < since:
@@ -197,24 +186,24 @@ class TwilioClient:
             )
         return account
 
-    async def _post(self, account: TwilioAccount, url: str, body: bytes) -> _Answer:
+    async def _post(self, account: TwilioAccount, url: str, body: bytes) -> answers.Answer:
         headers = {"Authorization": account.authorization, "Content-Type": "application/x-www-form-urlencoded"}
         async with self._session().post(url, data=body, headers=headers, allow_redirects=False) as response:
-            return await _whole(response)
+            return await answers.whole(response)
 
-    async def _get(self, account: TwilioAccount, path: str) -> _Answer:
+    async def _get(self, account: TwilioAccount, path: str) -> answers.Answer:
         """The answer to a read: a success, or 404. Raises Transient, Permanent or Misconfigured."""
         headers = {"Authorization": account.authorization}
         try:
             async with self._session().get(account.base_url + path, headers=headers, allow_redirects=False) as response:
-                answer = await _whole(response)
+                answer = await answers.whole(response)
         except aiohttp.InvalidURL as error:
             raise _bad_base_url(account) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient("twilio_no_answer", "The provider did not answer.") from error
         if answer.status in (200, 404):
             return answer
-        failure = _failure(answer)
+        failure = answers.failure(answer)
         if isinstance(failure, OutcomeUnknown):
             raise Transient(failure.code, "The provider could not answer.")
         raise failure
@@ -230,73 +219,12 @@ class TwilioClient:
         return self._opened
 
 
-async def _whole(response: aiohttp.ClientResponse) -> _Answer:
-    """An answer with its body; a body that breaks off or is too large is None: the status alone may tell enough."""
-    try:
-        body = await _all(response)
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        body = None
-    return _Answer(response.status, body, _pause(response.headers.get("Retry-After"), response.headers.get("Date")))
-
-
-async def _all(response: aiohttp.ClientResponse) -> bytes | None:
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > _LARGEST_ANSWER:
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _pause(retry_after: str | None, date: str | None) -> float | None:
-    """The seconds that a Retry-After asks for; a date is counted from the answer's own, whatever our clock says."""
-    if not retry_after:
-        return None
-    try:
-        seconds = float(retry_after)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(retry_after) - parsedate_to_datetime(date or "")).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return min(seconds, _LONGEST_PAUSE) if seconds >= 0 else None
-
-
-def _failure(answer: _Answer) -> Failure:
-    problem = _decode(wire.PROBLEM, answer.body)
-    code = problem.code if problem else None
-    message = (problem.message or problem.detail) if problem else None
-    return errors.failure_for(answer.status, code, message, retry_after_seconds=answer.retry_after_seconds)
-
-
-def _read(decoder: msgspec.json.Decoder[_Read], answer: _Answer) -> _Read:
-    """What an answer to a read holds. Raises Misconfigured for a 404, Transient for what cannot be read."""
-    if answer.status == 404:
-        raise _failure(answer)
-    read = _decode(decoder, answer.body)
-    if read is None:
-        _unreadable()
-    return read
-
-
-def _unreadable() -> Never:
-    raise Transient("twilio_unreadable", "The provider's answer could not be read.")
-
-
-def _decode(decoder: msgspec.json.Decoder[_Read], body: bytes | None) -> _Read | None:
-    try:
-        return decoder.decode(body or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-
-
 def _next(account: TwilioAccount, uri: str | None) -> str | None:
     """The next page's path, which must lead to the same account: our credentials go with it."""
     if uri is None:
         return None
     if not uri.startswith(f"/2010-04-01/Accounts/{account.sid}/"):
-        _unreadable()
+        answers.unreadable()
     return uri
 
 

@@ -21,7 +21,6 @@ READ: Final = frozenset(
         *("OptOutType", "OriginalRepliedMessageSid", "MessageStatus", "ErrorCode"),
     }
 )
-)
 """The fields that something follows from; each may stand once. (Media fields are read by their numbers.)"""
 
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")

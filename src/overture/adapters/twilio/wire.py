@@ -3,7 +3,7 @@
 Dates are RFC 2822; numbers come as text (`num_segments`), as numbers or as null, by the resource's age.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 

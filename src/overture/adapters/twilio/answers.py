@@ -1,0 +1,88 @@
+"""Twilio's HTTP answers, read defensively: they may break off, drip, be HTML of a load balancer, or huge."""
+
+from email.utils import parsedate_to_datetime
+from typing import Final, Never, TypeVar
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from overture.adapters.twilio import errors, wire
+from overture.domain.errors import Failure, Transient
+
+_LARGEST: Final = 8 * 1024 * 1024  # a page of a thousand messages of 1,600 characters is a third of it
+_LONGEST_PAUSE: Final = 3600.0  # no Retry-After is believed beyond an hour
+
+_Read = TypeVar("_Read", bound=Struct)
+
+
+class Answer(Struct, frozen=True):
+    """An answer; a body that broke off or was too large is None: the status alone may tell enough."""
+
+    status: int
+    body: bytes | None
+    retry_after_seconds: float | None
+
+
+async def whole(response: aiohttp.ClientResponse) -> Answer:
+    """An answer with as much of its body as came."""
+    try:
+        body = await _all(response)
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        body = None
+    return Answer(response.status, body, _pause(response.headers.get("Retry-After"), response.headers.get("Date")))
+
+
+async def _all(response: aiohttp.ClientResponse) -> bytes | None:
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > _LARGEST:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _pause(retry_after: str | None, date: str | None) -> float | None:
+    """The seconds that a Retry-After asks for; a date is counted from the answer's own, whatever our clock says."""
+    if not retry_after:
+        return None
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(retry_after) - parsedate_to_datetime(date or "")).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(seconds, _LONGEST_PAUSE) if seconds >= 0 else None
+
+
+def failure(answer: Answer) -> Failure:
+    """What an answer other than success to a POST means."""
+    problem = decode(wire.PROBLEM, answer.body)
+    code = problem.code if problem else None
+    message = (problem.message or problem.detail) if problem else None
+    return errors.failure_for(answer.status, code, message, retry_after_seconds=answer.retry_after_seconds)
+
+
+def read(decoder: msgspec.json.Decoder[_Read], answer: Answer) -> _Read:
+    """What an answer to a read holds. Raises Misconfigured for a 404, Transient for what cannot be read."""
+    if answer.status == 404:
+        raise failure(answer)
+    read = decode(decoder, answer.body)
+    if read is None:
+        unreadable()
+    return read
+
+
+def unreadable() -> Never:
+    """Raise Transient: a read may be repeated."""
+    raise Transient("twilio_unreadable", "The provider's answer could not be read.")
+
+
+def decode(decoder: msgspec.json.Decoder[_Read], body: bytes | None) -> _Read | None:
+    """What a body holds, None where it is not of that shape."""
+    try:
+        return decoder.decode(body or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
