@@ -54,8 +54,8 @@ NO: Final = {
     ),
     "de": _phrases(
         "n, nicht, lieber nicht, jetzt nicht, heute nicht, noch nicht, nicht jetzt, nicht heute, falsch",
-        "das ist falsch, stimmt nicht, das stimmt nicht, passt nicht, das passt nicht, keinesfalls, niemals, ich möchte nicht",
-        "möchte ich nicht, will ich nicht, ich will nicht, eher nicht, auf keinen fall, 👎, ❌",
+        "das ist falsch, stimmt nicht, das stimmt nicht, passt nicht, das passt nicht, keinesfalls, niemals",
+        "ich möchte nicht, möchte ich nicht, will ich nicht, ich will nicht, eher nicht, auf keinen fall, 👎, ❌",
     ),
 }
 
@@ -71,8 +71,8 @@ FILLERS: Final = {
 HEDGES: Final = {
     "en": _phrases(
         "maybe, perhaps, but, if, unless, except, or, not, dont, cant, cannot, wont, didnt, isnt, never, later",
-        "depends, wait, actually, think, guess, unsure, might, could, possibly, probably, idea, clue, doubt, however, until",
-        "instead, neither, none, matter, rush, one, wonder, hurry, hold",
+        "depends, wait, actually, think, guess, unsure, might, could, possibly, probably, idea, clue, doubt, however",
+        "until, instead, neither, none, matter, rush, one, wonder, hurry, hold",
     ),
     "de": _phrases(
         "vielleicht, aber, wenn, falls, oder, ausser, nicht, kein, keine, keinen, nie, später, eventuell, evtl, kommt",
