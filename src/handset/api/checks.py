@@ -15,7 +15,8 @@ import msgspec
 from handset.api.door import Form
 from handset.api.refusals import TwilioError
 from handset.carrier import templates
-from handset.carrier.carrier import Carrier, Draft
+from handset.carrier.carrier import Carrier
+from handset.carrier.draft import Draft
 from handset.config import Account, Config, Template
 
 E164: Final = re.compile(r"\+[1-9]\d{6,14}")

@@ -7,41 +7,20 @@ and every webhook that was not finished is sent again with the same idempotency 
 import asyncio
 import heapq
 import itertools
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import urljoin
 
 import msgspec
 
-from handset.carrier import callbacks, course, keywords, segments, twiml
-from handset.carrier.lanes import Lanes
-from handset.carrier.postman import Postman
+from handset.carrier import course, keywords, segments
+from handset.carrier.draft import Draft
+from handset.carrier.reporter import Reporter
 from handset.clock import Clock
 from handset.config import Config, Number, Service, Template
-from handset.state.nouns import Change, Direction, Message, OptOut, Phone, Status, Webhook
+from handset.state.nouns import Change, Message, OptOut, Phone, Status
 from handset.state.store import Store
 
 LONGEST_SLEEP_SECONDS: Final = 3600.0  # a heap with nothing due soon is looked at now and then all the same
-
-
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """A message about to be sent. `from_address` is None where a Messaging Service will choose."""
-
-    account_sid: str
-    to_address: str
-    from_address: str | None
-    body: str
-    direction: Direction = "outbound-api"
-    media_urls: tuple[str, ...] = ()
-    service_sid: str | None = None
-    content_sid: str | None = None
-    content_variables: dict[str, str] | None = None
-    status_callback: str | None = None
-    send_at: datetime | None = None
-    validity_seconds: int = 36_000
-    auto: bool = False
 
 
 class Carrier:
@@ -51,8 +30,7 @@ class Carrier:
         self.store: Final = store
         self.clock: Final = clock
         self._config = config
-        self._postman = Postman(config=config, store=store, clock=clock)
-        self._lanes = Lanes()
+        self._reporter = Reporter(config=config, store=store, clock=clock, reply=self.send)
         self._numbers = {number.address: number for number in config.numbers}
         self._services = {service.sid: service for service in config.services}
         self._templates = {template.sid: template for template in config.templates}
@@ -93,15 +71,12 @@ class Carrier:
 
     async def start(self) -> None:
         """Take up what was left, and begin."""
-        await self._postman.start()
         for phone in self._config.phones:
             if self.store.find_phone(phone.address) is None:
                 self.add_phone(phone.address, phone.name)
         for message in self.store.list_messages():
             self._schedule(message)
-        for webhook in self.store.webhooks():
-            if not webhook.finished:
-                self._post(webhook)
+        await self._reporter.start()
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -109,13 +84,12 @@ class Carrier:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._lanes.stop()
-        await self._postman.stop()
+        await self._reporter.stop()
 
     def forget(self) -> None:
         """Forget messages, webhooks, windows and opt-outs."""
         self._due.clear()
-        self._lanes.clear()
+        self._reporter.forget()
         self.store.forget()
 
     # -- towards the handset
@@ -156,7 +130,7 @@ class Carrier:
         """Take a scheduled message back."""
         canceled = message.moved("canceled", self.clock.now())
         self.store.put_message(canceled)
-        self._report(canceled)
+        self._reporter.tell_status(canceled)
         return canceled
 
     # -- from the handset
@@ -192,9 +166,7 @@ class Carrier:
         )
         self.store.put_message(message)
         self._obey(message, account_sid=account.sid)
-        if number.inbound_url is not None:
-            params = callbacks.inbound(message, self.store.find_phone(phone))
-            self._tell("inbound", message, url=number.inbound_url, params=params)
+        self._reporter.tell_inbound(message)
         return message
 
     def lift(self, *, sender: str, phone: str) -> bool:
@@ -263,7 +235,7 @@ class Carrier:
         if moved.status == "delivered":
             moved = msgspec.structs.replace(moved, price=course.price(moved))
         self.store.put_message(moved)
-        self._report(moved)
+        self._reporter.tell_status(moved)
         self._schedule(moved)
 
     def _choose_sender(self, message: Message) -> Message:
@@ -285,72 +257,6 @@ class Carrier:
 
     def _service_of(self, sender: str) -> Service | None:
         return next((service for service in self._config.services if sender in service.numbers), None)
-
-    # -- reporting
-
-    def _report(self, message: Message) -> None:
-        service = self._services.get(message.service_sid or "")
-        number = self._numbers.get(message.from_address or "")
-        url = message.status_callback or (service and service.status_url) or (number and number.status_url)
-        if url and not message.auto:
-            self._tell("status", message, url=url, params=callbacks.status(message))
-
-    def _tell(self, kind: str, message: Message, *, url: str, params: dict[str, str]) -> None:
-        webhook = msgspec.convert(
-            {
-                "id": self.store.new_sid("WH"),
-                "kind": kind,
-                "message_sid": message.sid,
-                "account_sid": message.account_sid,
-                "url": url,
-                "params": params,
-                "token": self.store.new_token(),
-                "created_at": self.clock.now(),
-            },
-            Webhook,
-        )
-        self.store.put_webhook(webhook)
-        self._post(webhook)
-
-    def _post(self, webhook: Webhook) -> None:
-        # a message's statuses in order, and a phone's messages in the order of typing
-        lane = webhook.message_sid if webhook.kind == "status" else webhook.params.get("From", "")
-        self._lanes.submit(f"{webhook.kind == 'status'} {lane}", lambda: self._deliver(webhook))
-
-    async def _deliver(self, webhook: Webhook) -> None:
-        webhook, answered = await self._postman.deliver(webhook)
-        message = self.store.find_message(webhook.message_sid)
-        if webhook.kind == "status" or message is None:
-            return
-        if answered.trouble is not None or answered.error_code is not None:
-            self._fall_back(webhook, message)
-            return
-        answer = twiml.parse(answered.body, content_type=answered.content_type)
-        if answer.error_code is not None:
-            self.store.put_webhook(msgspec.structs.replace(webhook, error_code=answer.error_code, error="bad answer"))
-            self._fall_back(msgspec.structs.replace(webhook, error_code=answer.error_code), message)
-        for reply in answer.replies:
-            self._reply(reply, message, url=webhook.url)
-
-    def _fall_back(self, webhook: Webhook, message: Message) -> None:
-        number = self._numbers.get(message.to_address)
-        if webhook.kind == "inbound" and number is not None and number.fallback_url is not None:
-            params = webhook.params | {"ErrorCode": str(webhook.error_code), "ErrorUrl": webhook.url}
-            self._tell("fallback", message, url=number.fallback_url, params=params)
-
-    def _reply(self, reply: twiml.Reply, message: Message, *, url: str) -> None:
-        self.send(
-            Draft(
-                account_sid=message.account_sid,
-                to_address=reply.to_address or message.from_address or "",
-                from_address=reply.from_address or message.to_address,
-                body=reply.body,
-                direction="outbound-reply",
-                media_urls=reply.media_urls,
-                service_sid=message.service_sid,
-                status_callback=urljoin(url, reply.status_callback) if reply.status_callback else None,
-            )
-        )
 
 
 def _segments_of(body: str, address: str) -> int:

@@ -1,11 +1,43 @@
-"""The page of phones."""
+"""The page of phones: written on the server, readable and usable without scripts, and kept up to date by one.
 
-from starlette.routing import BaseRoute
+The stream of the page carries ready HTML, so a bubble has one template, whoever asks for it.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import jinja2
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from handset.carrier.carrier import Carrier
-from handset.config import Config
-from handset.inspection import Inspection
-from handset.state.feed import Feed
+from handset.config import DEFAULT_AUTH_TOKEN, Config
+from handset.inspection import Inspection, NewPhone, RequestError, Typed, sse, stream
+from handset.phone import view
+from handset.phone.assets import Assets
+from handset.state.feed import Event, Feed
+from handset.state.nouns import Lifted, Message, OptOut, Phone, Removed, Webhook
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+FORM_LIMIT: Final = 65_536
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
 
 
 class Page:
@@ -14,9 +46,172 @@ class Page:
     def __init__(self, *, config: Config, carrier: Carrier, feed: Feed, inspection: Inspection) -> None:
         self._config = config
         self._carrier = carrier
+        self._store = carrier.store
         self._feed = feed
         self._inspection = inspection
+        self._assets = Assets()
+        self._jinja = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        self._jinja.globals["asset"] = self._assets.url
+        self._jinja.filters["plain"] = view.plain
 
     def routes(self) -> list[BaseRoute]:
         """The page's routes."""
-        return []
+        return [
+            Route("/", self.show, methods=["GET"]),
+            Route("/phones", self.add_phone, methods=["POST"]),
+            Route("/phones/messages", self.type_message, methods=["POST"]),
+            Route("/phones/forget", self.forget, methods=["POST"]),
+            Route("/phones/events", self.follow, methods=["GET"]),
+            Route("/static/{name}", self._assets.serve, methods=["GET"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """All the phones."""
+        return self._page(request)
+
+    async def add_phone(self, request: Request) -> Response:
+        """Add a phone, from the page's form."""
+        form = await _read_form(request)
+        prefix = "whatsapp:" if form.get("channel") == "whatsapp" else ""
+        number = "".join(character for character in form.get("number", "") if character not in " -().")
+        try:
+            phone = self._inspection.add(NewPhone(address=prefix + number, name=form.get("name", "")))
+        except RequestError as error:
+            return self._page(request, error=error, form=form)
+        return RedirectResponse(f"/#phone-{view.digest(phone.address)}", status_code=303)
+
+    async def type_message(self, request: Request) -> Response:
+        """Type a message, from a phone's form."""
+        form = await _read_form(request)
+        typed = Typed(from_=form.get("from", ""), to=form.get("to", ""), body=form.get("quick") or form.get("body", ""))
+        try:
+            self._inspection.type(typed)
+        except RequestError as error:
+            return self._page(request, error=error, form=form)
+        return RedirectResponse(f"/#phone-{view.digest(typed.from_)}", status_code=303)
+
+    async def forget(self, request: Request) -> Response:
+        """Forget all conversations, from the page's button."""
+        await _read_form(request)
+        self._carrier.forget()
+        return RedirectResponse("/", status_code=303)
+
+    async def follow(self, request: Request) -> Response:
+        """What changed on the phones, as ready HTML."""
+        return stream(self._feed, request, render=self._event)
+
+    # -- rendering
+
+    def _page(
+        self, request: Request, *, error: RequestError | None = None, form: dict[str, str] | None = None
+    ) -> Response:
+        first = self._config.accounts[0]
+        html = self._jinja.get_template("page.html").render(
+            screens=[self._screen(phone) for phone in self._store.phones()],
+            position=self._feed.position,
+            base_url=f"{request.url.scheme}://{request.url.netloc}",
+            account=first,
+            token=first.auth_token if first.auth_token == DEFAULT_AUTH_TOKEN else None,
+            numbers=self._config.numbers,
+            error=error,
+            form=form or {},
+        )
+        return Response(html, status_code=error.status if error else 200, media_type="text/html", headers=HEADERS)
+
+    def _event(self, event: Event) -> bytes:
+        match event.subject:
+            case Message() if event.subject.phone is not None:
+                return self._bubble_event(event, event.subject)
+            case Webhook():
+                message = self._store.find_message(event.subject.message_sid)
+                typed = message is not None and message.direction == "inbound"
+                return self._bubble_event(event, message) if message is not None and typed else _empty(event)
+            case Phone():
+                screen = self._screen(event.subject)
+                html = self._jinja.get_template("phone.html").render(screen=screen)
+                return _event(event, "phone", {"phone": screen.id, "html": html})
+            case OptOut() | Lifted():
+                phone = self._store.find_phone(event.subject.phone)
+                if phone is None:
+                    return _empty(event)
+                return _event(event, "lines", {"phone": view.digest(phone.address), "lines": self._lines_html(phone)})
+            case Removed():
+                return _event(event, "removed", {"sid": event.subject.sid})
+            case _:
+                return _event(event, "refresh", {})
+
+    def _bubble_event(self, event: Event, message: Message) -> bytes:
+        phone = self._store.find_phone(message.phone or "")
+        if phone is None or self._store.find_message(message.sid) is None:
+            return _empty(event)
+        bubble = view.bubble(message, self._store.inbound_webhook_of(message.sid))
+        data = {
+            "phone": view.digest(phone.address),
+            "sid": message.sid,
+            "html": self._jinja.get_template("bubble.html").render(bubble=bubble),
+            "lines": self._lines_html(phone),
+        }
+        return _event(event, "bubble", data)
+
+    def _lines_html(self, phone: Phone) -> str:
+        return self._jinja.get_template("lines.html").render(screen=self._screen(phone, bubbles=False))
+
+    def _screen(self, phone: Phone, *, bubbles: bool = True) -> view.Screen:
+        address = phone.address
+        messages = self._store.list_messages(address)
+        senders = self._carrier.senders_for(address)
+        shown = view.shown_senders(senders, messages)
+        recent = messages[-view.SHOWN :] if bubbles else []
+        return view.Screen(
+            id=view.digest(address),
+            address=address,
+            number=view.plain(address),
+            name=phone.name or view.plain(address),
+            initials=view.initials(phone.name, address),
+            hue=int(view.digest(address), 16) % view.HUES,
+            whatsapp=address.startswith("whatsapp:"),
+            senders=tuple(senders),
+            preferred=next((m.sender for m in reversed(messages) if m.sender in senders), None),
+            lines=tuple(self._line(sender, address) for sender in shown),
+            bubbles=tuple(view.bubble(m, self._store.inbound_webhook_of(m.sid)) for m in recent),
+        )
+
+    def _line(self, sender: str, address: str) -> view.Line:
+        block = self._store.find_opt_out(senders=self._carrier.scope_of(sender), phone=address)
+        return view.line(
+            sender=sender,
+            last_inbound_at=self._store.last_inbound_at(sender=sender, phone=address),
+            blocked_since=block.at if block else None,
+            whatsapp=address.startswith("whatsapp:"),
+            now=self._carrier.clock.now(),
+        )
+
+
+def _event(event: Event, kind: str, data: dict[str, Any]) -> bytes:
+    return sse(event.id, kind, msgspec.json.encode(data))
+
+
+def _empty(event: Event) -> bytes:
+    return b"id: %s\n\n" % event.id.encode()
+
+
+async def _read_form(request: Request) -> dict[str, str]:
+    """A form of this page: a foreign page's is refused by its Origin."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, "this form belongs to another page")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_LIMIT:
+            raise HTTPException(413, f"send at most {FORM_LIMIT} bytes")
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100))
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error

@@ -1,0 +1,125 @@
+"""Tells the account's webhooks what happened, and does what they answer.
+
+Statuses of a message are told in order, and so is what one phone typed: the next webhook waits for the answer to the
+one before. A webhook that was not finished when Handset ended is sent again at the next start, with its old token.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+from urllib.parse import urljoin
+
+import msgspec
+
+from handset.carrier import callbacks, twiml
+from handset.carrier.draft import Draft
+from handset.carrier.lanes import Lanes
+from handset.carrier.postman import Answered, Postman
+from handset.clock import Clock
+from handset.config import Config
+from handset.state.nouns import Message, Webhook
+from handset.state.store import Store
+
+
+class Reporter:
+    """The webhooks' side of the carrier. `reply` sends what a TwiML answer asks for."""
+
+    def __init__(self, *, config: Config, store: Store, clock: Clock, reply: Callable[[Draft], Message]) -> None:
+        self._store = store
+        self._clock = clock
+        self._reply = reply
+        self._postman = Postman(config=config, store=store, clock=clock)
+        self._lanes = Lanes()
+        self._numbers = {number.address: number for number in config.numbers}
+        self._services = {service.sid: service for service in config.services}
+
+    async def start(self) -> None:
+        """Take up the webhooks that were left."""
+        await self._postman.start()
+        for webhook in self._store.webhooks():
+            if not webhook.finished:
+                self._post(webhook)
+
+    async def stop(self) -> None:
+        """Break off; what was not finished is sent at the next start."""
+        await self._lanes.stop()
+        await self._postman.stop()
+
+    def forget(self) -> None:
+        """Drop what waits."""
+        self._lanes.clear()
+
+    def tell_status(self, message: Message) -> None:
+        """Report a message's new state to its own callback, or its service's, or its sender's."""
+        service = self._services.get(message.service_sid or "")
+        number = self._numbers.get(message.from_address or "")
+        url = message.status_callback or (service and service.status_url) or (number and number.status_url)
+        if url and not message.auto:
+            self._tell("status", message, url=url, params=callbacks.status(message))
+
+    def tell_inbound(self, message: Message) -> None:
+        """Report what was typed on a handset, if the sender says where."""
+        number = self._numbers.get(message.to_address)
+        if number is not None and number.inbound_url is not None:
+            params = callbacks.inbound(message, self._store.find_phone(message.from_address or ""))
+            self._tell("inbound", message, url=number.inbound_url, params=params)
+
+    def _tell(
+        self, kind: Literal["inbound", "status", "fallback"], message: Message, *, url: str, params: dict[str, str]
+    ) -> None:
+        webhook = Webhook(
+            id=self._store.new_sid("WH"),
+            kind=kind,
+            message_sid=message.sid,
+            account_sid=message.account_sid,
+            url=url,
+            params=params,
+            token=self._store.new_token(),
+            created_at=self._clock.now(),
+        )
+        self._store.put_webhook(webhook)
+        self._post(webhook)
+
+    def _post(self, webhook: Webhook) -> None:
+        if webhook.kind == "status":
+            lane = f"status {webhook.message_sid}"
+        else:
+            lane = f"phone {webhook.params.get('From', '')}"
+        self._lanes.submit(lane, lambda: self._deliver(webhook))
+
+    async def _deliver(self, webhook: Webhook) -> None:
+        webhook, answered = await self._postman.deliver(webhook)
+        message = self._store.find_message(webhook.message_sid)
+        if webhook.kind == "status" or message is None:
+            return
+        if answered.error_code is None:
+            webhook = self._obey(webhook, answered, message)
+        if webhook.error_code is not None:
+            self._fall_back(webhook, message)
+
+    def _obey(self, webhook: Webhook, answered: Answered, message: Message) -> Webhook:
+        answer = twiml.parse(answered.body, content_type=answered.content_type)
+        if answer.error_code is not None:
+            told = f"the answer ({answered.content_type or 'of no type'}) cannot be read as TwiML"
+            webhook = msgspec.structs.replace(webhook, error_code=answer.error_code, error=told)
+            self._store.put_webhook(webhook)
+        for reply in answer.replies:
+            callback = urljoin(webhook.url, reply.status_callback) if reply.status_callback else None
+            self._reply(
+                Draft(
+                    account_sid=message.account_sid,
+                    to_address=reply.to_address or message.from_address or "",
+                    from_address=reply.from_address or message.to_address,
+                    body=reply.body,
+                    direction="outbound-reply",
+                    media_urls=reply.media_urls,
+                    service_sid=message.service_sid,
+                    status_callback=callback,
+                )
+            )
+        return webhook
+
+    def _fall_back(self, webhook: Webhook, message: Message) -> None:
+        number = self._numbers.get(message.to_address)
+        if webhook.kind == "inbound" and number is not None and number.fallback_url is not None:
+            params = webhook.params | {"ErrorCode": str(webhook.error_code), "ErrorUrl": webhook.url}
+            self._tell("fallback", message, url=number.fallback_url, params=params)

@@ -1,0 +1,211 @@
+// Keeps the page of phones up to date and sends what is typed. Everything works without it, by reloading.
+"use strict";
+
+(() => {
+  const phones = document.getElementById("phones");
+  const live = document.querySelector(".live");
+  const local = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+  const element = (html) => {
+    const holder = document.createElement("template");
+    holder.innerHTML = html.trim();
+    return holder.content.firstElementChild;
+  };
+
+  // -- time: the server writes UTC, the reader's zone is known here alone
+
+  const localise = (root) => {
+    for (const time of root.querySelectorAll("time[datetime]")) {
+      const at = new Date(time.dateTime);
+      time.textContent = local.format(at);
+      time.title = full.format(at);
+    }
+  };
+
+  const countDown = (root) => {
+    for (const left of root.querySelectorAll("[data-closes-at]")) {
+      const seconds = Math.floor((new Date(left.dataset.closesAt) - Date.now()) / 1000);
+      const line = left.closest(".line");
+      if (seconds <= 0) {
+        line.className = "line closed";
+        line.querySelector(".say").innerHTML = "<strong>Window closed.</strong> Only templates get through";
+        line.querySelector("progress")?.remove();
+        continue;
+      }
+      const parts = [seconds / 3600, (seconds / 60) % 60, seconds % 60];
+      left.textContent = `${parts.map((part) => String(Math.floor(part)).padStart(2, "0")).join(":")} left`;
+      line.querySelector("progress").value = seconds;
+    }
+  };
+
+  // -- the phones
+
+  const atEnd = (scroll) => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
+  const toEnd = (scroll) => { scroll.scrollTop = scroll.scrollHeight; };
+
+  const settle = (root) => {
+    localise(root);
+    countDown(root);
+  };
+
+  const setLines = (phone, html) => {
+    const lines = phone.querySelector(".lines");
+    const focused = lines.contains(document.activeElement);
+    lines.innerHTML = html;
+    settle(lines);
+    if (focused) (lines.querySelector("button") ?? phone.querySelector("textarea"))?.focus();
+  };
+
+  const count = () => {
+    const number = phones.children.length;
+    return `${number} ${number === 1 ? "phone" : "phones"}`;
+  };
+
+  const say = (state, text) => {
+    live.dataset.state = state;
+    live.querySelector(".say").textContent = text;
+  };
+
+  // The text stays: a reader's selection too, and a screen reader is told the news alone.
+  const update = (old, fresh) => {
+    old.className = fresh.className;
+    old.dataset.status = fresh.dataset.status;
+    const text = old.querySelector(".text");
+    if (text.textContent !== fresh.querySelector(".text").textContent) text.textContent = fresh.querySelector(".text").textContent;
+    old.querySelector(".problem")?.remove();
+    old.querySelector(".meta").replaceWith(fresh.querySelector(".meta"));
+    const problem = fresh.querySelector(".problem");
+    if (problem) old.querySelector(".meta").before(problem);
+  };
+
+  const onBubble = ({ phone: id, sid, html, lines }) => {
+    const phone = document.getElementById(`phone-${id}`);
+    if (!phone) return;
+    const scroll = phone.querySelector(".scroll");
+    const follow = atEnd(scroll);
+    const fresh = element(html);
+    settle(fresh);
+    const old = document.getElementById(`m-${sid}`);
+    if (old) update(old, fresh);
+    else {
+      fresh.classList.add("new");
+      phone.querySelector(".log").append(fresh);
+    }
+    setLines(phone, lines);
+    if (follow || (!old && fresh.classList.contains("mine"))) toEnd(scroll);
+  };
+
+  const onPhone = ({ phone: id, html }) => {
+    const fresh = element(html);
+    settle(fresh);
+    const old = document.getElementById(`phone-${id}`);
+    if (old) old.querySelector(".head").replaceWith(fresh.querySelector(".head"));
+    else phones.append(fresh);
+    if (live.dataset.state === "on") say("on", count());
+  };
+
+  // Everything anew, but for what is being typed.
+  const refresh = async () => {
+    const answer = await fetch("/", { cache: "no-store" });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const wanted = page.querySelectorAll(".phone");
+    const ids = new Set([...wanted].map((phone) => phone.id));
+    for (const phone of phones.querySelectorAll(".phone")) if (!ids.has(phone.id)) phone.remove();
+    for (const fresh of wanted) {
+      const old = document.getElementById(fresh.id);
+      if (!old) phones.append(document.adoptNode(fresh));
+      else for (const part of [".head", ".log"]) old.querySelector(part).replaceWith(document.adoptNode(fresh.querySelector(part)));
+      const phone = document.getElementById(fresh.id);
+      if (old) setLines(phone, fresh.querySelector(".lines").innerHTML);
+      settle(phone);
+      toEnd(phone.querySelector(".scroll"));
+    }
+    say("on", count());
+  };
+
+  // -- typing
+
+  const complain = (form, text) => {
+    const complaint = form.querySelector(".complaint");
+    if (!complaint) return;
+    complaint.textContent = text;
+    complaint.hidden = !text;
+  };
+
+  const grow = (area) => {
+    area.style.height = "auto";
+    area.style.height = `${Math.min(area.scrollHeight, 132)}px`;
+  };
+
+  const type = async (form, submitter) => {
+    const area = form.querySelector("textarea");
+    const body = submitter?.name === "quick" ? submitter.value : area?.value ?? "";
+    if (!body.trim()) return;
+    const fields = new FormData(form);
+    if (area) { area.value = ""; grow(area); }
+    complain(form, "");
+    try {
+      const answer = await fetch("/handset/v1/inbound", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ from: fields.get("from"), to: fields.get("to"), body }),
+      });
+      if (answer.ok) return;
+      const told = await answer.json();
+      complain(form, `${told.error}: ${told.hint}`);
+    } catch {
+      complain(form, "Handset does not answer. What you typed is still here.");
+    }
+    if (area && !area.value) { area.value = body; grow(area); }
+  };
+
+  document.addEventListener("submit", (event) => {
+    if (event.target.matches('form[action="/phones/messages"]')) {
+      event.preventDefault();
+      type(event.target, event.submitter);
+    } else if (event.target.matches(".forget") && !confirm("Forget all messages, windows and opt-outs?")) {
+      event.preventDefault();
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target.matches(".composer textarea")) {
+      event.preventDefault();
+      event.target.form.requestSubmit();
+    } else if (event.key === "Escape") {
+      const open = document.querySelector("details.pop[open]");
+      if (open) { open.open = false; open.querySelector("summary").focus(); }
+    }
+  });
+
+  document.addEventListener("input", (event) => {
+    if (event.target.matches(".composer textarea")) grow(event.target);
+  });
+
+  document.addEventListener("click", (event) => {
+    for (const open of document.querySelectorAll("details.pop[open]")) if (!open.contains(event.target)) open.open = false;
+  });
+
+  // -- the stream
+
+  const follow = () => {
+    const stream = new EventSource(`/phones/events?after=${encodeURIComponent(document.body.dataset.position)}`);
+    const on = (kind, act) => stream.addEventListener(kind, (event) => act(JSON.parse(event.data)));
+    on("bubble", onBubble);
+    on("phone", onPhone);
+    on("lines", ({ phone: id, lines }) => {
+      const phone = document.getElementById(`phone-${id}`);
+      if (phone) setLines(phone, lines);
+    });
+    on("removed", ({ sid }) => document.getElementById(`m-${sid}`)?.remove());
+    on("refresh", refresh);
+    stream.addEventListener("open", () => say("on", count()));
+    stream.addEventListener("error", () => say("off", "Reconnecting"));
+  };
+
+  settle(document);
+  for (const scroll of document.querySelectorAll(".scroll")) toEnd(scroll);
+  setInterval(() => countDown(document), 1000);
+  follow();
+})();
