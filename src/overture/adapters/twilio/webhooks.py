@@ -39,7 +39,7 @@ class TwilioWebhooks:
 
     def verify_inbound(self, *, path_and_query: str, body: bytes, signature: str | None) -> RawEvent:
         """The event of an inbound webhook. Raises Forbidden for a forged one, Invalid for one that makes no sense."""
-        fields = self._verified(path_and_query, body, signature)
+        fields = self._verified(path_and_query, body, signature, shifts.INBOUND)
         account, sid = fields["AccountSid"], _required(fields, "MessageSid", _SID)
         to, sender = _required(fields, "To", _ADDRESS), _required(fields, "From", _ADDRESS)
         return RawEvent(
@@ -53,7 +53,7 @@ class TwilioWebhooks:
 
     def verify_status(self, *, path_and_query: str, body: bytes, signature: str | None) -> RawEvent:
         """The event of a status callback. Raises as `verify_inbound`."""
-        fields = self._verified(path_and_query, body, signature)
+        fields = self._verified(path_and_query, body, signature, shifts.STATUS)
         sid, status = _required(fields, "MessageSid", _SID), _required(fields, "MessageStatus", _STATUS)
         return RawEvent(
             kind="status",
@@ -72,7 +72,7 @@ class TwilioWebhooks:
         """The report that a kept event holds. Raises Invalid for what cannot be read."""
         return reading.status(event, self._secret)
 
-    def _verified(self, path_and_query: str, body: bytes, given: str | None) -> dict[str, str]:
+    def _verified(self, path_and_query: str, body: bytes, given: str | None, guard: shifts.Guard) -> dict[str, str]:
         """The fields of a signed form. A field that stands twice is refused where it is one that we read."""
         if not given:
             raise Forbidden("webhook_forged", "The webhook has no signature.")
@@ -89,7 +89,7 @@ class TwilioWebhooks:
             reading.refuse_repeated(pairs)
         if any(fields.get(name, fields.get("MessageSid")) != fields.get("MessageSid") for name in _SAME_SID):
             raise Invalid("webhook_malformed", "The webhook names two messages.", field="MessageSid")
-        if shifts.is_shifted(fields, pairs, tail):
+        if shifts.is_shifted(fields, pairs, tail, guard):
             raise Invalid("webhook_ambiguous", "The webhook's fields could be another webhook's, cut elsewhere.")
         return fields
 
