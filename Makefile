@@ -25,7 +25,7 @@ check: .venv/dev.stamp ## style, types, rooms, docstrings, sizes
 	@echo "2/6 ruff format" && $(BIN)/ruff format --check
 	@echo "3/6 mypy" && $(BIN)/mypy
 	@echo "4/6 lint-imports" && $(BIN)/lint-imports --no-logo
-	@echo "5/6 interrogate" && $(BIN)/interrogate -q src
+	@echo "5/6 interrogate" && $(BIN)/interrogate src
 	@echo "6/6 tests/architecture" && $(BIN)/pytest tests/architecture
 
 bench: .venv/dev.stamp ## the measurements of docs/architecture.md; ARGS chooses among them
