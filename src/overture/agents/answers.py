@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, assert_never
 
 from overture.agents import variables, words
-from overture.domain.agent import Ask, Json
+from overture.domain.agent import Ask
 
 Tokens: TypeAlias = tuple[str, ...]
+Value: TypeAlias = str | int | float | bool
 
 LONGEST: Final = 1000  # characters; more is a story, not a yes, a choice or a number
 _LONGEST_SEARCHED: Final = 20_000  # characters searched for a phrase; bounds the work on a hostile body
@@ -42,7 +43,7 @@ def _stands_in(phrase: Tokens, spoken: Tokens) -> bool:
     return width > 0 and any(spoken[at : at + width] == phrase for at in range(len(spoken) - width + 1))
 
 
-def understand(ask: Ask, texts: Sequence[str], language: str) -> Json:
+def understand(ask: Ask, texts: Sequence[str], language: str) -> Value | None:
     """The value that a burst of texts gives to a question, None where it is not understood.
 
     The burst is read as one answer; failing that its texts are tried one by one from the last, as people correct
@@ -61,7 +62,7 @@ def understand(ask: Ask, texts: Sequence[str], language: str) -> Json:
     return None
 
 
-def read(ask: Ask, text: str, language: str) -> Json:
+def read(ask: Ask, text: str, language: str) -> Value | None:
     """The value that one text gives to a question, None where it is not understood."""
     if ask.type != "text" and len(text) > LONGEST:
         return None
@@ -85,25 +86,28 @@ def free_text(text: str, max_length: int) -> str | None:
 
 
 def yes_no(text: str, language: str) -> bool | None:
-    """Whether a text means yes or no. Every word must be known to mean it, or follow a plain yes or no harmlessly."""
+    """Whether a text means yes or no. Every word must be known to mean it, or follow a plain yes or no harmlessly.
+
+    A question mark makes any of it a question back.
+    """
     spoken = tokens(text)
     table = _yes_no_table(language)
     found, rest = _cover(spoken, table)
     meanings = {table[phrase] for phrase in found} - {None}
-    if len(meanings) != 1:
+    if len(meanings) != 1 or "?" in text:
         return None
     if not rest:
         return meanings == {True}
-    return _strong(spoken, text, found, rest, language)
+    return _strong(spoken, found, rest, language)
 
 
-def _strong(spoken: Tokens, text: str, found: list[Tokens], rest: Tokens, language: str) -> bool | None:
-    """A plain yes or no at the beginning stands, whatever follows, unless that hedges or asks back."""
+def _strong(spoken: Tokens, found: list[Tokens], rest: Tokens, language: str) -> bool | None:
+    """A plain yes or no at the beginning stands, whatever follows, unless that hedges or is a story."""
     fillers = _table(words.FILLERS, language)
     first = next((phrase for phrase in found if phrase not in fillers), ())
     lead = sum((len(phrase) for phrase in found[: found.index(first)]), 0)
     hedged = not _table(words.HEDGES, language).isdisjoint((token,) for token in rest)
-    if hedged or "?" in text or len(spoken) > _LONGEST_TAIL or spoken[lead : lead + len(first)] != first:
+    if hedged or len(spoken) > _LONGEST_TAIL or spoken[lead : lead + len(first)] != first:
         return None
     if first in _table(words.STRONG_YES, language):
         return True

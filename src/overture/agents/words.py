@@ -34,7 +34,7 @@ YES: Final = {
         "y, ya, k, ok, okay, okey, alright, all right, correct, right, exactly, indeed, affirmative, true, agreed",
         "confirm, confirmed, i confirm, perfect, great, fine, good, thats right, that is right, thats correct",
         "that is correct, sounds good, sounds great, looks good, go ahead, please do, do it, works for me, that works",
-        "that works for me, works, i do, i would, i am, i will, id love to, id like to, i would like to, with pleasure",
+        "that works for me, works, i do, id love to, id like to, i would like to, with pleasure",
         "thats fine, that is fine, no problem, no worries, not a problem, 👍, 👌, ✅, ✔",
     ),
     "de": _phrases(
@@ -90,7 +90,7 @@ NEGATORS: Final = {
 QUANTIFIERS: Final = {
     "en": frozenset(_words("half quarter more less least most than between about few couple or from")),
     "de": frozenset(
-        _words("halb halbe viertel mehr weniger mindestens höchstens zwischen etwa ein einige paar oder bis")
+        _words("halb halbe viertel mehr weniger mindestens höchstens zwischen etwa einige paar oder bis")
     ),
 }
 

@@ -29,7 +29,7 @@ class FlowState(Struct, frozen=True, kw_only=True):
     node: str
     phase: Literal["new", "idle", "waiting"] = "new"
     tries: int = 0
-    slots: dict[str, Json] = {}
+    slots: dict[str, answers.Value] = {}
     ended: EndReason | None = None
 
 
@@ -38,7 +38,7 @@ class _Walk(Struct, kw_only=True):
 
     spec: FlowSpec
     given: Mapping[str, Json]
-    slots: dict[str, Json]
+    slots: dict[str, answers.Value]
     path: list[str]
     said: list[str]
 

@@ -1,0 +1,1 @@
+"""How agents think: golden tables, played conversations, and what must hold for any text."""
