@@ -14,7 +14,7 @@ import msgspec
 DEFAULT_ACCOUNT_SID: Final = "AC00000000000000000000000000000001"
 DEFAULT_AUTH_TOKEN: Final = "handset-auth-token"  # noqa: S105 - known to everybody, opens nothing but this stand-in
 
-ADDRESS: Final = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}|\d{3,8}")
+ADDRESS: Final = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}|[0-9]{3,8}")
 """A phone number, a WhatsApp address (by number, or by its business-scoped user id), or a short code."""
 
 Sid = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}[0-9a-fA-F]{32}$")]

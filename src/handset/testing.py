@@ -9,10 +9,14 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
 
 from handset import config as configs
 from handset.app import Handset
@@ -106,6 +110,84 @@ class RunningHandset:
                 raise AssertionError(f"{method} {path}: {response.status} {await response.text()}")
             answer: Json = {} if response.status == 204 else await response.json()
             return answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """A webhook as it came in. `url` is the address that was called, as a signature is made over it."""
+
+    url: str
+    path: str
+    params: dict[str, str]
+    headers: CIMultiDict[str]
+    method: str = "POST"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a receiver answers; `after` holds the answer back until it is set."""
+
+    body: str = "<?xml version='1.0' encoding='UTF-8'?><Response/>"
+    status: int = 200
+    content_type: str = "text/xml"
+    headers: dict[str, str] = field(default_factory=dict)
+    after: asyncio.Event | None = None
+
+
+class Receiver:
+    """A small HTTP server that stands where a developer's own would: it keeps what it gets, and answers as told."""
+
+    def __init__(self) -> None:
+        self.received: Final[list[Received]] = []
+        self.base_url = ""
+        self._answers: dict[str, list[Answer]] = {}
+
+    def url(self, path: str) -> str:
+        """The address of a path here."""
+        return self.base_url + path
+
+    def answers(self, path: str, *answers: Answer) -> None:
+        """Answer requests for a path with these in turn, the last one for ever."""
+        self._answers[path] = list(answers)
+
+    def at(self, path: str) -> list[Received]:
+        """What came in for a path."""
+        return [received for received in self.received if received.path == path]
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Keep one request, and answer it."""
+        body = (await request.read()).decode()
+        received = Received(
+            url=self.base_url + request.raw_path,
+            path=request.path,
+            params=dict(parse_qsl(body, keep_blank_values=True)),
+            headers=CIMultiDict(request.headers),
+            method=request.method,
+        )
+        self.received.append(received)
+        queue = self._answers.get(request.path, [Answer()])
+        answer = queue.pop(0) if len(queue) > 1 else queue[0]
+        if answer.after is not None:
+            await answer.after.wait()
+        return web.Response(
+            text=answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
+        )
+
+
+@contextlib.asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    """A receiver on a free loopback port, until the block ends."""
+    receiver = Receiver()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", receiver.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        receiver.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield receiver
+    finally:
+        await runner.cleanup()
 
 
 @contextlib.asynccontextmanager

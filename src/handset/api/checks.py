@@ -19,9 +19,9 @@ from handset.carrier.carrier import Carrier
 from handset.carrier.draft import Draft
 from handset.config import Account, Config, Template
 
-E164: Final = re.compile(r"\+[1-9]\d{6,14}")
-WHATSAPP: Final = re.compile(r"whatsapp:(\+[1-9]\d{6,14}|[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128})")
-SHORT_CODE: Final = re.compile(r"\d{3,8}")
+E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+WHATSAPP: Final = re.compile(r"whatsapp:(\+[1-9][0-9]{6,14}|[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128})")
+SHORT_CODE: Final = re.compile(r"[0-9]{3,8}")
 ALPHANUMERIC: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +\-_&]{1,11}")
 BODY_LIMIT: Final = 1600  # characters
 MEDIA_LIMIT: Final = 10

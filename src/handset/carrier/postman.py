@@ -87,7 +87,8 @@ class Postman:
                 error_code=answered.error_code,
                 finished=not retried,
             )
-            self._store.put_webhook(webhook)
+            if self._store.knows_webhook(webhook.id):
+                self._store.put_webhook(webhook)
             if not retried:
                 return webhook, answered
 

@@ -9,6 +9,8 @@ TEXTS: Final[dict[int, str]] = {
     12100: "Document parse failure",
     12200: "Schema validation warning",
     12300: "Invalid Content-Type",
+    21211: "Invalid 'To' phone number",
+    21212: "Invalid 'From' number",
     21610: "Attempt to send to unsubscribed recipient",
     30001: "Queue overflow",
     30003: "Unreachable destination handset",

@@ -15,7 +15,7 @@ from handset.carrier.draft import Draft
 from handset.carrier.lanes import Lanes
 from handset.carrier.postman import Answered, Postman
 from handset.clock import Clock
-from handset.config import Config
+from handset.config import ADDRESS, Config
 from handset.state.nouns import Message, Webhook
 from handset.state.store import Store
 
@@ -98,10 +98,16 @@ class Reporter:
 
     def _obey(self, webhook: Webhook, answered: Answered, message: Message) -> Webhook:
         answer = twiml.parse(answered.body, content_type=answered.content_type)
-        if answer.error_code is not None:
-            told = f"the answer ({answered.content_type or 'of no type'}) cannot be read as TwiML"
-            webhook = msgspec.structs.replace(webhook, error_code=answer.error_code, error=told)
+        code = answer.error_code
+        told = f"the answer ({answered.content_type or 'of no type'}) cannot be read as TwiML"
+        if any(reply.to_address and not ADDRESS.fullmatch(reply.to_address) for reply in answer.replies):
+            code, told = 21211, "the answer's `to` is no address"
+        if any(reply.from_address and reply.from_address not in self._numbers for reply in answer.replies):
+            code, told = 21212, "the answer's `from` is none of our senders"
+        if code is not None:
+            webhook = msgspec.structs.replace(webhook, error_code=code, error=told)
             self._store.put_webhook(webhook)
+            return webhook
         for reply in answer.replies:
             callback = urljoin(webhook.url, reply.status_callback) if reply.status_callback else None
             self._reply(

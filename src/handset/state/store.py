@@ -80,6 +80,10 @@ class Store:
         """The handset of that address."""
         return self._phones.get(address)
 
+    def knows_webhook(self, webhook_id: str) -> bool:
+        """Whether that webhook is remembered: it may have been forgotten while it was under way."""
+        return webhook_id in self._webhooks
+
     def webhooks(self) -> list[nouns.Webhook]:
         """All webhooks, oldest first."""
         return list(self._webhooks.values())

@@ -1,0 +1,95 @@
+"""Twilio's own Python library cannot tell Handset from Twilio: only the host differs."""
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from twilio.base.exceptions import TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+
+from handset.testing import Receiver, RunningHandset
+from tests.handset import contract
+from tests.handset.conftest import ADA, APPROVED, SMS
+
+
+class Elsewhere(TwilioHttpClient):
+    """Twilio's HTTP client, sent to another host."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(pool_connections=False)
+        self._base_url = base_url
+
+    def request(self, method: str, url: str, *rest: Any, **named: Any) -> Response:
+        parts = urlsplit(url)
+        return super().request(method, self._base_url + parts._replace(scheme="", netloc="").geturl(), *rest, **named)
+
+
+@pytest.fixture
+def client(handset: RunningHandset) -> Client:
+    """Twilio's client, logged in."""
+    return Client(handset.account_sid, handset.auth_token, http_client=Elsewhere(handset.base_url))
+
+
+async def test_the_library_creates_fetches_lists_and_pages(
+    client: Client, handset: RunningHandset, receiver: Receiver
+) -> None:
+    def work() -> None:
+        created = [
+            client.messages.create(to=ADA, from_=SMS, body=str(n), status_callback=receiver.url("/status"))
+            for n in range(5)
+        ]
+        assert created[0].status == "queued"
+        assert created[0].date_created is not None
+        assert client.messages(created[0].sid).fetch().body == "0"
+        assert [message.body for message in client.messages.stream(to=ADA, page_size=2)] == ["4", "3", "2", "1", "0"]
+        assert client.messages.list(from_="+15550000000") == []
+        assert client.api.v2010.accounts(handset.account_sid).fetch().status == "active"
+
+    await asyncio.to_thread(work)
+    await handset.wait_for(lambda: len(receiver.at("/status")) == 10)
+
+
+async def test_the_library_understands_a_refusal(client: Client) -> None:
+    def work() -> TwilioRestException:
+        with pytest.raises(TwilioRestException) as refused:
+            client.messages.create(to="nobody", from_=SMS, body="hello")
+        return refused.value
+
+    refused = await asyncio.to_thread(work)
+    assert (refused.status, refused.code) == (400, 21211)
+
+
+async def test_the_library_reads_templates_and_approvals(client: Client, handset: RunningHandset) -> None:
+    def work() -> None:
+        content = client.content.v1.contents(APPROVED).fetch()
+        assert content.types == {"twilio/text": {"body": "Hi {{1}}, see you {{2}}."}}
+        approval = client.content.v1.contents(APPROVED).approval_fetch().fetch()
+        assert approval.whatsapp["status"] == "approved"
+        rows = client.content.v1.content_and_approvals.list(page_size=2)
+        assert [row.approval_requests["status"] for row in rows] == ["approved", "pending", "approved"]
+        assert len(client.content.v1.contents.list()) == 3
+        with pytest.raises(TwilioRestException) as refused:
+            client.content.v1.contents("HX" + "9" * 32).fetch()
+        assert refused.value.status == 404
+
+    await asyncio.to_thread(work)
+
+
+async def test_templates_fit_the_content_document(handset: RunningHandset, http: Any) -> None:
+    import aiohttp
+
+    headers = {"Authorization": aiohttp.encode_basic_auth(handset.account_sid, handset.auth_token)}
+    for path, schema in [
+        (f"/v1/Content/{APPROVED}", "content.v1.content"),
+        (f"/v1/Content/{APPROVED}/ApprovalRequests", "content.v1.content.approval_fetch"),
+    ]:
+        async with http.get(handset.base_url + path, headers=headers) as response:
+            contract.fits(schema, await response.json(), document="twilio_content")
+    async with http.get(f"{handset.base_url}/v1/Content?PageSize=2", headers=headers) as response:
+        page = await response.json()
+    assert page["meta"]["next_page_url"] == f"{handset.base_url}/v1/Content?PageSize=2&Page=1"
+    async with http.get(f"{handset.base_url}/v1/Content", headers={}) as response:
+        assert response.status == 401
