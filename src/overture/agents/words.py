@@ -89,9 +89,7 @@ NEGATORS: Final = {
 # One of these makes a number another number.
 QUANTIFIERS: Final = {
     "en": frozenset(_words("half quarter more less least most than between about few couple or from")),
-    "de": frozenset(
-        _words("halb halbe viertel mehr weniger mindestens höchstens zwischen etwa einige paar oder bis")
-    ),
+    "de": frozenset(_words("halb halbe viertel mehr weniger mindestens höchstens zwischen etwa einige paar oder bis")),
 }
 
 _EN_UNITS: Final = _words(
