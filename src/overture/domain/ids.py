@@ -14,10 +14,10 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 def uuid7(unix_milliseconds: int, random_bits: int, shard: int) -> str:
     """The UUIDv7 of an instant with 64 random bits and a shard (RFC 9562, 5.7)."""
     rand_a = (random_bits >> 62 & 0x3) << 10 | shard & 0x3FF
-    rand_b = random_bits & 0x3FFF_FFFF_FFFF_FFFF
-    value = (unix_milliseconds & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | rand_a << 64 | 0x2 << 62 | rand_b
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    head, tail = unix_milliseconds & 0xFFFF_FFFF_FFFF, random_bits & 0x3FFF_FFFF_FFFF_FFFF
+    return (
+        f"{head >> 16:08x}-{head & 0xFFFF:04x}-7{rand_a:03x}-{0x8000 | tail >> 48:04x}-{tail & 0xFFFF_FFFF_FFFF:012x}"
+    )
 
 
 def shard_of(an_id: str) -> int:

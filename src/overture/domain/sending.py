@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from overture.domain import message, window
+from overture.domain import message, segments, window
 from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, TemplateUse
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
@@ -61,6 +61,7 @@ class KnownThread(Struct, frozen=True, kw_only=True):
 
     id: str
     last_inbound_at: datetime | None = None
+    last_conversation_id: str | None = None
 
 
 class LiveConversation(Struct, frozen=True, kw_only=True):
@@ -109,7 +110,7 @@ class ByTurn(Struct, frozen=True):
     """The agent composes the opening itself, in a turn that is due at once."""
 
 
-Opening: TypeAlias = "message.Text | message.Template | ByTurn"
+Opening: TypeAlias = message.Text | message.Template | ByTurn
 
 
 class Open(Struct, frozen=True, kw_only=True):
@@ -227,6 +228,14 @@ def choose_opening(asked: Start, facts: Facts, agent: Agent, now: datetime) -> O
                 field="initial_message",
                 hint="Give initial_message or template.",
             )
+
+
+def parts(body: message.Text | message.Template, channel: Channel) -> tuple[message.Text | message.Template, ...]:
+    """A body as the messages that carry it: folded where that keeps an SMS in GSM-7, split where it is too long."""
+    if not isinstance(body, message.Text):
+        return (body,)
+    text = segments.fold(body.text) if channel is Channel.SMS else body.text
+    return tuple(message.Text(text=part) for part in segments.split_body(text, channel))
 
 
 def _closed(field: str) -> Refusal:

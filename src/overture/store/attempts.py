@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
 from overture.store.engine import Reading, Writing, instant, stored
-from overture.store.statement import RowsCommand, RowsQuery, insert
+from overture.store.statement import Row, RowsCommand, RowsQuery, insert
 
 _INSERT: Final = insert(
     "attempt",
@@ -19,10 +19,9 @@ _INSERT: Final = insert(
         "workspace_id": "text",
         "account_sid": "text",
         "conversation_id": "text",
-        "state": "text",
-        "duplicate": "boolean",
-        "started_at": "bigint",
+        "seq": "int",
     },
+    same={"state": "'sending'", "duplicate": "FALSE", "started_at": "$1"},
 )
 _FINISH: Final = RowsCommand(
     {
@@ -45,12 +44,15 @@ _FINISH: Final = RowsCommand(
     """,
 )
 _COLUMNS: Final = """
-    SELECT a.message_id, a.number, a.shard, a.workspace_id, a.account_sid, a.conversation_id, a.state, a.sid, a.status,
+    SELECT a.message_id, a.number, a.shard, a.workspace_id, a.account_sid, a.conversation_id, a.seq, a.state, a.sid, a.status,
         a.error_code, a.started_at
 """
 _BY_SID: Final = RowsQuery(
     {"account_sid": "text", "sid": "text"},
-    f"{_COLUMNS} FROM rows JOIN attempt a ON a.account_sid = rows.account_sid AND a.sid = rows.sid /*pg: FOR UPDATE OF a */",
+    f"""
+    {_COLUMNS} FROM rows JOIN attempt a ON a.account_sid = rows.account_sid AND a.sid = rows.sid
+    /*pg: FOR UPDATE OF a */
+    """,
 )
 _BY_NUMBER: Final = RowsQuery(
     {"message_id": "text", "number": "int"},
@@ -84,7 +86,7 @@ class NewAttempt(Struct, frozen=True, kw_only=True):
     workspace_id: str
     account_sid: str
     conversation_id: str
-    started_at: datetime
+    seq: int
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
@@ -96,6 +98,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     workspace_id: str
     account_sid: str
     conversation_id: str
+    seq: int
     state: AttemptState
     sid: str | None
     status: str | None
@@ -117,25 +120,12 @@ class Finished(Struct, frozen=True, kw_only=True):
     duplicate: bool = False
 
 
-async def insert_all(tx: Writing, attempts: Sequence[NewAttempt]) -> None:
+async def insert_all(tx: Writing, attempts: Sequence[NewAttempt], now: datetime) -> None:
     """Record tries before they are made."""
-    await tx.run_rows(
-        _INSERT,
-        [
-            (
-                a.message_id,
-                a.number,
-                a.shard,
-                a.workspace_id,
-                a.account_sid,
-                a.conversation_id,
-                "sending",
-                False,
-                stored(a.started_at),
-            )
-            for a in attempts
-        ],
-    )
+    rows = [
+        (a.message_id, a.number, a.shard, a.workspace_id, a.account_sid, a.conversation_id, a.seq) for a in attempts
+    ]
+    await tx.run_rows(_INSERT, rows, stored(now))
 
 
 async def finish(tx: Writing, finished: Sequence[Finished], now: datetime) -> None:
@@ -159,7 +149,7 @@ async def find_claimed(tx: Reading, account_sid: str, sids: Sequence[str]) -> se
     return {row[0] for row in await tx.all_of(_CLAIMED, sorted((account_sid, sid) for sid in set(sids)))}
 
 
-def _attempt(row: Any) -> Attempt:
+def _attempt(row: Row) -> Attempt:
     return Attempt(
         message_id=row[0],
         number=row[1],
@@ -167,9 +157,10 @@ def _attempt(row: Any) -> Attempt:
         workspace_id=row[3],
         account_sid=row[4],
         conversation_id=row[5],
-        state=AttemptState(row[6]),
-        sid=row[7],
-        status=row[8],
-        error_code=row[9],
-        started_at=instant(row[10]),
+        seq=row[6],
+        state=AttemptState(row[7]),
+        sid=row[8],
+        status=row[9],
+        error_code=row[10],
+        started_at=instant(row[11]),
     )

@@ -46,13 +46,15 @@ class Batch(Generic[Ask, Answer]):
         self._limit: Final = limit
         self._waiting: Final[deque[tuple[Ask, asyncio.Future[Answer]]]] = deque()
         self._drains: Final[set[asyncio.Task[None]]] = set()
+        self._draining = 0
 
     def submit(self, ask: Ask) -> "asyncio.Future[Answer]":
         """The answer to one ask, once it is on disk. Raises Unavailable when the database is away."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((ask, future))
-        if len(self._drains) < self._store.writers and (not self._drains or len(self._waiting) > self._limit // 2):
+        if self._draining < self._store.writers and (not self._draining or len(self._waiting) > self._limit // 2):
+            self._draining += 1
             task = loop.create_task(self._drain())
             self._drains.add(task)
             task.add_done_callback(self._drains.discard)
@@ -64,9 +66,12 @@ class Batch(Generic[Ask, Answer]):
             await asyncio.wait(set(self._drains))
 
     async def _drain(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
-            await self._commit(batch)
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
+                await self._commit(batch)
+        finally:
+            self._draining -= 1  # in the same step that found nothing waiting, so that the next ask starts a drain
 
     async def _commit(self, batch: list[tuple[Ask, "asyncio.Future[Answer]"]]) -> None:
         asks = [ask for ask, _ in batch]

@@ -11,8 +11,9 @@ from overture.store.statement import Command, Query, RowsCommand, insert
 
 _INSERT: Final = insert(
     "contact",
-    {"workspace_id": "text", "address": "text", "id": "text", "shard": "int", "name": "text", "created_at": "bigint"},
+    {"workspace_id": "text", "address": "text", "id": "text", "shard": "int", "name": "text"},
     "ON CONFLICT DO NOTHING RETURNING workspace_id, address",
+    same={"created_at": "$1"},
 )
 _SET_NAMES: Final = RowsCommand(
     {"workspace_id": "text", "address": "text", "name": "text"},
@@ -76,8 +77,8 @@ class ConsentChange(Struct, frozen=True, kw_only=True):
 
 async def insert_new(tx: Writing, contacts: Sequence[NewContact], now: datetime) -> set[tuple[str, str]]:
     """Keep new contacts; the (workspace, address) of those that nobody else made meanwhile."""
-    rows = sorted((c.workspace_id, c.address, c.id, c.shard, c.name, stored(now)) for c in contacts)
-    return {(row[0], row[1]) for row in await tx.run_rows(_INSERT, rows)}
+    rows = sorted((c.workspace_id, c.address, c.id, c.shard, c.name) for c in contacts)
+    return {(row[0], row[1]) for row in await tx.run_rows(_INSERT, rows, stored(now))}
 
 
 async def name_unnamed(tx: Writing, names: Sequence[tuple[str, str, str]]) -> None:

@@ -23,23 +23,26 @@ _INSERT: Final = insert(
         "channel": "text",
         "agent_id": "text",
         "agent_version": "int",
-        "mode": "text",
-        "epoch": "int",
-        "fence": "int",
         "last_seq": "int",
         "in_seq": "int",
-        "handled_seq": "int",
-        "turns": "int",
-        "tries": "int",
         "turn_due_at": "bigint",
+        "reply_due_at": "bigint",
         "variables": "text",
         "metadata": "text",
         "start_digest": "text",
         "previous_conversation_id": "text",
-        "created_at": "bigint",
-        "last_activity_at": "bigint",
     },
     "ON CONFLICT DO NOTHING RETURNING id",
+    same={
+        "created_at": "$1",
+        "last_activity_at": "$1",
+        "mode": "'bot'",
+        "epoch": "0",
+        "fence": "0",
+        "handled_seq": "0",
+        "turns": "0",
+        "tries": "0",
+    },
 )
 _COLUMNS: Final = """
     id, shard, workspace_id, thread_id, channel, agent_id, agent_version, mode, end_reason, mode_note, epoch, fence,
@@ -48,9 +51,6 @@ _COLUMNS: Final = """
 """
 _GET: Final = Query(f"SELECT {_COLUMNS} FROM conversation WHERE workspace_id = $1 AND id = $2")
 _LOCK: Final = Query(f"SELECT {_COLUMNS} FROM conversation WHERE workspace_id = $1 AND id = $2 /*pg: FOR UPDATE */")
-_LATEST_OF_THREAD: Final = Query(
-    f"SELECT {_COLUMNS} FROM conversation WHERE thread_id = $1 ORDER BY created_at DESC LIMIT 1"
-)
 _PAGE: Final = """
     SELECT id, agent_id, channel, mode, end_reason, created_at FROM conversation
     WHERE workspace_id = $1 AND deleted_at IS NULL AND (created_at, id) < ($2, $3)
@@ -70,9 +70,9 @@ _END: Final = RowsCommand(
 )
 _MARK_DELETED: Final = Command("UPDATE conversation SET deleted_at = $3 WHERE workspace_id = $1 AND id = $2")
 _NEXT_SEQ: Final = RowsCommand(
-    {"workspace_id": "text", "id": "text"},
+    {"workspace_id": "text", "id": "text", "count": "int"},
     """
-    UPDATE conversation SET last_seq = conversation.last_seq + 1, last_activity_at = $1 FROM rows
+    UPDATE conversation SET last_seq = conversation.last_seq + rows.count, last_activity_at = $1 FROM rows
     WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id AND conversation.mode <> 'ended'
     RETURNING conversation.workspace_id, conversation.id, conversation.last_seq, conversation.epoch
     """,
@@ -148,11 +148,11 @@ class NewConversation(Struct, frozen=True, kw_only=True):
     channel: Channel
     agent_id: str
     agent_version: int
-    created_at: datetime
     thread_id: str | None = None
     last_seq: int = 0
     in_seq: int = 0
     turn_due_at: datetime | None = None
+    reply_due_at: datetime | None = None
     variables: dict[str, Json] = {}
     metadata: dict[str, Json] = {}
     start_digest: str = ""
@@ -182,7 +182,7 @@ class Hearing(Struct, frozen=True, kw_only=True):
     first_pending_at: datetime | None
 
 
-async def insert_where_free(tx: Writing, new: Sequence[NewConversation]) -> set[str]:
+async def insert_where_free(tx: Writing, new: Sequence[NewConversation], now: datetime) -> set[str]:
     """Keep conversations; the ids of those whose thread was free (and whose id was)."""
     rows = [
         (
@@ -193,25 +193,18 @@ async def insert_where_free(tx: Writing, new: Sequence[NewConversation]) -> set[
             c.channel.value,
             c.agent_id,
             c.agent_version,
-            "bot",
-            0,
-            0,
             c.last_seq,
             c.in_seq,
-            0,
-            0,
-            0,
             stored_or_none(c.turn_due_at),
+            stored_or_none(c.reply_due_at),
             _encode(c.variables).decode() if c.variables else "{}",
             _encode(c.metadata).decode() if c.metadata else "{}",
             c.start_digest,
             c.previous_conversation_id,
-            stored(c.created_at),
-            stored(c.created_at),
         )
         for c in new
     ]
-    return {row[0] for row in await tx.run_rows(_INSERT, rows)}
+    return {row[0] for row in await tx.run_rows(_INSERT, rows, stored(now))}
 
 
 async def find(tx: Reading, workspace_id: str, conversation_id: str) -> Conversation | None:
@@ -222,11 +215,6 @@ async def find(tx: Reading, workspace_id: str, conversation_id: str) -> Conversa
 async def find_locked(tx: Writing, workspace_id: str, conversation_id: str) -> Conversation | None:
     """One conversation, held until the commit."""
     return _conversation_or_none(await tx.one(_LOCK, workspace_id, conversation_id))
-
-
-async def find_latest_of_thread(tx: Reading, thread_id: str) -> Conversation | None:
-    """The conversation that was last opened in a thread."""
-    return _conversation_or_none(await tx.one(_LATEST_OF_THREAD, thread_id))
 
 
 async def list_page(
@@ -264,11 +252,15 @@ async def mark_deleted(tx: Writing, workspace_id: str, conversation_id: str, now
 
 
 async def take_seqs(
-    tx: Writing, keys: Sequence[tuple[str, str]], now: datetime
+    tx: Writing, wanted: Sequence[tuple[str, str, int]], now: datetime
 ) -> dict[tuple[str, str], tuple[int, int]]:
-    """The next sequence number, and the epoch, of each (workspace, conversation) that has not ended."""
-    rows = await tx.run_rows(_NEXT_SEQ, sorted(keys), stored(now))
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+    """Reserve so many sequence numbers on each (workspace, conversation, count) that has not ended.
+
+    Gives the first of them and the conversation's epoch, by (workspace, conversation).
+    """
+    counts = {(workspace, an_id): count for workspace, an_id, count in wanted}
+    rows = await tx.run_rows(_NEXT_SEQ, sorted(wanted), stored(now))
+    return {(row[0], row[1]): (row[2] - counts[row[0], row[1]] + 1, row[3]) for row in rows}
 
 
 async def hear(tx: Writing, hearings: Sequence[Hearing]) -> None:

@@ -7,6 +7,7 @@ a thread, without a hop a statement.
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeVar
 
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
@@ -17,6 +18,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
+@lru_cache(maxsize=64)  # a batch keeps one instant many times
 def stored(at: datetime) -> int:
     """An instant as both engines keep it: microseconds since 1970 in UTC."""
     return (at - _EPOCH) // _MICROSECOND

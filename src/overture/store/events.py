@@ -22,8 +22,8 @@ _INSERT: Final = insert(
         "conversation_id": "text",
         "kind": "text",
         "data": "text",
-        "at": "bigint",
     },
+    same={"at": "$1"},
 )
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -45,12 +45,7 @@ def make(
     )
 
 
-async def insert_all(tx: Writing, events: Sequence[Event]) -> None:
-    """Write events."""
-    await tx.run_rows(
-        _INSERT,
-        [
-            (e.id, e.shard, e.workspace_id, e.conversation_id, e.kind, _encode(e.data).decode(), stored(e.at))
-            for e in events
-        ],
-    )
+async def insert_all(tx: Writing, events: Sequence[Event], now: datetime) -> None:
+    """Write events that happen now."""
+    rows = [(e.id, e.shard, e.workspace_id, e.conversation_id, e.kind.value, _encode(e.data).decode()) for e in events]
+    await tx.run_rows(_INSERT, rows, stored(now))

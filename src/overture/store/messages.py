@@ -23,19 +23,29 @@ _INSERT: Final = insert(
         "direction": "text",
         "author": "text",
         "body": "text",
-        "text": "text",
         "place": "text",
         "turn_id": "text",
         "status": "text",
         "provider_sid": "text",
         "segments": "int",
-        "possible_duplicate": "boolean",
-        "created_at": "bigint",
-        "expires_at": "bigint",
     },
+    same={"created_at": "$1", "expires_at": "$2", "possible_duplicate": "FALSE"},
+)
+_INSERT_OPENINGS: Final = insert(
+    "message",
+    {
+        "workspace_id": "text",
+        "conversation_id": "text",
+        "seq": "int",
+        "shard": "int",
+        "id": "text",
+        "author": "text",
+        "body": "text",
+    },
+    same={"created_at": "$1", "expires_at": "$2", "direction": "'out'", "possible_duplicate": "FALSE"},
 )
 _COLUMNS: Final = """
-    id, conversation_id, seq, direction, author, body, text, place, status, provider_sid, error_code, reason, segments,
+    id, conversation_id, seq, direction, author, body, place, status, provider_sid, error_code, reason, segments,
     possible_duplicate, created_at
 """
 _LIST: Final = Query(
@@ -45,16 +55,30 @@ _LAST: Final = Query(
     f"SELECT {_COLUMNS} FROM message WHERE workspace_id = $1 AND conversation_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4"
 )
 _SET_STATUS: Final = RowsCommand(
-    {"id": "text", "shard": "int", "status": "text", "error_code": "int", "reason": "text", "sid": "text"},
+    {
+        "workspace_id": "text",
+        "conversation_id": "text",
+        "seq": "int",
+        "status": "text",
+        "error_code": "int",
+        "reason": "text",
+        "sid": "text",
+    },
     """
     UPDATE message SET status = rows.status, error_code = rows.error_code, reason = rows.reason,
         provider_sid = coalesce(rows.sid, message.provider_sid)
-    FROM rows WHERE message.id = rows.id AND message.shard = rows.shard
+    FROM rows
+    WHERE message.workspace_id = rows.workspace_id AND message.conversation_id = rows.conversation_id
+        AND message.seq = rows.seq
     """,
 )
 _FLAG: Final = RowsCommand(
-    {"id": "text", "shard": "int"},
-    "UPDATE message SET possible_duplicate = TRUE FROM rows WHERE message.id = rows.id AND message.shard = rows.shard",
+    {"workspace_id": "text", "conversation_id": "text", "seq": "int"},
+    """
+    UPDATE message SET possible_duplicate = TRUE FROM rows
+    WHERE message.workspace_id = rows.workspace_id AND message.conversation_id = rows.conversation_id
+        AND message.seq = rows.seq
+    """,
 )
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -100,53 +124,56 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     direction: Direction
     author: Author
     body: Body
-    created_at: datetime
     place: str | None = None
     turn_id: str | None = None
     status: DeliveryStatus | None = None
     provider_sid: str | None = None
     segments: int | None = None
-    expires_at: datetime | None = None
 
 
 class StatusChange(Struct, frozen=True, kw_only=True):
     """What became of a message."""
 
-    id: str
-    shard: int
+    workspace_id: str
+    conversation_id: str
+    seq: int
     status: DeliveryStatus
     error_code: int | None = None
     reason: str | None = None
     sid: str | None = None
 
 
-async def insert_all(tx: Writing, messages: Sequence[NewMessage]) -> None:
+async def insert_all(
+    tx: Writing, messages: Sequence[NewMessage], *, now: datetime, expires_at: datetime | None = None
+) -> None:
     """Keep messages."""
-    await tx.run_rows(
-        _INSERT,
-        [
-            (
-                m.workspace_id,
-                m.conversation_id,
-                m.seq,
-                m.shard,
-                m.id,
-                m.direction.value,
-                m.author.value,
-                encode_body(m.body),
-                shown(m.body),
-                m.place,
-                m.turn_id,
-                None if m.status is None else m.status.value,
-                m.provider_sid,
-                m.segments,
-                False,
-                stored(m.created_at),
-                stored_or_none(m.expires_at),
-            )
-            for m in messages
-        ],
-    )
+    rows = [
+        (
+            m.workspace_id,
+            m.conversation_id,
+            m.seq,
+            m.shard,
+            m.id,
+            m.direction.value,
+            m.author.value,
+            encode_body(m.body),
+            m.place,
+            m.turn_id,
+            None if m.status is None else m.status.value,
+            m.provider_sid,
+            m.segments,
+        )
+        for m in messages
+    ]
+    await tx.run_rows(_INSERT, rows, stored(now), stored_or_none(expires_at))
+
+
+async def insert_openings(tx: Writing, messages: Sequence[NewMessage], *, now: datetime, expires_at: datetime) -> None:
+    """Keep messages that go out and were composed by no turn."""
+    rows = [
+        (m.workspace_id, m.conversation_id, m.seq, m.shard, m.id, m.author.value, encode_body(m.body)) for m in messages
+    ]
+    await tx.run_rows(_INSERT_OPENINGS, rows, stored(now), stored(expires_at))
 
 
 async def list_after(tx: Reading, workspace_id: str, conversation_id: str, seq: int, limit: int) -> list[Message]:
@@ -162,12 +189,12 @@ async def list_before(tx: Reading, workspace_id: str, conversation_id: str, seq:
 
 async def set_statuses(tx: Writing, changes: Sequence[StatusChange]) -> None:
     """Record what became of messages; at most one change a message."""
-    rows = [(c.id, c.shard, c.status.value, c.error_code, c.reason, c.sid) for c in changes]
-    await tx.run_rows(_SET_STATUS, sorted(rows, key=lambda row: row[0]))
+    rows = [(c.workspace_id, c.conversation_id, c.seq, c.status.value, c.error_code, c.reason, c.sid) for c in changes]
+    await tx.run_rows(_SET_STATUS, sorted(rows, key=lambda row: row[:3]))
 
 
-async def flag_possible_duplicates(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:
-    """Mark (message, shard) as one that the provider may have taken twice."""
+async def flag_possible_duplicates(tx: Writing, keys: Sequence[tuple[str, str, int]]) -> None:
+    """Mark (workspace, conversation, seq) as one that the provider may have taken twice."""
     await tx.run_rows(_FLAG, sorted(keys))
 
 
@@ -190,12 +217,12 @@ def _message(row: Row) -> Message:
         direction=Direction(row[3]),
         author=Author(row[4]),
         body=_decode_body(row[5]),
-        place=row[7],
-        status=None if row[8] is None else DeliveryStatus(row[8]),
-        provider_sid=row[9],
-        error_code=row[10],
-        reason=row[11],
-        segments=row[12],
-        possible_duplicate=bool(row[13]),
-        created_at=instant(row[14]),
+        place=row[6],
+        status=None if row[7] is None else DeliveryStatus(row[7]),
+        provider_sid=row[8],
+        error_code=row[9],
+        reason=row[10],
+        segments=row[11],
+        possible_duplicate=bool(row[12]),
+        created_at=instant(row[13]),
     )

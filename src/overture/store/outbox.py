@@ -15,7 +15,7 @@ from overture.domain.channel import Channel
 from overture.domain.message import Body
 from overture.store import messages
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
-from overture.store.statement import Command, Query, RowsCommand, RowsQuery, insert
+from overture.store.statement import Query, RowsCommand, RowsQuery, insert
 
 _INSERT: Final = insert(
     "outbox",
@@ -28,15 +28,17 @@ _INSERT: Final = insert(
         "sender_id": "text",
         "seq": "int",
         "epoch": "int",
-        "priority": "int",
-        "state": "text",
-        "attempt": "int",
-        "tries": "int",
-        "due_at": "bigint",
-        "looks": "int",
-        "resent": "boolean",
-        "created_at": "bigint",
-        "expires_at": "bigint",
+    },
+    same={
+        "created_at": "$1",
+        "due_at": "$1",
+        "expires_at": "$2",
+        "priority": "$3",
+        "state": "'queued'",
+        "attempt": "0",
+        "tries": "0",
+        "looks": "0",
+        "resent": "FALSE",
     },
 )
 _FACTS: Final = """
@@ -50,7 +52,7 @@ _JOINS: Final = """
     JOIN sender s ON s.id = o.sender_id
     JOIN thread t ON t.id = o.thread_id AND t.shard = o.shard
     JOIN conversation v ON v.workspace_id = o.workspace_id AND v.id = o.conversation_id
-    JOIN message m ON m.id = o.message_id AND m.shard = o.shard
+    JOIN message m ON m.workspace_id = o.workspace_id AND m.conversation_id = o.conversation_id AND m.seq = o.seq
     JOIN contact c ON c.id = t.contact_id AND c.workspace_id = o.workspace_id AND c.alias_of IS NULL
 """
 _DUE: Final = Query(
@@ -104,11 +106,11 @@ _DELETE: Final = RowsCommand(
     """,
 )
 _CANCEL: Final = RowsCommand(
-    {"conversation_id": "text", "epoch": "int"},
+    {"thread_id": "text", "conversation_id": "text", "epoch": "int"},
     """
-    DELETE FROM outbox WHERE state = 'queued' AND conversation_id IN (SELECT conversation_id FROM rows)
+    DELETE FROM outbox WHERE state = 'queued' AND thread_id IN (SELECT thread_id FROM rows)
         AND epoch <= (SELECT max(rows.epoch) FROM rows WHERE rows.conversation_id = outbox.conversation_id)
-    RETURNING message_id, shard, workspace_id, conversation_id
+    RETURNING workspace_id, conversation_id, seq, message_id
     """,
 )
 _NEXT_DUE: Final = Query("SELECT min(due_at) FROM outbox WHERE state = 'queued' AND priority = $1 AND due_at > $2")
@@ -135,10 +137,6 @@ class NewSend(Struct, frozen=True, kw_only=True):
     sender_id: str
     seq: int
     epoch: int
-    priority: int
-    due_at: datetime
-    created_at: datetime
-    expires_at: datetime
 
 
 class Send(Struct, frozen=True, kw_only=True):
@@ -186,33 +184,15 @@ class Change(Struct, frozen=True, kw_only=True):
     resent: bool = False
 
 
-async def insert_all(tx: Writing, sends: Sequence[NewSend]) -> None:
-    """Queue messages."""
-    await tx.run_rows(
-        _INSERT,
-        [
-            (
-                s.message_id,
-                s.shard,
-                s.workspace_id,
-                s.conversation_id,
-                s.thread_id,
-                s.sender_id,
-                s.seq,
-                s.epoch,
-                s.priority,
-                "queued",
-                0,
-                0,
-                stored(s.due_at),
-                0,
-                False,
-                stored(s.created_at),
-                stored(s.expires_at),
-            )
-            for s in sends
-        ],
-    )
+async def insert_all(
+    tx: Writing, sends: Sequence[NewSend], *, now: datetime, expires_at: datetime, priority: int
+) -> None:
+    """Queue messages, due at once."""
+    rows = [
+        (s.message_id, s.shard, s.workspace_id, s.conversation_id, s.thread_id, s.sender_id, s.seq, s.epoch)
+        for s in sends
+    ]
+    await tx.run_rows(_INSERT, rows, stored(now), stored(expires_at), int(priority))
 
 
 async def lock_due(tx: Writing, priority: int, now: datetime, limit: int) -> list[Send]:
@@ -254,9 +234,13 @@ async def delete(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:
     await tx.run_rows(_DELETE, sorted(keys))
 
 
-async def cancel_queued(tx: Writing, conversations: Sequence[tuple[str, int]]) -> list[tuple[str, int, str, str]]:
-    """Take what waits for (conversation, at most this epoch) out; as (message, shard, workspace, conversation)."""
-    return [(row[0], row[1], row[2], row[3]) for row in await tx.run_rows(_CANCEL, sorted(conversations))]
+async def cancel_queued(tx: Writing, conversations: Sequence[tuple[str, str, int]]) -> list[tuple[str, str, int, str]]:
+    """Take what waits for (thread, conversation, at most this epoch) out of the outbox.
+
+    Gives what was taken as (workspace, conversation, seq, message).
+    """
+    rows = await tx.run_rows(_CANCEL, sorted(conversations))
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 async def find_next_due(tx: Reading, priority: int, now: datetime) -> datetime | None:

@@ -101,7 +101,13 @@ class RowsCommand(RowsStatement):
     """Writes a set of rows; what it RETURNs comes back as rows."""
 
 
-def insert(table: str, columns: dict[str, str], tail: str = "") -> RowsCommand:
-    """`INSERT INTO table` of every given column, one row each; `tail` holds ON CONFLICT and RETURNING."""
-    names = ", ".join(columns)
-    return RowsCommand(columns, f"INSERT INTO {table} ({names}) SELECT {names} FROM rows WHERE true {tail}")
+def insert(table: str, columns: dict[str, str], tail: str = "", *, same: dict[str, str] | None = None) -> RowsCommand:
+    """`INSERT INTO table`, one row for each of `rows`; `tail` holds ON CONFLICT and RETURNING.
+
+    `same` gives columns that are the same for every row, as SQL (a literal or `$1`): a value that does not travel
+    with each row costs nothing.
+    """
+    fixed = same or {}
+    names = ", ".join([*columns, *fixed])
+    values = ", ".join([*columns, *fixed.values()])
+    return RowsCommand(columns, f"INSERT INTO {table} ({names}) SELECT {values} FROM rows WHERE true {tail}")

@@ -13,7 +13,7 @@ from overture.store.statement import Row, RowsCommand, RowsQuery, insert
 
 _PAIR: Final = """
     contact.id, contact.shard, contact.address, contact.opted_out_at,
-    thread.id, thread.last_inbound_at,
+    thread.id, thread.last_inbound_at, thread.last_conversation_id,
     conversation.id, conversation.mode, conversation.epoch, conversation.start_digest, conversation.created_at
 """
 _FROM_PAIR: Final = """
@@ -41,9 +41,10 @@ _INSERT: Final = insert(
         "sender_id": "text",
         "contact_id": "text",
         "contact_address": "text",
-        "created_at": "bigint",
+        "last_conversation_id": "text",
     },
     "ON CONFLICT DO NOTHING RETURNING id",
+    same={"created_at": "$1"},
 )
 _HEARD: Final = RowsCommand(
     {"id": "text", "shard": "int", "last_inbound_at": "bigint", "contact_address": "text"},
@@ -52,6 +53,13 @@ _HEARD: Final = RowsCommand(
         last_inbound_at = CASE WHEN coalesce(thread.last_inbound_at, 0) > rows.last_inbound_at
                                THEN thread.last_inbound_at ELSE rows.last_inbound_at END
     FROM rows WHERE thread.id = rows.id AND thread.shard = rows.shard
+    """,
+)
+_SET_LAST: Final = RowsCommand(
+    {"id": "text", "shard": "int", "last_conversation_id": "text"},
+    """
+    UPDATE thread SET last_conversation_id = rows.last_conversation_id FROM rows
+    WHERE thread.id = rows.id AND thread.shard = rows.shard
     """,
 )
 _CLOSE_WINDOW: Final = RowsCommand(
@@ -82,6 +90,7 @@ class NewThread(Struct, frozen=True, kw_only=True):
     sender_id: str
     contact_id: str
     contact_address: str
+    last_conversation_id: str
 
 
 async def read_facts(tx: Reading, asked: Sequence[tuple[Start, str]]) -> list[PairFacts]:
@@ -101,15 +110,29 @@ async def read_pairs(tx: Reading, pairs: Sequence[tuple[str, str, str]]) -> list
 async def insert_new(tx: Writing, threads: Sequence[NewThread], now: datetime) -> set[str]:
     """Keep new threads; the ids of those that nobody else made meanwhile."""
     rows = sorted(
-        (t.id, t.shard, t.workspace_id, t.channel, t.sender_id, t.contact_id, t.contact_address, stored(now))
+        (
+            t.id,
+            t.shard,
+            t.workspace_id,
+            t.channel,
+            t.sender_id,
+            t.contact_id,
+            t.contact_address,
+            t.last_conversation_id,
+        )
         for t in threads
     )
-    return {row[0] for row in await tx.run_rows(_INSERT, rows)}
+    return {row[0] for row in await tx.run_rows(_INSERT, rows, stored(now))}
 
 
 async def hear(tx: Writing, heard: Sequence[tuple[str, int, datetime, str]]) -> None:
     """Move windows on: (thread, shard, when the contact wrote, the form of its address that did)."""
     await tx.run_rows(_HEARD, sorted((an_id, shard, stored(at), address) for an_id, shard, at, address in heard))
+
+
+async def set_last_conversations(tx: Writing, opened: Sequence[tuple[str, int, str]]) -> None:
+    """Record the conversation that was opened last: (thread, shard, conversation)."""
+    await tx.run_rows(_SET_LAST, sorted(opened))
 
 
 async def close_windows(tx: Writing, closed: Sequence[tuple[str, int, datetime]]) -> None:
@@ -133,7 +156,9 @@ def _pair(row: Row) -> PairFacts:
         contact=None
         if row[3] is None
         else KnownContact(id=row[3], shard=row[4], address=row[5], opted_out_at=instant_or_none(row[6])),
-        thread=None if row[7] is None else KnownThread(id=row[7], last_inbound_at=instant_or_none(row[8])),
+        thread=None
+        if row[7] is None
+        else KnownThread(id=row[7], last_inbound_at=instant_or_none(row[8]), last_conversation_id=row[9]),
         live=None
         if row[9] is None
         else LiveConversation(

@@ -96,6 +96,7 @@ CREATE TABLE thread (
     contact_id text NOT NULL,
     contact_address text NOT NULL,
     last_inbound_at bigint,
+    last_conversation_id text,
     created_at bigint NOT NULL,
     PRIMARY KEY (id, shard)
 ) /*sqlite: WITHOUT ROWID */ /*pg: WITH (fillfactor = 80) */;
@@ -135,7 +136,6 @@ CREATE TABLE conversation (
     PRIMARY KEY (workspace_id, id, shard)
 ) /*sqlite: WITHOUT ROWID */ /*pg: WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02) */;
 CREATE INDEX conversation_by_time ON conversation (workspace_id, created_at, id);
-CREATE INDEX conversation_of_thread ON conversation (thread_id, created_at) WHERE thread_id IS NOT NULL;
 CREATE UNIQUE INDEX conversation_live ON conversation (thread_id, shard) WHERE thread_id IS NOT NULL AND mode <> 'ended';
 CREATE INDEX conversation_turn_due ON conversation (turn_due_at) WHERE turn_due_at IS NOT NULL;
 
@@ -148,7 +148,6 @@ CREATE TABLE message (
     direction text NOT NULL,
     author text NOT NULL,
     body text NOT NULL,
-    text text NOT NULL,
     place text,
     turn_id text,
     status text,
@@ -161,7 +160,6 @@ CREATE TABLE message (
     expires_at bigint,
     PRIMARY KEY (workspace_id, conversation_id, seq, shard)
 ) /*sqlite: WITHOUT ROWID */ /*pg: WITH (fillfactor = 80) */;
-CREATE UNIQUE INDEX message_by_id ON message (id, shard);
 
 -- Work that must leave: a row for each message that the provider has not yet taken or refused for good.
 CREATE TABLE outbox (
@@ -188,7 +186,6 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (priority, due_at) WHERE state = 'queued';
 CREATE INDEX outbox_open ON outbox (due_at) WHERE state IN ('sending', 'uncertain');
 CREATE INDEX outbox_of_thread ON outbox (thread_id, created_at, seq) WHERE state <> 'needs_review';
-CREATE INDEX outbox_of_conversation ON outbox (conversation_id);
 
 -- One row for each try to hand a message to the provider; the provider's id belongs to the try.
 CREATE TABLE attempt (
@@ -198,6 +195,7 @@ CREATE TABLE attempt (
     workspace_id text NOT NULL,
     account_sid text NOT NULL,
     conversation_id text NOT NULL,
+    seq integer NOT NULL,
     state text NOT NULL,
     sid text,
     status text,
@@ -317,5 +315,4 @@ CREATE TABLE event (
     position bigint,
     PRIMARY KEY (id, shard)
 ) /*sqlite: WITHOUT ROWID */;
-CREATE UNIQUE INDEX event_by_position ON event (workspace_id, position, shard) WHERE position IS NOT NULL;
-CREATE INDEX event_unpositioned ON event (workspace_id, id) WHERE position IS NULL
+CREATE UNIQUE INDEX event_by_position ON event (workspace_id, position, shard) WHERE position IS NOT NULL

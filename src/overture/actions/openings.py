@@ -1,0 +1,304 @@
+"""What opening conversations writes: the rows that a round of decisions asks for, one write a table.
+
+Another process may make the same contact, thread, key or conversation first. What did not insert is told to the
+caller, who decides it again with the facts that won.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from overture.domain.agent import EndReason
+from overture.domain.errors import Refusal
+from overture.domain.event import Event, EventKind
+from overture.domain.ids import shard_for
+from overture.domain.message import Author, Direction, Template, Text
+from overture.domain.ports import Ids
+from overture.domain.sending import (
+    OPENING_LIFE,
+    ByTurn,
+    Facts,
+    Join,
+    KnownContact,
+    Open,
+    Priority,
+    Replay,
+    Start,
+    decide_start,
+    parts,
+)
+from overture.store import contacts, conversations, events, idempotency, messages, outbox, threads, timers
+from overture.store.engine import Writing
+
+
+class Started(Struct, frozen=True, kw_only=True):
+    """A conversation is on disk. `replayed` where an earlier call had made it."""
+
+    conversation_id: str
+    replayed: bool = False
+
+
+Answer: TypeAlias = Started | Refusal
+_T = TypeVar("_T")
+
+
+class Plan:
+    """The rows that one round of decisions asks for."""
+
+    def __init__(self, *, now: datetime, ids: Ids) -> None:
+        self._now: Final = now
+        self._ids: Final = ids
+        self._contacts: Final[dict[int, contacts.NewContact]] = {}
+        self._threads: Final[dict[int, threads.NewThread]] = {}
+        self._met_again: Final[dict[int, tuple[str, int, str]]] = {}
+        self._keys: Final[dict[int, tuple[str, str, str, str]]] = {}
+        self._ends: Final[dict[int, tuple[str, str, int, EndReason]]] = {}
+        self._ended_threads: Final[dict[str, str]] = {}
+        self._conversations: Final[dict[int, conversations.NewConversation]] = {}
+        self._joins: Final[dict[int, tuple[Start, Facts, Join]]] = {}
+        self._messages: Final[dict[int, list[messages.NewMessage]]] = {}
+        self._sends: Final[dict[int, list[outbox.NewSend]]] = {}
+        self._timers: Final[dict[int, timers.Timer]] = {}
+        self._consents: Final[dict[int, contacts.ConsentChange]] = {}
+        self._events: Final[dict[int, Event]] = {}
+        self._keys_lost: set[int] = set()
+
+    def decide(self, n: int, start: Start, facts: Facts) -> Answer:
+        """The answer to one call, with its rows put on the plan."""
+        match decide_start(start, facts, self._now):
+            case Refusal() as refusal:
+                return refusal
+            case Replay(conversation_id=an_id):
+                return Started(conversation_id=an_id, replayed=True)
+            case Join(live=live) as join:
+                self._joins[n] = (start, facts, join)
+                self._key(n, start, live.id)
+                return Started(conversation_id=live.id)
+            case Open() as opened:
+                return self._open(n, start, facts, opened)
+
+    async def write(self, tx: Writing) -> set[int]:
+        """Write the plan; the calls that another process overtook, to be decided again."""
+        lost = await self._write_people(tx)
+        lost |= await self._write_conversations(tx, lost)
+        joined = await self._write_joins(tx, lost)
+        lost |= {n for n in self._joins if n not in joined and n not in lost}
+        await self._free_keys(tx, lost)
+        expires_at = self._now + OPENING_LIFE
+        said = list(chain.from_iterable(_kept(self._messages, lost)))
+        await messages.insert_openings(tx, said, now=self._now, expires_at=expires_at)
+        sends = list(chain.from_iterable(_kept(self._sends, lost)))
+        await outbox.insert_all(tx, sends, now=self._now, expires_at=expires_at, priority=Priority.OPENING)
+        await timers.insert_all(tx, _kept(self._timers, lost))
+        if self._consents:
+            await contacts.record_changes(tx, _kept(self._consents, lost))
+        await events.insert_all(tx, _kept(self._events, lost), self._now)
+        return lost
+
+    def _open(self, n: int, start: Start, facts: Facts, opened: Open) -> Answer:
+        assert facts.agent is not None
+        assert facts.sender_id is not None
+        contact = self._contact(n, start, facts)
+        conversation_id = self._ids.new(self._now, contact.shard)
+        thread_id = self._thread(n, start, facts, contact, conversation_id)
+        bodies = () if isinstance(opened.opening, ByTurn) else parts(opened.opening, start.channel)
+        if opened.ends is not None:
+            self._ends[n] = (start.workspace_id, opened.ends.id, opened.ends.epoch, EndReason.SUPERSEDED)
+            self._ended_threads[opened.ends.id] = thread_id
+        self._key(n, start, conversation_id)
+        self._conversations[n] = conversations.NewConversation(
+            id=conversation_id,
+            shard=contact.shard,
+            workspace_id=start.workspace_id,
+            thread_id=thread_id,
+            channel=start.channel,
+            agent_id=facts.agent.id,
+            agent_version=facts.agent.version,
+            last_seq=len(bodies),
+            turn_due_at=None if bodies else self._now,
+            variables=start.variables,
+            start_digest=start.digest,
+            previous_conversation_id=None if opened.ends is None else opened.ends.id,
+        )
+        self._timers[n] = timers.Timer(
+            due_at=self._now + facts.agent.inactivity,
+            conversation_id=conversation_id,
+            kind=timers.TimerKind.INACTIVITY,
+            shard=contact.shard,
+            workspace_id=start.workspace_id,
+            epoch=0,
+            after_seq=0,
+        )
+        started = events.make(
+            self._ids,
+            EventKind.CONVERSATION_STARTED,
+            start.workspace_id,
+            conversation_id,
+            self._now,
+            agent_id=facts.agent.id,
+            channel=start.channel.value,
+        )
+        self._events[n] = started
+        self._say(n, start, facts, (conversation_id, contact.shard, thread_id), bodies, first_seq=1, epoch=0)
+        if start.consent is not None:
+            self._consents[n] = self._evidence(start, contact)
+        return Started(conversation_id=conversation_id)
+
+    def _contact(self, n: int, start: Start, facts: Facts) -> KnownContact:
+        if facts.contact is not None:
+            return facts.contact
+        shard = shard_for(start.workspace_id, start.to_number)
+        an_id = self._ids.new(self._now, shard)
+        self._contacts[n] = contacts.NewContact(
+            workspace_id=start.workspace_id, address=start.to_number, id=an_id, shard=shard
+        )
+        return KnownContact(id=an_id, shard=shard, address=start.to_number)
+
+    def _thread(self, n: int, start: Start, facts: Facts, contact: KnownContact, conversation_id: str) -> str:
+        if facts.thread is not None:
+            self._met_again[n] = (facts.thread.id, contact.shard, conversation_id)
+            return facts.thread.id
+        assert facts.sender_id is not None
+        an_id = self._ids.new(self._now, contact.shard)
+        self._threads[n] = threads.NewThread(
+            id=an_id,
+            shard=contact.shard,
+            workspace_id=start.workspace_id,
+            channel=start.channel.value,
+            sender_id=facts.sender_id,
+            contact_id=contact.id,
+            contact_address=start.to_number,
+            last_conversation_id=conversation_id,
+        )
+        return an_id
+
+    def _key(self, n: int, start: Start, conversation_id: str) -> None:
+        if start.idempotency_key:
+            self._keys[n] = (start.workspace_id, start.idempotency_key, start.digest, conversation_id)
+
+    def _say(
+        self,
+        n: int,
+        start: Start,
+        facts: Facts,
+        where: tuple[str, int, str],
+        bodies: Sequence[Text | Template],
+        *,
+        first_seq: int,
+        epoch: int,
+    ) -> None:
+        """Queue the bodies on (conversation, shard, thread), one after the other."""
+        assert facts.sender_id is not None
+        conversation_id, shard, thread_id = where
+        author = Author.AGENT if start.text is None and start.template is None else Author.CALLER
+        for seq, body in enumerate(bodies, first_seq):
+            message_id = self._ids.new(self._now, shard)
+            new = messages.NewMessage(
+                id=message_id,
+                workspace_id=start.workspace_id,
+                conversation_id=conversation_id,
+                seq=seq,
+                shard=shard,
+                direction=Direction.OUT,
+                author=author,
+                body=body,
+            )
+            send = outbox.NewSend(
+                message_id=message_id,
+                shard=shard,
+                workspace_id=start.workspace_id,
+                conversation_id=conversation_id,
+                thread_id=thread_id,
+                sender_id=facts.sender_id,
+                seq=seq,
+                epoch=epoch,
+            )
+            self._messages.setdefault(n, []).append(new)
+            self._sends.setdefault(n, []).append(send)
+
+    def _evidence(self, start: Start, contact: KnownContact) -> contacts.ConsentChange:
+        return contacts.ConsentChange(
+            id=self._ids.new(self._now, contact.shard),
+            shard=contact.shard,
+            workspace_id=start.workspace_id,
+            contact_id=contact.id,
+            sender_id=None,
+            channel=start.channel.value,
+            change="evidence",
+            source="api",
+            evidence=msgspec.json.encode(start.consent).decode(),
+            at=self._now,
+        )
+
+    async def _write_people(self, tx: Writing) -> set[int]:
+        lost: set[int] = set()
+        if self._contacts:
+            made = await contacts.insert_new(tx, list(self._contacts.values()), self._now)
+            lost |= {n for n, c in self._contacts.items() if (c.workspace_id, c.address) not in made}
+        if self._threads:
+            met = await threads.insert_new(tx, _kept(self._threads, lost), self._now)
+            lost |= {n for n, t in self._threads.items() if n not in lost and t.id not in met}
+        return lost
+
+    async def _write_conversations(self, tx: Writing, lost: set[int]) -> set[int]:
+        overtaken: set[int] = set()
+        if self._keys:
+            used = await idempotency.insert_where_free(tx, _kept(self._keys, lost), self._now)
+            overtaken |= {n for n, key in self._keys.items() if n not in lost and key[:2] not in used}
+            self._keys_lost = overtaken.copy()
+        if self._ends:
+            ends = _kept(self._ends, lost | overtaken)
+            done = await conversations.end_all(tx, ends, self._now)
+            overtaken |= {n for n, end in self._ends.items() if n not in lost and end[:2] not in done}
+            ended = [end for end in ends if end[:2] in done]
+            await outbox.cancel_queued(tx, [(self._ended_threads[end[1]], end[1], end[2]) for end in ended])
+            gone = [self._superseded(workspace, an_id) for workspace, an_id, _, _ in ended]
+            await events.insert_all(tx, gone, self._now)
+        new = _kept(self._conversations, lost | overtaken)
+        opened = await conversations.insert_where_free(tx, new, self._now)
+        overtaken |= {n for n, c in self._conversations.items() if n not in lost and c.id not in opened}
+        if self._met_again:
+            await threads.set_last_conversations(tx, _kept(self._met_again, lost | overtaken))
+        return overtaken
+
+    async def _write_joins(self, tx: Writing, lost: set[int]) -> set[int]:
+        joins = {n: join for n, join in self._joins.items() if n not in lost}
+        if not joins:
+            return set()
+        bodies = {n: parts(join.opening, start.channel) for n, (start, _, join) in joins.items()}
+        wanted = [(start.workspace_id, join.live.id, len(bodies[n])) for n, (start, _, join) in joins.items()]
+        seqs = await conversations.take_seqs(tx, wanted, self._now)
+        joined = set()
+        for n, (start, facts, join) in joins.items():
+            if (taken := seqs.get((start.workspace_id, join.live.id))) is None:
+                continue
+            assert facts.contact is not None
+            assert facts.thread is not None
+            where = (join.live.id, facts.contact.shard, facts.thread.id)
+            self._say(n, start, facts, where, bodies[n], first_seq=taken[0], epoch=taken[1])
+            joined.add(n)
+        return joined
+
+    async def _free_keys(self, tx: Writing, lost: set[int]) -> None:
+        """Give back keys whose conversation did not come about, except those that another call holds."""
+        mine = [key[:2] for n, key in self._keys.items() if n in lost and n not in self._keys_lost]
+        if mine:
+            await idempotency.delete(tx, mine)
+
+    def _superseded(self, workspace_id: str, conversation_id: str) -> Event:
+        return events.make(
+            self._ids,
+            EventKind.CONVERSATION_ENDED,
+            workspace_id,
+            conversation_id,
+            self._now,
+            reason=EndReason.SUPERSEDED.value,
+        )
+
+
+def _kept(rows: Mapping[int, _T], lost: set[int]) -> list[_T]:
+    return [row for n, row in rows.items() if n not in lost]

@@ -1,0 +1,163 @@
+"""Start conversations: the out road's first commit.
+
+Openings are decided in order of arrival. One read, one pure fold and one write a table serve all of a batch; two
+asks that touch the same contact or key are decided one after the other, so the later one sees the earlier one's
+effect. Another process may win a thread or a key meanwhile: what did not insert is decided again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, assert_never
+
+from msgspec import Struct
+
+from overture.actions import openings
+from overture.actions.openings import Answer
+from overture.agents import kinds, variables
+from overture.domain import segments
+from overture.domain.agent import Agent
+from overture.domain.channel import Channel
+from overture.domain.errors import Conflict, Refusal
+from overture.domain.message import Template, shown
+from overture.domain.ports import Ids
+from overture.domain.sending import (
+    ByTurn,
+    Facts,
+    Join,
+    Open,
+    Replay,
+    Start,
+    decide_start,
+)
+from overture.store import agents, senders, threads
+from overture.store.engine import Reading, Writing
+
+_ROUNDS: Final = 64  # a batch of calls that all supersede one another needs as many; beyond it something is wrong
+
+
+class DryRun(Struct, frozen=True, kw_only=True):
+    """What a call would have done."""
+
+    verdict: str
+    opening: str | None
+    kind: str | None
+    segments: int
+    encoding: str
+    supersedes: str | None = None
+
+
+async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime, ids: Ids) -> list[Answer]:
+    """Answer each call in the order asked; the caller commits."""
+    answers: list[Answer | None] = [None] * len(asked)
+    left = list(range(len(asked)))
+    for _ in range(_ROUNDS):
+        if not left:
+            break
+        this_round, left = _apart(asked, left)
+        facts = await _read_facts(tx, [asked[n] for n in this_round], now)
+        plan = openings.Plan(now=now, ids=ids)
+        for n, known in zip(this_round, facts, strict=True):
+            answers[n] = plan.decide(n, asked[n], known)
+        lost = await plan.write(tx)
+        for n in lost:
+            answers[n] = None
+        left = sorted([*lost, *left])
+    return [answer or _too_busy() for answer in answers]
+
+
+async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
+    """What one call would do now; nothing is written."""
+    [facts] = await _read_facts(tx, [asked], now)
+    verdict = decide_start(asked, facts, now)
+    match verdict:
+        case Refusal():
+            return verdict
+        case Replay():
+            return DryRun(verdict="replay", opening=None, kind=None, segments=0, encoding="none")
+        case Open(opening=opening) | Join(opening=opening):
+            if isinstance(opening, ByTurn):
+                return DryRun(verdict="open", opening=None, kind="agent", segments=0, encoding="unknown")
+            text = shown(opening)
+            sms = asked.channel is Channel.SMS
+            return DryRun(
+                verdict="open" if isinstance(verdict, Open) else "join",
+                opening=text,
+                kind="template" if isinstance(opening, Template) else "text",
+                segments=segments.count(text) if sms else 1,
+                encoding=segments.encoding_of(text).value if sms else "none",
+                supersedes=verdict.ends.id if isinstance(verdict, Open) and verdict.ends else None,
+            )
+        case _ as never:
+            assert_never(never)
+
+
+def _apart(asked: Sequence[Start], left: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Split what is left into what can be decided side by side and what must see the others' effect first."""
+    touched: set[tuple[str, str]] = set()
+    now: list[int] = []
+    later: list[int] = []
+    for n in left:
+        start = asked[n]
+        touches = {(start.workspace_id, start.to_number)}
+        if start.idempotency_key:
+            touches.add((start.workspace_id, "key " + start.idempotency_key))
+        (later if touches & touched else now).append(n)
+        touched |= touches
+    return now, later
+
+
+async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> list[Facts]:
+    known_agents = await agents.find_current(tx, ((a.workspace_id, a.agent_id) for a in asked))
+    known_senders = await senders.find_by_number(tx, ((a.workspace_id, a.from_number) for a in asked))
+    able = [known_senders.get((a.workspace_id, a.from_number), {}) for a in asked]
+    sender_ids = [by.get(a.channel) for a, by in zip(asked, able, strict=True)]
+    pairs = await threads.read_facts(
+        tx, [(a, "" if sender is None else sender.id) for a, sender in zip(asked, sender_ids, strict=True)]
+    )
+    facts = []
+    for start, by, sender, pair in zip(asked, able, sender_ids, pairs, strict=True):
+        agent = known_agents.get((start.workspace_id, start.agent_id))
+        greeting = None
+        if agent is not None and start.text is None and start.template is None:
+            greeting = _greeting(start, agent, now)
+        facts.append(
+            Facts(
+                agent=agent,
+                sender_id=None if sender is None else sender.id,
+                channels=frozenset(by),
+                greeting=greeting,
+                opens_by_turn=agent is not None and kinds.needs_model_to_open(agent.spec),
+                missing=() if agent is None else _missing(start, agent),
+                contact=pair.contact,
+                thread=pair.thread,
+                live=pair.live,
+                key=pair.key,
+            )
+        )
+    return facts
+
+
+def _missing(start: Start, agent: Agent) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, declared in agent.spec.variables.items()
+        if declared.required and declared.default is None and start.variables.get(name) in (None, "")
+    )
+
+
+def _greeting(start: Start, agent: Agent, now: datetime) -> str | None:
+    system = variables.system_variables(
+        now=now,
+        timezone=agent.spec.timezone,
+        language=agent.spec.language,
+        channel=start.channel,
+        contact_number=start.to_number,
+        agent_number=start.from_number,
+        conversation_id="",
+    )
+    values = variables.resolve(agent.spec, start.variables, system)
+    return None if isinstance(values, variables.Missing) else kinds.greeting(agent.spec, values)
+
+
+def _too_busy() -> Refusal:
+    return Conflict("conversation_active", "Too many calls for this contact arrived at once.", hint="Try again.")
