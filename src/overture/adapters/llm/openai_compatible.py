@@ -7,7 +7,7 @@ nor the seconds that its import takes.
 
 import asyncio
 from collections.abc import Sequence
-from types import ModuleType
+from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal, Never
 
 from msgspec import Struct
@@ -56,6 +56,10 @@ class OpenAICompatible:
     async def complete(self, request: ModelRequest, *, timeout_seconds: float) -> ModelAnswered:
         """One answer. Raises Transient, Permanent or Misconfigured; never retries inside."""
         endpoint = self._endpoint(request.endpoint)
+        if endpoint.name not in self._models:
+            await asyncio.to_thread(
+                _import_library
+            )  # it takes seconds, which neither the loop nor the model shall lose
         try:
             async with asyncio.timeout(min(timeout_seconds, endpoint.timeout_seconds)):
                 response = await self._ask(endpoint, request)
@@ -91,7 +95,6 @@ class OpenAICompatible:
         return endpoint
 
     async def _ask(self, endpoint: ModelEndpoint, request: ModelRequest) -> "ModelResponse":
-        _library()
         from pydantic_ai import direct, messages, settings
 
         spoken: list[messages.ModelMessage] = []
@@ -128,18 +131,17 @@ class OpenAICompatible:
         return model
 
 
-def _library() -> ModuleType:
-    """The library that speaks to models. Raises Misconfigured where it is not installed."""
+def _import_library() -> None:
+    """Import the library that speaks to models. Raises Misconfigured where it is not installed."""
     try:
-        import openai  # noqa: F401 - the extra brings both; either missing is the same advice
-        import pydantic_ai
+        for module in ("pydantic_ai.direct", "pydantic_ai.models.openai"):
+            import_module(module)
     except ImportError as error:
         raise Misconfigured(
             "model_library_missing",
             "The library that speaks to models is not installed.",
             hint="Install it: pip install overture[model]",
         ) from error
-    return pydantic_ai
 
 
 def _give_verdict(endpoint: ModelEndpoint, error: Exception) -> Never:

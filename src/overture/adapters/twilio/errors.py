@@ -12,8 +12,9 @@ def failure_for(
 ) -> Failure:
     """What an answer other than success to a POST means.
 
-    `code` and `message` are the answer's own where it could be read. 429 was never processed; a 5xx may have been,
-    whatever its code says; every other answer was not, and its code tells whether it ever can be.
+    `code` and `message` are the answer's own where it could be read. 429 was never processed; a 5xx, and a success
+    of another kind than was asked for, may have been, whatever its code says; every other answer was not, and its code
+    tells whether it ever can be.
     """
     if http_status == 429:
         return Transient(
@@ -21,7 +22,7 @@ def failure_for(
             describe(20429).sentence,
             retry_after_seconds=retry_after_seconds,
         )
-    if http_status >= 500 or http_status == 408:
+    if http_status >= 500 or http_status == 408 or http_status < 300:
         return OutcomeUnknown(
             f"twilio_http_{http_status}", f"The provider answered {http_status}: it may have taken the message or not."
         )
