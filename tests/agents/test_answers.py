@@ -135,6 +135,24 @@ def test_a_label_that_is_a_number_wins_over_a_position() -> None:
     assert [answers.read(ask, text, "en") for text in ("2", "4", "1", "the first")] == ["2", "4", "2", "2"]
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("book", "appointment"),
+        ("book a haircut", "haircut"),
+        ("an appointment to book", "appointment"),
+        ("book a haircut and a beard", None),
+        ("haircut 3", None),
+        ("3", "appointment"),
+        ("book 1", None),
+    ],
+)
+def test_a_weak_label_gives_way_to_another(text: str, label: str | None) -> None:
+    choices = {"haircut": [], "beard": [], "appointment": ["book"]}
+    ask = Ask(slot="s", type="choice", choices=choices, weak=["appointment"])
+    assert answers.read(ask, text, "en") == label
+
+
 NUMBERS_ENGLISH: list[tuple[str, float | None]] = [
     ("4", 4), ("4.", 4), ("we are 4 people", 4), ("four", 4), ("Four please", 4), ("twenty-five", 25),
     ("twenty five", 25),

@@ -89,6 +89,12 @@ def test_a_sound_flow_has_no_findings() -> None:
             "between 3 and 1",
         ),
         (
+            "nodes: {start: {say: A, ask: {slot: s, type: choice, choices: [a, b], weak: [c]}, end: completed}}",
+            "error",
+            "nodes.start.ask.choices",
+            "weak label 'c'",
+        ),
+        (
             "globals: [{phrases: [a]}]" + CLEAN,
             "error",
             "globals[0]",

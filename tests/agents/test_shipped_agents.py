@@ -132,6 +132,28 @@ def test_the_booking_reaches_each_of_its_ends(
     assert isinstance(finish.control, End if ends else HandOver)
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("I'd like to book a haircut for tomorrow", "day"),
+        ("Book me an appointment for a beard trim", "day"),
+        ("can I get a haircut tomorrow at 3?", "day"),
+        ("could you fit me in for a quick trim?", "day"),
+        ("I need my hair cut asap", "day"),
+        ("can i come in tomorrow", "service"),
+        ("I want to make an appointment", "service"),
+        ("Can I reserve a slot", "service"),
+        ("yes", "service"),
+        ("no", "bye"),
+        ("I want a haircut and a beard trim", "start"),
+        ("do you take cards?", "start"),
+    ],
+)
+def test_the_booking_understands_free_requests_after_any_opening(text: str, place: str) -> None:
+    finish = play("booking.yaml", [], opening="Hi! How can I help you today?").hears(text)
+    assert (finish.place, bool(finish.replies)) == (place, True)
+
+
 def test_the_booking_asks_for_a_name_that_it_does_not_know() -> None:
     played = play("booking.yaml", BOOKED, given={})
     assert played.hears("Ana Maria").replies == (

@@ -72,7 +72,7 @@ def read(ask: Ask, text: str, language: str) -> Value | None:
         case "yes_no":
             return yes_no(text, language)
         case "choice":
-            return choice(text, forms_of(ask), language)
+            return choice(text, forms_of(ask), language, weak=ask.weak)
         case "number":
             return number(text, language, low=ask.min, high=ask.max, whole=ask.whole)
         case _ as never:
@@ -131,8 +131,13 @@ def forms_of(ask: Ask) -> dict[str, list[Tokens]]:
             return {label: [tokens(label), *map(tokens, spoken)] for label, spoken in choices.items()}
 
 
-def choice(text: str, forms: Mapping[str, Sequence[Tokens]], language: str) -> str | None:
-    """The one label that a text names, by a spoken form or by its position; None for none, several, or a "not"."""
+def choice(
+    text: str, forms: Mapping[str, Sequence[Tokens]], language: str, *, weak: Collection[str] = ()
+) -> str | None:
+    """The one label that a text names, by a spoken form or by its position; None for none, several, or a "not".
+
+    A `weak` label does not count beside another one.
+    """
     meant: dict[Tokens, set[str]] = {}
     for label, spoken in forms.items():
         for form in spoken:
@@ -140,6 +145,7 @@ def choice(text: str, forms: Mapping[str, Sequence[Tokens]], language: str) -> s
                 meant.setdefault(form, set()).add(label)
     found, rest = _cover(tokens(text), meant)
     named = set().union(*(meant[phrase] for phrase in found))
+    named = named.difference(weak) or named
     if len(named) > 1 or not _frozen(words.NEGATORS, language).isdisjoint(rest):
         return None
     labels = list(forms)

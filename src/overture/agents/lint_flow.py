@@ -91,6 +91,8 @@ def _lint_choices(spec: FlowSpec, where: str, ask: Ask) -> Iterator[Finding]:
     forms = answers.forms_of(ask)
     if len(forms) < 2:
         yield error(where, "There is nothing to choose from.", "List at least two choices.")
+    for label in sorted(set(ask.weak) - forms.keys()):
+        yield error(where, f"The weak label '{label}' is none of the choices.", "Correct its spelling.")
     owners: dict[answers.Tokens, str] = {}
     for label, spoken in forms.items():
         if consent.reserved_on_sms(label):
