@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
+import msgspec
 import pytest
 from twilio.request_validator import RequestValidator
 
@@ -208,20 +209,18 @@ async def test_whatsapp_webhooks_name_the_person(handset: RunningHandset, receiv
 NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
 
 
-def a_message(**changes: object) -> Message:
-    fields = {
-        "sid": "SM" + "1" * 32,
-        "account_sid": "AC" + "1" * 32,
-        "from_address": WHATSAPP,
-        "to_address": GRACE,
-        "body": "hello",
-        "direction": "outbound-api",
-        "status": "queued",
-        "created_at": NOW,
-        "updated_at": NOW,
-        "history": (Change(status="queued", at=NOW),),
-    }
-    return Message(**(fields | changes))  # type: ignore[arg-type] - a builder's fields are of all kinds
+QUEUED = Message(
+    sid="SM" + "1" * 32,
+    account_sid="AC" + "1" * 32,
+    from_address=WHATSAPP,
+    to_address=GRACE,
+    body="hello",
+    direction="outbound-api",
+    status="queued",
+    created_at=NOW,
+    updated_at=NOW,
+    history=(Change(status="queued", at=NOW),),
+)
 
 
 @pytest.mark.parametrize(
@@ -229,17 +228,17 @@ def a_message(**changes: object) -> Message:
 )
 def test_the_window_is_open_for_24_hours(hours: float, code: int | None) -> None:
     facts = course.Facts(last_inbound_at=NOW - timedelta(hours=hours), template=None, blocked=False)
-    failing = course.failing(a_message(), facts, NOW)
+    failing = course.failing(QUEUED, facts, NOW)
     assert (failing and failing.code) == code
 
 
 def test_a_message_that_waited_too_long_is_not_sent() -> None:
     facts = course.Facts(last_inbound_at=NOW, template=None, blocked=False)
-    failing = course.failing(a_message(expires_at=NOW), facts, NOW)
+    failing = course.failing(msgspec.structs.replace(QUEUED, expires_at=NOW), facts, NOW)
     assert failing == course.Failing(status="failed", code=30036)
 
 
 def test_a_step_without_a_delay_never_comes() -> None:
-    sent = a_message().moved("sent", NOW)
+    sent = QUEUED.moved("sent", NOW)
     assert course.next_step(sent, Delays(delivered=None)) is None
     assert course.next_step(sent.moved("delivered", NOW), Delays(read=None)) is None

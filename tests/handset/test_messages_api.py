@@ -176,7 +176,9 @@ async def test_the_list_is_newest_first_and_stays_in_place_while_it_is_walked(
     handset: RunningHandset, http: Http
 ) -> None:
     sids = [(await handset.posts(To=ADA, From=SMS, Body=str(n)))["sid"] for n in range(5)]
-    seen, sizes, uri = [], [], messages_url(handset) + "?PageSize=2"
+    seen: list[str] = []
+    sizes: list[int] = []
+    uri, previous = messages_url(handset) + "?PageSize=2", ""
     while uri:
         async with http.get(uri, headers=login(handset)) as response:
             page = await response.json()

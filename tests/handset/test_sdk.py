@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
@@ -15,7 +16,7 @@ from tests.handset import contract
 from tests.handset.conftest import ADA, APPROVED, SMS
 
 
-class Elsewhere(TwilioHttpClient):
+class Elsewhere(TwilioHttpClient):  # type: ignore[misc]  # the library has no types
     """Twilio's HTTP client, sent to another host."""
 
     def __init__(self, base_url: str) -> None:
@@ -79,8 +80,6 @@ async def test_the_library_reads_templates_and_approvals(client: Client, handset
 
 
 async def test_templates_fit_the_content_document(handset: RunningHandset, http: Any) -> None:
-    import aiohttp
-
     headers = {"Authorization": aiohttp.encode_basic_auth(handset.account_sid, handset.auth_token)}
     for path, schema in [
         (f"/v1/Content/{APPROVED}", "content.v1.content"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from twilio.request_validator import RequestValidator
 
 from handset.carrier import keywords
 from handset.testing import Answer, Receiver, RunningHandset, running
@@ -140,8 +141,6 @@ async def test_each_account_signs_with_its_own_token(receiver: Receiver) -> None
         await handset.types(ADA, SMS, "hello")
         await handset.types("+15550100002", "+15551234568", "hello")
         await handset.wait_for(lambda: len(receiver.at("/in")) == 2)
-        from twilio.request_validator import RequestValidator
-
         for received in receiver.at("/in"):
             token = {account["sid"]: account["auth_token"] for account in accounts}[received.params["AccountSid"]]
             signature = received.headers["X-Twilio-Signature"]
