@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import aiohttp
 import pytest
+from msgspec import structs
 
 from overture.adapters.twilio import callback
 from overture.adapters.twilio.client import TwilioAccount, TwilioClient
@@ -91,6 +92,14 @@ async def test_a_template_goes_with_its_variables_as_json_text() -> None:
     assert sent["MessagingServiceSid"] == "MG1"
     assert sent["From"] == "whatsapp:+15550001111"
     assert "Body" not in sent
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(0, "1"), (-5, "1"), (14_400, "14400"), (3 * 86_400, "36000")])
+async def test_a_message_is_valid_as_long_as_twilio_can_hold_one(seconds: int, sent: str) -> None:
+    outgoing = structs.replace(OUTGOING, validity_seconds=seconds)
+    async with peer(http(201, CREATED)) as told, client_of(told.url) as client:
+        await client.send(outgoing)
+    assert dict(parse_qsl(told.requests[0][2].decode()))["ValidityPeriod"] == sent
 
 
 async def test_an_api_key_logs_in_instead_of_the_auth_token() -> None:

@@ -60,6 +60,7 @@ _EDGES: Final = " \t\r\n\f\v.!?,;:'\"“”‘’()*_~-"
 _LEAD: Final = (
     r"(?:(?:please|pls|plz|kindly|hi|hello|hey|ok|okay|no|just|now|and|so|sorry|sir|madam|guys|you|"
     r"can you|could you|would you|will you|i want you to|i need you to|i(?: woul|')?d like you to|i ask you to|"
+    r"i(?:'m| am) not interested|not interested|no thanks|no thank you|(?:you have the |this is the )?wrong number|"
     r"i(?:'m| am) asking you to|i said|i want to|i(?: woul|')?d like to|i wish to|let me|you need to|you must) )*"
 )
 _TAIL: Final = (
@@ -98,7 +99,7 @@ _WISH: Final = re.compile(
     + ")"
     + _TAIL
 )
-_CLAUSE: Final = re.compile(r"[.!?;\n,]+")
+_CLAUSE: Final = re.compile(r"[.!?;\n]+")
 
 
 def meaning(
@@ -169,7 +170,7 @@ def wishes_to_stop(text: str) -> bool:
     if len(text) > _LONGEST_WISH:
         return False
     plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("‘", "'")
-    clauses = (" ".join(clause.strip(_EDGES).split()) for clause in _CLAUSE.split(plain))
+    clauses = (" ".join(clause.replace(",", " ").strip(_EDGES).split()) for clause in _CLAUSE.split(plain))
     return any(_WISH.fullmatch(clause) for clause in clauses if clause)
 
 

@@ -160,7 +160,7 @@ class TwilioClient:
         return found[:limit]
 
     def _form(self, outgoing: Outgoing) -> bytes:
-        fields = {"To": outgoing.to, "From": outgoing.sender, "ValidityPeriod": str(outgoing.validity_seconds)}
+        fields = {"To": outgoing.to, "From": outgoing.sender, "ValidityPeriod": str(_validity(outgoing))}
         if outgoing.messaging_service_sid:
             fields["MessagingServiceSid"] = outgoing.messaging_service_sid
         if self._public_base_url:
@@ -217,6 +217,11 @@ class TwilioClient:
                 headers={"User-Agent": "overture", "Accept": "application/json"},
             )
         return self._opened
+
+
+def _validity(outgoing: Outgoing) -> int:
+    """The seconds that Twilio may hold a message: one at least, ten hours at most; the outbox ends later ones."""
+    return max(1, min(outgoing.validity_seconds, 36_000))
 
 
 def _next(account: TwilioAccount, uri: str | None) -> str | None:
