@@ -9,6 +9,9 @@ from urllib.parse import unquote
 
 from overture.domain.errors import Invalid
 
+_ASCII: Final = {f"{code:02{case}}": chr(code) for code in range(128) for case in "xX"}
+"""What two hexadecimal digits, in any case, stand for, where that is one character by itself."""
+
 MOST_FIELDS: Final = 200
 """Twilio's largest webhook has under sixty; more is an attempt to make us work."""
 
@@ -28,6 +31,15 @@ def parse(body: bytes) -> list[tuple[str, str]]:
         if field:
             name, _, value = field.partition("=")
             if "%" in field:
-                name, value = unquote(name), unquote(value)
+                name, value = _unescaped(name), _unescaped(value)
             pairs.append((name, value))
     return pairs
+
+
+def _unescaped(text: str) -> str:
+    """A text with its %XX resolved; those beyond ASCII, and what is none, are left to urllib, three times slower."""
+    plain, *escaped = text.split("%")
+    try:
+        return plain + "".join([_ASCII[piece[:2]] + piece[2:] for piece in escaped])
+    except KeyError:
+        return unquote(text)
