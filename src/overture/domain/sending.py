@@ -281,6 +281,7 @@ class Leaving(Struct, frozen=True, kw_only=True):
     opted_out_at: datetime | None
     last_inbound_at: datetime | None
     sender_active: bool
+    confirms_opt_out: bool = False
 
 
 class Stay(Struct, frozen=True, kw_only=True):
@@ -305,7 +306,7 @@ def may_leave(leaving: Leaving, now: datetime) -> Stay | None:
     Asked in the transaction that claims it, so that nothing older than an opt-out or a takeover leaves.
     """
     reason: str | None = None
-    if leaving.opted_out_at is not None:
+    if leaving.opted_out_at is not None and not leaving.confirms_opt_out:
         reason = "recipient_opted_out"
     elif leaving.epoch != leaving.conversation_epoch:
         reason = "cancelled"

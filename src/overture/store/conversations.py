@@ -1,7 +1,7 @@
 """Stored conversations: one row is the actor. Who may change it, and from which epoch, is part of every statement."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -31,6 +31,7 @@ _INSERT: Final = insert(
         "metadata": "text",
         "start_digest": "text",
         "previous_conversation_id": "text",
+        "first_pending_at": "bigint",
     },
     "ON CONFLICT DO NOTHING RETURNING id",
     same={
@@ -42,11 +43,12 @@ _INSERT: Final = insert(
         "handled_seq": "0",
         "turns": "0",
         "tries": "0",
+        "turn_leased": "FALSE",
     },
 )
 _COLUMNS: Final = """
     id, shard, workspace_id, thread_id, channel, agent_id, agent_version, mode, end_reason, mode_note, epoch, fence,
-    last_seq, in_seq, handled_seq, turns, tries, turn_due_at, reply_due_at, first_pending_at, state, place, variables,
+    last_seq, in_seq, handled_seq, turns, tries, turn_due_at, reply_due_at, first_pending_at, state, place, expects, variables,
     metadata, start_digest, previous_conversation_id, created_at, last_activity_at, ended_at, deleted_at
 """
 _GET: Final = Query(f"SELECT {_COLUMNS} FROM conversation WHERE workspace_id = $1 AND id = $2")
@@ -61,7 +63,8 @@ _END: Final = RowsCommand(
     {"workspace_id": "text", "id": "text", "epoch": "int", "reason": "text"},
     """
     UPDATE conversation SET mode = 'ended', end_reason = rows.reason, epoch = conversation.epoch + 1, ended_at = $1,
-        turn_due_at = NULL, reply_due_at = NULL, first_pending_at = NULL, handled_seq = conversation.in_seq
+        turn_due_at = NULL, turn_leased = FALSE, reply_due_at = NULL, first_pending_at = NULL,
+        handled_seq = conversation.in_seq
     FROM rows
     WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id
         AND conversation.epoch = rows.epoch AND conversation.mode <> 'ended'
@@ -78,24 +81,46 @@ _NEXT_SEQ: Final = RowsCommand(
     """,
 )
 _HEAR: Final = RowsCommand(
-    {
-        "workspace_id": "text",
-        "id": "text",
-        "seq": "int",
-        "turn_due_at": "bigint",
-        "reply_due_at": "bigint",
-        "first_pending_at": "bigint",
-        "at": "bigint",
-    },
+    {"workspace_id": "text", "id": "text", "quiet": "bigint", "drafts_early": "boolean"},
     """
-    UPDATE conversation SET last_seq = rows.seq, in_seq = rows.seq, turn_due_at = rows.turn_due_at,
-        reply_due_at = rows.reply_due_at, first_pending_at = rows.first_pending_at, last_activity_at = rows.at
+    UPDATE conversation SET
+        last_seq = conversation.last_seq + 1,
+        in_seq = conversation.last_seq + 1,
+        last_activity_at = $1,
+        first_pending_at = CASE WHEN conversation.mode = 'bot' THEN coalesce(conversation.first_pending_at, $1) END,
+        reply_due_at = CASE
+            WHEN conversation.mode <> 'bot' THEN NULL
+            WHEN coalesce(conversation.first_pending_at, $1) + $2 < $1 + rows.quiet
+                THEN coalesce(conversation.first_pending_at, $1) + $2
+            ELSE $1 + rows.quiet
+        END,
+        turn_due_at = CASE
+            WHEN conversation.mode <> 'bot' THEN NULL
+            WHEN conversation.turn_leased AND conversation.turn_due_at > $1 THEN conversation.turn_due_at
+            WHEN rows.drafts_early THEN $1
+            WHEN coalesce(conversation.first_pending_at, $1) + $2 < $1 + rows.quiet
+                THEN coalesce(conversation.first_pending_at, $1) + $2
+            ELSE $1 + rows.quiet
+        END
+    FROM rows
+    WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id AND conversation.mode <> 'ended'
+    RETURNING conversation.workspace_id, conversation.id, conversation.last_seq, conversation.epoch, conversation.mode
+    """,
+)
+_NOTE: Final = RowsCommand(
+    {"workspace_id": "text", "id": "text"},
+    """
+    UPDATE conversation SET last_seq = conversation.last_seq + 1, in_seq = conversation.last_seq + 1,
+        handled_seq = conversation.last_seq + 1, last_activity_at = $1
     FROM rows WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id
+    RETURNING conversation.workspace_id, conversation.id, conversation.last_seq, conversation.epoch
     """,
 )
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 NEVER: Final = 2**62  # later than any instant
 
@@ -129,6 +154,7 @@ class Conversation(Struct, frozen=True, kw_only=True):
     first_pending_at: datetime | None
     state: str | None
     place: str | None
+    expects: str | None
     variables: dict[str, Json]
     metadata: dict[str, Json]
     start_digest: str
@@ -153,6 +179,7 @@ class NewConversation(Struct, frozen=True, kw_only=True):
     in_seq: int = 0
     turn_due_at: datetime | None = None
     reply_due_at: datetime | None = None
+    first_pending_at: datetime | None = None
     variables: dict[str, Json] = {}
     metadata: dict[str, Json] = {}
     start_digest: str = ""
@@ -171,15 +198,23 @@ class Listed(Struct, frozen=True, kw_only=True):
 
 
 class Hearing(Struct, frozen=True, kw_only=True):
-    """What an inbound message changes on its conversation."""
+    """An inbound message on its conversation.
+
+    The reply is due after `quiet`, but not later than a burst may last; `drafts_early` where the turn may begin before.
+    """
 
     workspace_id: str
     id: str
+    quiet: timedelta
+    drafts_early: bool
+
+
+class Heard(Struct, frozen=True, kw_only=True):
+    """What an inbound message became: its sequence number, and who carries the conversation."""
+
     seq: int
-    at: datetime
-    turn_due_at: datetime | None
-    reply_due_at: datetime | None
-    first_pending_at: datetime | None
+    epoch: int
+    mode: Mode
 
 
 async def insert_where_free(tx: Writing, new: Sequence[NewConversation], now: datetime) -> set[str]:
@@ -201,6 +236,7 @@ async def insert_where_free(tx: Writing, new: Sequence[NewConversation], now: da
             _encode(c.metadata).decode() if c.metadata else "{}",
             c.start_digest,
             c.previous_conversation_id,
+            stored_or_none(c.first_pending_at),
         )
         for c in new
     ]
@@ -263,21 +299,23 @@ async def take_seqs(
     return {(row[0], row[1]): (row[2] - counts[row[0], row[1]] + 1, row[3]) for row in rows}
 
 
-async def hear(tx: Writing, hearings: Sequence[Hearing]) -> None:
-    """Record inbound messages on their conversations; at most one hearing a conversation."""
-    rows = [
-        (
-            h.workspace_id,
-            h.id,
-            h.seq,
-            stored_or_none(h.turn_due_at),
-            stored_or_none(h.reply_due_at),
-            stored_or_none(h.first_pending_at),
-            stored(h.at),
-        )
-        for h in hearings
-    ]
-    await tx.run_rows(_HEAR, sorted(rows, key=lambda row: row[:2]))
+async def hear(
+    tx: Writing, hearings: Sequence[Hearing], now: datetime, *, longest: timedelta
+) -> dict[tuple[str, str], Heard]:
+    """Record inbound messages, at most one a conversation; by (workspace, conversation), where it has not ended.
+
+    A reply is due at most `longest` after the first message that waits for it. The due time of a turn that runs is
+    its lease and is left alone: its commit finds what is new.
+    """
+    rows = [(h.workspace_id, h.id, h.quiet // _MICROSECOND, h.drafts_early) for h in hearings]
+    found = await tx.run_rows(_HEAR, sorted(rows), stored(now), longest // _MICROSECOND)
+    return {(row[0], row[1]): Heard(seq=row[2], epoch=row[3], mode=Mode(row[4])) for row in found}
+
+
+async def note(tx: Writing, keys: Sequence[tuple[str, str]], now: datetime) -> dict[tuple[str, str], tuple[int, int]]:
+    """Reserve a number for an inbound message that nobody answers: (seq, epoch) by (workspace, conversation)."""
+    rows = await tx.run_rows(_NOTE, sorted(set(keys)), stored(now))
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
 def conversation(row: Row) -> Conversation:
@@ -305,14 +343,15 @@ def conversation(row: Row) -> Conversation:
         first_pending_at=instant_or_none(row[19]),
         state=row[20],
         place=row[21],
-        variables=_decode(row[22]),
-        metadata=_decode(row[23]),
-        start_digest=row[24],
-        previous_conversation_id=row[25],
-        created_at=instant(row[26]),
-        last_activity_at=instant(row[27]),
-        ended_at=instant_or_none(row[28]),
-        deleted_at=instant_or_none(row[29]),
+        expects=row[22],
+        variables=_decode(row[23]),
+        metadata=_decode(row[24]),
+        start_digest=row[25],
+        previous_conversation_id=row[26],
+        created_at=instant(row[27]),
+        last_activity_at=instant(row[28]),
+        ended_at=instant_or_none(row[29]),
+        deleted_at=instant_or_none(row[30]),
     )
 
 

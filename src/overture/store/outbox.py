@@ -39,13 +39,14 @@ _INSERT: Final = insert(
         "tries": "0",
         "looks": "0",
         "resent": "FALSE",
+        "confirms_opt_out": "$4",
     },
 )
 _FACTS: Final = """
     o.message_id, o.shard, o.workspace_id, o.conversation_id, o.thread_id, o.sender_id, o.seq, o.epoch, o.attempt,
     o.tries, o.looks, o.resent, o.state, o.started_at, o.created_at, o.expires_at,
     s.account_sid, s.channel, s.address, s.messaging_service_sid, s.removed_at,
-    t.contact_address, t.last_inbound_at, c.opted_out_at, v.epoch, m.body
+    t.contact_address, t.last_inbound_at, c.opted_out_at, c.id, c.address, v.epoch, o.confirms_opt_out, m.body
 """
 _JOINS: Final = """
     FROM outbox o
@@ -140,7 +141,10 @@ class NewSend(Struct, frozen=True, kw_only=True):
 
 
 class Send(Struct, frozen=True, kw_only=True):
-    """A row of the outbox with everything that decides over it."""
+    """A row of the outbox with everything that decides over it.
+
+    `contact_address` is the form to write to, `contact_key` the address the contact was first known by.
+    """
 
     message_id: str
     shard: int
@@ -166,7 +170,10 @@ class Send(Struct, frozen=True, kw_only=True):
     contact_address: str
     last_inbound_at: datetime | None
     opted_out_at: datetime | None
+    contact_id: str
+    contact_key: str
     conversation_epoch: int
+    confirms_opt_out: bool
     body: Body
 
 
@@ -185,14 +192,20 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 async def insert_all(
-    tx: Writing, sends: Sequence[NewSend], *, now: datetime, expires_at: datetime, priority: int
+    tx: Writing,
+    sends: Sequence[NewSend],
+    *,
+    now: datetime,
+    expires_at: datetime,
+    priority: int,
+    confirms_opt_out: bool = False,
 ) -> None:
-    """Queue messages, due at once."""
+    """Queue messages, due at once. Only the one confirmation of an opt-out may leave after it."""
     rows = [
         (s.message_id, s.shard, s.workspace_id, s.conversation_id, s.thread_id, s.sender_id, s.seq, s.epoch)
         for s in sends
     ]
-    await tx.run_rows(_INSERT, rows, stored(now), stored(expires_at), int(priority))
+    await tx.run_rows(_INSERT, rows, stored(now), stored(expires_at), int(priority), confirms_opt_out)
 
 
 async def lock_due(tx: Writing, priority: int, now: datetime, limit: int) -> list[Send]:
@@ -280,6 +293,9 @@ def _send(row: Any) -> Send:
         contact_address=row[21],
         last_inbound_at=instant_or_none(row[22]),
         opted_out_at=instant_or_none(row[23]),
-        conversation_epoch=row[24],
-        body=messages.decode_body(row[25]),
+        contact_id=row[24],
+        contact_key=row[25],
+        conversation_epoch=row[26],
+        confirms_opt_out=bool(row[27]),
+        body=messages.decode_body(row[28]),
     )

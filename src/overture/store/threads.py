@@ -31,6 +31,15 @@ _FACTS: Final = RowsQuery(
     LEFT JOIN idempotency ON idempotency.workspace_id = rows.workspace_id AND idempotency.key = rows.key
     """,
 )
+_LIVE_OF_CONTACTS: Final = RowsQuery(
+    {"workspace_id": "text", "contact_id": "text"},
+    """
+    SELECT rows.workspace_id, rows.contact_id, thread.id, conversation.id, conversation.epoch
+    FROM rows
+    JOIN thread ON thread.contact_id = rows.contact_id AND thread.workspace_id = rows.workspace_id
+    JOIN conversation ON conversation.thread_id = thread.id AND conversation.mode <> 'ended'
+    """,
+)
 _INSERT: Final = insert(
     "thread",
     {
@@ -105,6 +114,14 @@ async def read_facts(tx: Reading, asked: Sequence[tuple[Start, str]]) -> list[Pa
 async def read_pairs(tx: Reading, pairs: Sequence[tuple[str, str, str]]) -> list[PairFacts]:
     """The facts of (workspace, contact's address, sender) triples, in their order."""
     return await _facts(tx, [(n, *pair, "") for n, pair in enumerate(pairs)])
+
+
+async def find_live_of_contacts(
+    tx: Reading, contacts: Sequence[tuple[str, str]]
+) -> list[tuple[str, str, str, str, int]]:
+    """What is going on with (workspace, contact): (workspace, contact, thread, conversation, epoch)."""
+    rows = await tx.all_of(_LIVE_OF_CONTACTS, sorted(set(contacts)))
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
 
 async def insert_new(tx: Writing, threads: Sequence[NewThread], now: datetime) -> set[str]:

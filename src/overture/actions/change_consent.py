@@ -1,0 +1,89 @@
+"""Change consent: an opt-out ends what goes on with the contact and takes back what waits, in its own commit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from overture.domain.agent import EndReason
+from overture.domain.channel import Channel
+from overture.domain.event import EventKind
+from overture.domain.ports import Ids
+from overture.store import contacts, conversations, events, outbox, threads
+from overture.store.engine import Writing
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """A contact's consent as it is from now on. `source` says who told us, `evidence` with which words."""
+
+    workspace_id: str
+    contact_id: str
+    contact_key: str
+    shard: int
+    channel: Channel
+    opted_out: bool
+    source: str
+    evidence: str
+    sender_id: str | None = None
+
+
+def provider_says_opted_out(send: outbox.Send, code: str) -> Change:
+    """The provider refused a message because its contact has opted out with it."""
+    return Change(
+        workspace_id=send.workspace_id,
+        contact_id=send.contact_id,
+        contact_key=send.contact_key,
+        shard=send.shard,
+        channel=send.channel,
+        opted_out=True,
+        source="provider",
+        evidence=code,
+        sender_id=send.sender_id,
+    )
+
+
+async def change_consents(tx: Writing, changes: Sequence[Change], now: datetime, ids: Ids) -> None:
+    """Write the ledger, the contacts, and what an opt-out ends. The caller commits."""
+    if not changes:
+        return
+    latest = {(change.workspace_id, change.contact_key): change for change in changes}
+    await contacts.set_opt_out(
+        tx, [(workspace, key, now if change.opted_out else None) for (workspace, key), change in latest.items()]
+    )
+    await contacts.record_changes(tx, [_ledger(change, now, ids) for change in changes])
+    out = [change for change in latest.values() if change.opted_out]
+    await _end_what_goes_on(tx, out, now, ids)
+    told = []
+    for change in changes:
+        kind = EventKind.CONTACT_OPTED_OUT if change.opted_out else EventKind.CONTACT_OPTED_IN
+        told.append(
+            events.make(ids, kind, change.workspace_id, None, now, contact_id=change.contact_id, source=change.source)
+        )
+    await events.insert_all(tx, told, now)
+
+
+async def _end_what_goes_on(tx: Writing, out: Sequence[Change], now: datetime, ids: Ids) -> None:
+    live = await threads.find_live_of_contacts(tx, [(change.workspace_id, change.contact_id) for change in out])
+    ends = [(workspace, conversation, epoch, EndReason.OPT_OUT) for workspace, _, _, conversation, epoch in live]
+    await conversations.end_all(tx, ends, now)
+    await outbox.cancel_queued(tx, [(thread, conversation, epoch) for _, _, thread, conversation, epoch in live])
+    ended = [
+        events.make(ids, EventKind.CONVERSATION_ENDED, workspace, conversation, now, reason=EndReason.OPT_OUT.value)
+        for workspace, _, _, conversation, _ in live
+    ]
+    await events.insert_all(tx, ended, now)
+
+
+def _ledger(change: Change, now: datetime, ids: Ids) -> contacts.ConsentChange:
+    return contacts.ConsentChange(
+        id=ids.new(now, change.shard),
+        shard=change.shard,
+        workspace_id=change.workspace_id,
+        contact_id=change.contact_id,
+        sender_id=change.sender_id,
+        channel=change.channel.value,
+        change="opt_out" if change.opted_out else "opt_in",
+        source=change.source,
+        evidence=change.evidence,
+        at=now,
+    )

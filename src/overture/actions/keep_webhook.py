@@ -1,0 +1,21 @@
+"""Keep webhooks: the in road's first commit. Nothing is made of them here; a duplicate changes nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from overture.domain.ids import shard_for
+from overture.domain.ports import Ids, RawEvent
+from overture.store import inbox
+from overture.store.engine import Writing
+
+
+async def keep_webhooks(tx: Writing, events: Sequence[RawEvent], now: datetime, ids: Ids) -> list[bool]:
+    """Keep each event once; whether it was new. The caller commits, and answers the provider only then."""
+    first = {event.account_sid + event.unique_key: event for event in reversed(events)}
+    kept = []
+    for event in events:
+        if first[event.account_sid + event.unique_key] is event:
+            shard = shard_for(event.account_sid, event.ordering_key)
+            kept.append((ids.new(now, shard), shard, event))
+    new = await inbox.insert_all(tx, kept, now)
+    return [event.unique_key in new and first[event.account_sid + event.unique_key] is event for event in events]

@@ -1,0 +1,31 @@
+"""What the doors need of the house; bootstrap hands it in."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from overture.actions.openings import Answer
+from overture.domain.ports import Ids, RawEvent, WebhookVerifier
+from overture.domain.sending import Start
+from overture.store.batch import Batch
+from overture.store.engine import Store
+from overture.store.signals import Signals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Running parts.
+
+    `reply_wait_seconds` is how long a chat's post waits for its reply; `is_draining` tells whether the server is about
+    to stop; `health` names what is wrong, nothing where all is well.
+    """
+
+    store: Store
+    ids: Ids
+    signals: Signals
+    starts: Batch[Start, Answer]
+    webhooks: Batch[RawEvent, bool]
+    verifier: WebhookVerifier
+    is_draining: Callable[[], bool]
+    health: Callable[[], Awaitable[list[str]]]
+    reply_wait_seconds: float = 15.0
+    model_endpoints: tuple[str, ...] = ()
