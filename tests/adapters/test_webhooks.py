@@ -10,7 +10,7 @@ from overture.adapters.twilio.callback import status_callback_url
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Forbidden, Invalid, Problem, Refusal
-from overture.domain.ports import Inbound, RawEvent, StatusReport
+from overture.domain.ports import Inbound, RawEvent, StatusReport, WebhookParser, WebhookVerifier
 
 ACCOUNT = "AC" + "a1" * 16
 SUB_ACCOUNT = "AC" + "b2" * 16
@@ -70,7 +70,8 @@ def inbound_event(pairs: Pairs, *, path: str = INBOUND) -> RawEvent:
 
 
 def read_inbound(fields: dict[str, str]) -> Inbound:
-    return webhooks().parse_inbound(inbound_event(list(fields.items())))
+    parser: WebhookParser = webhooks()
+    return parser.parse_inbound(inbound_event(list(fields.items())))
 
 
 def status_event(fields: dict[str, str], path: str = STATUS) -> RawEvent:
@@ -144,7 +145,8 @@ def test_a_webhook_of_nobody_we_know_is_forbidden(fields: dict[str, str], token:
 @pytest.mark.parametrize("given", [None, "", "x", "é" * 40, "\0", "=" * 100_000])
 @pytest.mark.parametrize("body", [b"", b"&&&", b"\xff\xfe", b"AccountSid", f"AccountSid={ACCOUNT}".encode()])
 def test_garbage_is_forbidden_and_nothing_worse(given: str | None, body: bytes) -> None:
-    for verify in (webhooks().verify_inbound, webhooks().verify_status):
+    verifier: WebhookVerifier = webhooks()
+    for verify in (verifier.verify_inbound, verifier.verify_status):
         with pytest.raises(Forbidden):
             verify(path_and_query=INBOUND, body=body, signature=given)
 
