@@ -22,7 +22,7 @@ from handset.state.feed import Feed
 from handset.state.journal import Journal
 from handset.state.store import Store
 
-TWILIO_PATHS: Final = ("/2010-04-01/", "/v1/")
+TWILIO_PATHS: Final = ("/2010-04-01/", "/v1/", "/v2/")
 
 
 class Handset:

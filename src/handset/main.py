@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
         prog="handset", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8081, help="the port to listen on; 0 chooses a free one (8081)")
+    parser.add_argument("--port", type=_port, default=8081, help="the port to listen on; 0 chooses a free one (8081)")
     parser.add_argument("--config", type=Path, metavar="FILE.json", help="accounts, numbers, phones, templates, delays")
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep messages and phones there over a restart")
     parser.add_argument("--seed", type=int, metavar="N", help="give the same SIDs in every run")
@@ -24,6 +25,18 @@ def parser() -> argparse.ArgumentParser:
         "--strict-callbacks", action="store_true", help="refuse callback URLs on loopback and private hosts, as Twilio"
     )
     return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65_535:
+        raise ValueError(text)
+    return port
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
 
 
 def main() -> None:
@@ -48,12 +61,17 @@ def main() -> None:
             seed=settings.seed if asked.seed is None else asked.seed,
             strict_callbacks=settings.strict_callbacks or asked.strict_callbacks,
         )
+        listening = _listen(asked.host, asked.port)
         handset = Handset(settings, data=asked.data)
+    except OSError as error:
+        told = (error.strerror or str(error)).partition(" (while")[0]
+        sys.stderr.write(f"handset: cannot listen on {asked.host}:{asked.port}: {told}; choose another --port\n")
+        sys.exit(2)
     except (config.ConfigError, JournalError) as error:
         sys.stderr.write(f"handset: {error}\n")
         sys.exit(2)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, serving.unused)
     server = Announcing(handset, host=asked.host, port=asked.port)
-    server.run()
+    server.run(sockets=[listening])
     sys.exit(0 if server.started else 2)

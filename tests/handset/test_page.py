@@ -152,6 +152,25 @@ async def test_failures_templates_and_stops_are_seen(browser: Browser, handset: 
     assert (watched.complaints, watched.foreign) == ([], [])
 
 
+async def test_an_answer_being_written_shows_until_it_comes(
+    browser: Browser, handset: RunningHandset, http: Http
+) -> None:
+    watched = await opened(browser, handset)
+    sid = await handset.types(GRACE, WHATSAPP, "hello")
+    dots = watched.page.get_by_role("region", name="Grace").locator(".typing")
+    await expect(dots).to_be_hidden()
+    headers = {"Authorization": aiohttp.encode_basic_auth(handset.account_sid, handset.auth_token)}
+    url = f"{handset.base_url}/v2/Indicators/Typing.json"
+    async with http.post(url, data={"messageId": sid, "channel": "whatsapp"}, headers=headers) as response:
+        assert await response.json() == {"success": True}
+    await expect(dots).to_be_visible()
+    await handset.posts(To=GRACE, From=WHATSAPP, Body="here it is")
+    await expect(dots).to_be_hidden()
+    for form, status in [({"messageId": sid, "channel": "sms"}, 400), ({"channel": "whatsapp"}, 404)]:
+        async with http.post(url, data=form, headers=headers) as response:
+            assert response.status == status
+
+
 async def test_phones_come_and_conversations_go(browser: Browser, handset: RunningHandset) -> None:
     watched = await opened(browser, handset)
     await handset.posts(To="+15550100077", From=SMS, Body="hello")

@@ -106,6 +106,14 @@ async def test_one_folder_serves_one_handset(tmp_path: Path) -> None:
         assert (second.returncode, b"in use by another Handset" in told) == (2, True)
 
 
+async def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+    async with started() as (_, url):
+        process = await run("--port", url.rpartition(":")[2])
+        _, error = await process.communicate()
+        assert process.returncode == 2
+        assert error.decode().endswith("Address already in use; choose another --port\n")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [("{", "truncated"), ('{"numbres": []}', "numbres"), ('{"numbers": [{"address": "x"}]}', "no address")],

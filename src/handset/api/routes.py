@@ -36,6 +36,7 @@ class Api:
             Route(f"{messages}/{{sid}}.json", door.refusing(self.delete_message), methods=["DELETE"]),
             Route(f"{account}/IncomingPhoneNumbers.json", door.refusing(self.list_numbers), methods=["GET"]),
             Route(f"{account}.json", door.refusing(self.fetch_account), methods=["GET"]),
+            Route("/v2/Indicators/Typing.json", door.refusing(self.show_typing), methods=["POST"]),
             Route("/2010-04-01/{rest:path}", door.refusing(self.nowhere), methods=["GET", "POST", "PUT", "DELETE"]),
         ]
 
@@ -98,6 +99,18 @@ class Api:
         paging = {"page": 0, "page_size": 50, "start": 0, "end": max(len(rows) - 1, 0), "uri": own}
         links = {"first_page_uri": own, "next_page_uri": None, "previous_page_uri": None}
         return JSONResponse({"incoming_phone_numbers": rows, **paging, **links})
+
+    async def show_typing(self, request: Request) -> Response:
+        """Show a person that an answer to their WhatsApp message is being written."""
+        account = door.authenticate(request, self._config)
+        given = dict(await door.read_form(request))
+        message = self._carrier.store.find_message(given.get("messageId", ""))
+        if given.get("channel") != "whatsapp":
+            raise TwilioError(20001, "channel must be whatsapp")
+        if message is None or message.direction != "inbound" or message.account_sid != account.sid:
+            raise TwilioError(20404, f"message {given.get('messageId', '')}")
+        self._carrier.store.tell_typing(message)
+        return JSONResponse({"success": True})
 
     async def nowhere(self, request: Request) -> Response:
         """Anything else that Twilio may have and Handset has not."""

@@ -126,6 +126,8 @@ class Page:
 
     def _event(self, event: Event) -> bytes:
         match event.subject:
+            case Message() if event.kind == "typing":
+                return _event(event, "typing", {"phone": view.digest(event.subject.phone or "")})
             case Message() if event.subject.phone is not None:
                 return self._bubble_event(event, event.subject)
             case Webhook():

@@ -15,7 +15,7 @@ from handset.state import nouns
 
 KEPT: Final = 10_000  # an hour of a busy test; a follower that far behind reads everything anew
 
-Kind = Literal["message", "phone", "webhook", "opt-out", "opt-in", "removed", "forgotten", "reset"]
+Kind = Literal["message", "phone", "webhook", "opt-out", "opt-in", "removed", "typing", "forgotten", "reset"]
 Subject = nouns.Message | nouns.Phone | nouns.Webhook | nouns.OptOut | nouns.Lifted | nouns.Removed | None
 
 

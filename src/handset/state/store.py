@@ -132,6 +132,10 @@ class Store:
         self._change(lifted)
         self._feed.publish("opt-in", lifted)
 
+    def tell_typing(self, message: nouns.Message) -> None:
+        """Tell the followers that an answer to this message is being written; nothing is remembered."""
+        self._feed.publish("typing", message)
+
     def remove_message(self, sid: str) -> None:
         """Forget one message."""
         removed = nouns.Removed(sid=sid)

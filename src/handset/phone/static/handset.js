@@ -91,9 +91,28 @@
     else {
       fresh.classList.add("new");
       phone.querySelector(".log").append(fresh);
+      if (fresh.classList.contains("theirs")) showTyping(phone, false);
     }
     setLines(phone, lines);
     if (follow || (!old && fresh.classList.contains("mine"))) toEnd(scroll);
+  };
+
+  // Shown until the answer comes, or for the 25 seconds that the indicator lasts.
+  const endings = new WeakMap();
+  const showTyping = (phone, on) => {
+    const typing = phone?.querySelector(".typing");
+    if (!typing) return;
+    clearTimeout(endings.get(typing));
+    typing.hidden = !on;
+    if (on) endings.set(typing, setTimeout(() => { typing.hidden = true; }, 25_000));
+  };
+  const onTyping = ({ phone: id }) => {
+    const phone = document.getElementById(`phone-${id}`);
+    if (!phone) return;
+    const scroll = phone.querySelector(".scroll");
+    const follow = atEnd(scroll);
+    showTyping(phone, true);
+    if (follow) toEnd(scroll);
   };
 
   const onPhone = ({ phone: id, html }) => {
@@ -199,6 +218,7 @@
       if (phone) setLines(phone, lines);
     });
     on("removed", ({ sid }) => document.getElementById(`m-${sid}`)?.remove());
+    on("typing", onTyping);
     on("refresh", refresh);
     stream.addEventListener("open", () => say("on", count()));
     stream.addEventListener("error", () => say("off", "Reconnecting"));
