@@ -206,6 +206,15 @@ async def test_whatsapp_webhooks_name_the_person(handset: RunningHandset, receiv
     assert "WaId" not in second
 
 
+async def test_an_attachment_is_counted(handset: RunningHandset, receiver: Receiver) -> None:
+    media = {"MediaUrl0": "https://example.com/a.jpg", "MediaContentType0": "image/jpeg"}
+    sid = await handset.types(GRACE, WHATSAPP, "", fields=media)
+    await handset.wait_for(lambda: receiver.at("/inbound"))
+    params = receiver.at("/inbound")[0].params
+    assert (params["NumMedia"], params["MediaUrl0"], params["Body"]) == ("1", media["MediaUrl0"], "")
+    assert sid.startswith("MM")
+
+
 NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
 
 

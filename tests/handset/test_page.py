@@ -67,6 +67,15 @@ async def test_forms_work_without_scripts(handset: RunningHandset, http: Http) -
         assert await handset.messages() == []
 
 
+async def test_a_crowd_of_phones_is_cut_to_the_newest(handset: RunningHandset, http: Http) -> None:
+    for number in range(70):
+        await handset.types(f"+15550200{number:03}", SMS, "hello")
+    async with http.get(handset.base_url) as response:
+        html = await response.text()
+    assert html.count('<section class="phone') == 60
+    assert "12 older phones are not shown" in html
+
+
 @pytest.mark.parametrize("path", ["/phones", "/phones/messages", "/phones/forget"])
 async def test_a_foreign_pages_form_is_refused(handset: RunningHandset, http: Http, path: str) -> None:
     headers = {"Origin": "https://example.com"}

@@ -8,7 +8,6 @@ TEXTS: Final[dict[int, tuple[int, str]]] = {
     # code  (HTTP status, text with its placeholders)
     20001: (400, "Invalid parameter: {what}"),
     20003: (401, "Authenticate"),
-    20004: (405, "Method not allowed"),
     20009: (409, "Cannot delete this resource before it is complete"),
     20404: (404, "The requested resource {what} was not found"),
     20413: (413, "Request entity too large"),

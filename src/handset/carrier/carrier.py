@@ -148,8 +148,9 @@ class Carrier:
         if self.store.find_phone(phone) is None:
             self.add_phone(phone, "")
         service = self._service_of(number.address)
+        media = tuple(url for name, url in fields.items() if name.startswith("MediaUrl"))
         message = Message(
-            sid=self.store.new_sid("SM"),
+            sid=self.store.new_sid("MM" if media else "SM"),
             account_sid=account.sid,
             from_address=phone,
             to_address=number.address,
@@ -161,6 +162,7 @@ class Carrier:
             sent_at=now,
             history=(Change(status="received", at=now),),
             segments=_segments_of(body, number.address),
+            media_urls=media,
             service_sid=service.sid if service else None,
             fields=fields,
         )

@@ -29,6 +29,7 @@ class Reporter:
         self._reply = reply
         self._postman = Postman(config=config, store=store, clock=clock)
         self._lanes = Lanes()
+        self._accounts = {account.sid for account in config.accounts}
         self._numbers = {number.address: number for number in config.numbers}
         self._services = {service.sid: service for service in config.services}
 
@@ -36,7 +37,8 @@ class Reporter:
         """Take up the webhooks that were left."""
         await self._postman.start()
         for webhook in self._store.webhooks():
-            if not webhook.finished:
+            # an account that left the configuration has no token left to sign with
+            if not webhook.finished and webhook.account_sid in self._accounts:
                 self._post(webhook)
 
     async def stop(self) -> None:

@@ -24,6 +24,7 @@ from handset.state.nouns import Lifted, Message, OptOut, Phone, Removed, Webhook
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 FORM_LIMIT: Final = 65_536
+PHONES_SHOWN: Final = 60  # the newest; a load test writes to thousands, which no browser lays out in time
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -112,8 +113,11 @@ class Page:
         self, request: Request, *, error: RequestError | None = None, form: dict[str, str] | None = None
     ) -> Response:
         first = self._config.accounts[0]
+        phones = self._store.phones()
         html = self._jinja.get_template("page.html").render(
-            screens=[self._screen(phone) for phone in self._store.phones()],
+            screens=[self._screen(phone) for phone in phones[-PHONES_SHOWN:]],
+            hidden=max(0, len(phones) - PHONES_SHOWN),
+            most=PHONES_SHOWN,
             position=self._feed.position,
             base_url=f"{request.url.scheme}://{request.url.netloc}",
             account=first,

@@ -120,7 +120,7 @@
     settle(fresh);
     const old = document.getElementById(`phone-${id}`);
     if (old) old.querySelector(".head").replaceWith(fresh.querySelector(".head"));
-    else phones.append(fresh);
+    else if (phones.children.length < Number(document.body.dataset.most)) phones.append(fresh);
     if (live.dataset.state === "on") say("on", count());
   };
 
