@@ -1,1 +1,1 @@
-"""Verbs, one a file: each reads the facts, lets the domain decide, and writes; whoever opened the transaction commits."""
+"""Verbs, one a file: each reads facts, lets the domain decide, and writes; who opened the transaction commits."""

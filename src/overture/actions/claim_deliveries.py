@@ -9,10 +9,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.domain.channel import address_on
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids, Outgoing
-from overture.domain.channel import address_on
 from overture.domain.sending import Leaving, Priority, Stay, may_leave
 from overture.store import attempts, events, messages, outbox
 from overture.store.engine import Writing

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct
 
+from overture.domain import variants
 from overture.domain.agent import EndReason
 from overture.domain.errors import Refusal
 from overture.domain.event import Event, EventKind
@@ -151,12 +152,11 @@ class Plan:
     def _contact(self, n: int, start: Start, facts: Facts) -> KnownContact:
         if facts.contact is not None:
             return facts.contact
-        shard = shard_for(start.workspace_id, start.to_number)
+        address = variants.canonical(start.to_number)
+        shard = shard_for(start.workspace_id, address)
         an_id = self._ids.new(self._now, shard)
-        self._contacts[n] = contacts.NewContact(
-            workspace_id=start.workspace_id, address=start.to_number, id=an_id, shard=shard
-        )
-        return KnownContact(id=an_id, shard=shard, address=start.to_number)
+        self._contacts[n] = contacts.NewContact(workspace_id=start.workspace_id, address=address, id=an_id, shard=shard)
+        return KnownContact(id=an_id, shard=shard, address=address)
 
     def _thread(self, n: int, start: Start, facts: Facts, contact: KnownContact, conversation_id: str) -> str:
         if facts.thread is not None:

@@ -19,8 +19,8 @@ from overture.domain.channel import Channel
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Failure, Misconfigured, OutcomeUnknown, Permanent, Transient
 from overture.domain.event import Event, EventKind
-from overture.domain.ports import Accepted, Ids
 from overture.domain.ids import shard_of
+from overture.domain.ports import Accepted, Ids
 from overture.domain.provider_errors import Effect, ErrorFact, Stops, code_in, describe
 from overture.domain.sending import Stay
 from overture.store import attempts, events, messages, outbox, senders, threads
@@ -110,7 +110,6 @@ class _Records:
                     shard=shard_of(outcome.message_id),
                     state=attempts.AttemptState.ACCEPTED,
                     sid=outcome.result.sid,
-                    status=outcome.result.status.value,
                 )
             )
 
@@ -191,7 +190,7 @@ class _Records:
             stopped = await senders.stop_account(tx, send.account_sid, because, self._now)
         else:
             stopped = [send.sender_id] if await senders.stop(tx, send.sender_id, because, self._now) else []
-        self._events += [
+        self._events.extend(
             events.make(
                 self._ids,
                 EventKind.SENDER_STOPPED,

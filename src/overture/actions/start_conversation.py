@@ -14,7 +14,7 @@ from msgspec import Struct
 from overture.actions import openings
 from overture.actions.openings import Answer
 from overture.agents import kinds, variables
-from overture.domain import segments
+from overture.domain import segments, variants
 from overture.domain.agent import Agent
 from overture.domain.channel import Channel
 from overture.domain.errors import Conflict, Refusal
@@ -98,7 +98,7 @@ def _apart(asked: Sequence[Start], left: Sequence[int]) -> tuple[list[int], list
     later: list[int] = []
     for n in left:
         start = asked[n]
-        touches = {(start.workspace_id, start.to_number)}
+        touches = {(start.workspace_id, variants.canonical(start.to_number))}
         if start.idempotency_key:
             touches.add((start.workspace_id, "key " + start.idempotency_key))
         (later if touches & touched else now).append(n)

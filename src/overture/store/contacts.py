@@ -77,8 +77,8 @@ class ConsentChange(Struct, frozen=True, kw_only=True):
 
 async def insert_new(tx: Writing, contacts: Sequence[NewContact], now: datetime) -> set[tuple[str, str]]:
     """Keep new contacts; the (workspace, address) of those that nobody else made meanwhile."""
-    rows = sorted((c.workspace_id, c.address, c.id, c.shard, c.name) for c in contacts)
-    return {(row[0], row[1]) for row in await tx.run_rows(_INSERT, rows, stored(now))}
+    rows = [(c.workspace_id, c.address, c.id, c.shard, c.name) for c in contacts]
+    return {(row[0], row[1]) for row in await tx.run_rows(_INSERT, sorted(rows, key=lambda row: row[:2]), stored(now))}
 
 
 async def name_unnamed(tx: Writing, names: Sequence[tuple[str, str, str]]) -> None:

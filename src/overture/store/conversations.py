@@ -11,7 +11,7 @@ from overture.domain.agent import EndReason, Json
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
-from overture.store.statement import Command, Query, Row, RowsCommand, insert
+from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery, insert
 
 _INSERT: Final = insert(
     "conversation",
@@ -52,6 +52,13 @@ _COLUMNS: Final = """
     metadata, start_digest, previous_conversation_id, created_at, last_activity_at, ended_at, deleted_at
 """
 _GET: Final = Query(f"SELECT {_COLUMNS} FROM conversation WHERE workspace_id = $1 AND id = $2")
+_FIND_ALL: Final = RowsQuery(
+    {"workspace_id": "text", "id": "text"},
+    f"""
+    SELECT {", ".join("c." + name.strip() for name in _COLUMNS.split(","))} FROM rows
+    JOIN conversation c ON c.workspace_id = rows.workspace_id AND c.id = rows.id
+    """,
+)
 _LOCK: Final = Query(f"SELECT {_COLUMNS} FROM conversation WHERE workspace_id = $1 AND id = $2 /*pg: FOR UPDATE */")
 _PAGE: Final = """
     SELECT id, agent_id, channel, mode, end_reason, created_at FROM conversation
@@ -248,6 +255,12 @@ async def find(tx: Reading, workspace_id: str, conversation_id: str) -> Conversa
     return _conversation_or_none(await tx.one(_GET, workspace_id, conversation_id))
 
 
+async def find_all(tx: Reading, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Conversation]:
+    """Conversations by (workspace, id)."""
+    found = (conversation(row) for row in await tx.all_of(_FIND_ALL, sorted(set(wanted))))
+    return {(one.workspace_id, one.id): one for one in found}
+
+
 async def find_locked(tx: Writing, workspace_id: str, conversation_id: str) -> Conversation | None:
     """One conversation, held until the commit."""
     return _conversation_or_none(await tx.one(_LOCK, workspace_id, conversation_id))
@@ -353,11 +366,6 @@ def conversation(row: Row) -> Conversation:
         ended_at=instant_or_none(row[29]),
         deleted_at=instant_or_none(row[30]),
     )
-
-
-def columns(table: str = "conversation") -> str:
-    """The columns that `conversation` reads, of a table by that name."""
-    return ", ".join(f"{table}.{name.strip()}" for name in _COLUMNS.split(","))
 
 
 def _conversation_or_none(row: Row | None) -> Conversation | None:

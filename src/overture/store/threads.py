@@ -6,6 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.domain import variants
+from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.sending import KnownContact, KnownKey, KnownThread, LiveConversation, Start
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored
@@ -38,6 +40,25 @@ _LIVE_OF_CONTACTS: Final = RowsQuery(
     FROM rows
     JOIN thread ON thread.contact_id = rows.contact_id AND thread.workspace_id = rows.workspace_id
     JOIN conversation ON conversation.thread_id = thread.id AND conversation.mode <> 'ended'
+    """,
+)
+_NUMBERS: Final = RowsQuery(
+    {"thread_id": "text"},
+    """
+    SELECT thread.id, thread.contact_address, sender.address FROM rows
+    JOIN thread ON thread.id = rows.thread_id JOIN sender ON sender.id = thread.sender_id
+    """,
+)
+_OF_CONVERSATIONS: Final = RowsQuery(
+    {"workspace_id": "text", "conversation_id": "text"},
+    """
+    SELECT rows.workspace_id, rows.conversation_id, thread.id, thread.channel, thread.sender_id, contact.id,
+        contact.address
+    FROM rows
+    JOIN conversation v ON v.workspace_id = rows.workspace_id AND v.id = rows.conversation_id
+    JOIN thread ON thread.id = v.thread_id
+    JOIN contact ON contact.id = thread.contact_id AND contact.workspace_id = rows.workspace_id
+        AND contact.alias_of IS NULL
     """,
 )
 _INSERT: Final = insert(
@@ -99,13 +120,39 @@ class NewThread(Struct, frozen=True, kw_only=True):
     sender_id: str
     contact_id: str
     contact_address: str
-    last_conversation_id: str
+    last_conversation_id: str | None
+
+
+class Pair(Struct, frozen=True, kw_only=True):
+    """Who a conversation is between."""
+
+    thread_id: str
+    channel: Channel
+    sender_id: str
+    contact_id: str
+    contact_key: str
+
+
+async def find_of_conversations(tx: Reading, asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Pair]:
+    """The pairs behind (workspace, conversation)."""
+    return {
+        (row[0], row[1]): Pair(
+            thread_id=row[2], channel=Channel(row[3]), sender_id=row[4], contact_id=row[5], contact_key=row[6]
+        )
+        for row in await tx.all_of(_OF_CONVERSATIONS, sorted(set(asked)))
+    }
+
+
+async def find_numbers(tx: Reading, thread_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The contact's and the sender's number, by thread."""
+    rows = await tx.all_of(_NUMBERS, [(an_id,) for an_id in sorted(set(thread_ids))])
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 async def read_facts(tx: Reading, asked: Sequence[tuple[Start, str]]) -> list[PairFacts]:
     """The facts of starts (each with its sender's id), in their order."""
     rows = [
-        (n, start.workspace_id, start.to_number, sender_id, start.idempotency_key or "")
+        (n, start.workspace_id, variants.canonical(start.to_number), sender_id, start.idempotency_key or "")
         for n, (start, sender_id) in enumerate(asked)
     ]
     return await _facts(tx, rows)
@@ -126,7 +173,7 @@ async def find_live_of_contacts(
 
 async def insert_new(tx: Writing, threads: Sequence[NewThread], now: datetime) -> set[str]:
     """Keep new threads; the ids of those that nobody else made meanwhile."""
-    rows = sorted(
+    rows = [
         (
             t.id,
             t.shard,
@@ -138,8 +185,8 @@ async def insert_new(tx: Writing, threads: Sequence[NewThread], now: datetime) -
             t.last_conversation_id,
         )
         for t in threads
-    )
-    return {row[0] for row in await tx.run_rows(_INSERT, rows, stored(now))}
+    ]
+    return {row[0] for row in await tx.run_rows(_INSERT, sorted(rows, key=lambda row: row[0]), stored(now))}
 
 
 async def hear(tx: Writing, heard: Sequence[tuple[str, int, datetime, str]]) -> None:

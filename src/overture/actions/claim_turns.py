@@ -1,0 +1,74 @@
+"""Claim turns: conversations that wait for their agent, with everything the agent is shown."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+from overture.domain.agent import Agent
+from overture.domain.message import Direction
+from overture.store import agents, messages, threads, turns
+from overture.store.conversations import Conversation
+from overture.store.engine import Reading, Writing
+from overture.store.messages import Message
+
+LEASE: Final = timedelta(seconds=30)
+HISTORY: Final = 40  # lines: what a model can use, and a bound on what a turn reads
+
+
+class TurnClaim(Struct, frozen=True, kw_only=True):
+    """A conversation that is ours for a turn.
+
+    `heard` are the contact's lines that wait for an answer, `history` the lines before them (with the last ones of the
+    conversation that this one goes on from), both oldest first.
+    """
+
+    conversation: Conversation
+    agent: Agent
+    heard: tuple[Message, ...]
+    history: tuple[Message, ...]
+    contact_number: str
+    agent_number: str
+
+
+async def claim_turns(tx: Writing, limit: int, now: datetime) -> list[TurnClaim]:
+    """Claim turns that are due, at most `limit`. The caller commits before any of them is run."""
+    due = await turns.claim_due(tx, now, now + LEASE, limit)
+    versions = await agents.find_versions(tx, ((c.workspace_id, c.agent_id, c.agent_version) for c in due))
+    numbers = await threads.find_numbers(tx, [c.thread_id for c in due if c.thread_id is not None])
+    claims = []
+    for conversation in due:
+        contact, sender = numbers.get(conversation.thread_id or "", ("", ""))
+        history, heard = await read_lines(tx, conversation)
+        claims.append(
+            TurnClaim(
+                conversation=conversation,
+                agent=versions[conversation.workspace_id, conversation.agent_id, conversation.agent_version],
+                heard=heard,
+                history=history,
+                contact_number=contact,
+                agent_number=sender,
+            )
+        )
+    return claims
+
+
+async def read_lines(tx: Reading, conversation: Conversation) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """The history of a conversation and the lines that wait for an answer."""
+    workspace, handled = conversation.workspace_id, conversation.handled_seq
+    lines = await messages.list_after(tx, workspace, conversation.id, handled, HISTORY * 4)
+    waiting = [one for one in lines if one.direction is Direction.IN and one.seq <= conversation.in_seq]
+    first = waiting[0].seq if waiting else conversation.last_seq + 1
+    before = await messages.list_before(tx, workspace, conversation.id, first, HISTORY)
+    if conversation.previous_conversation_id is not None and len(before) < HISTORY:
+        earlier = await _tail(tx, workspace, conversation.previous_conversation_id, HISTORY - len(before))
+        before = [*earlier, *before]
+    return tuple(before), tuple(waiting)
+
+
+async def _tail(tx: Reading, workspace_id: str, conversation_id: str, limit: int) -> Sequence[Message]:
+    return await messages.list_before(tx, workspace_id, conversation_id, _AFTER_ALL, limit)
+
+
+_AFTER_ALL: Final = 2**31 - 1

@@ -1,0 +1,202 @@
+"""Commit a turn: the only place where an agent's words are born.
+
+Compare and swap: the claim is still ours, the conversation is in the same epoch and in the agent's hands, and nothing
+newer arrived; then replies, outbox, state and journal are written together. What arrived meanwhile is handed back, to
+be folded in, as often as the budget of redrafts allows.
+"""
+
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from overture.actions import claim_turns
+from overture.actions.claim_turns import TurnClaim
+from overture.domain.agent import EndReason
+from overture.domain.channel import Channel
+from overture.domain.conversation import Mode
+from overture.domain.event import Event, EventKind
+from overture.domain.message import Author, Direction, Text
+from overture.domain.ports import Ids
+from overture.domain.sending import REPLY_LIFE, Priority, parts
+from overture.domain.turn import End, Finish, HandOver
+from overture.store import conversations, events, messages, outbox, threads, turns
+from overture.store.conversations import Conversation
+from overture.store.engine import Writing
+from overture.store.messages import Message
+
+REDRAFTS: Final = 2  # a contact who keeps writing is answered all the same
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """A turn that has come to its end: `state` is the agent's, encoded; `to_seq` the last line it has seen."""
+
+    turn_id: str
+    claim: TurnClaim
+    finish: Finish
+    state: str
+    to_seq: int
+    redrafts: int
+    trigger: str
+    started_at: datetime
+
+
+class Committed(Struct, frozen=True, kw_only=True):
+    """The replies are on disk."""
+
+    messages: int
+    mode: Mode
+
+
+class Newer(Struct, frozen=True, kw_only=True):
+    """The contact wrote more: these are the lines to answer now, not before `reply_due_at`."""
+
+    heard: tuple[Message, ...]
+    in_seq: int
+    reply_due_at: datetime | None
+
+
+class Lost(Struct, frozen=True, kw_only=True):
+    """The turn is no longer ours, or nobody wants its answer: it was taken over, ended, or claimed by another."""
+
+    why: str
+
+
+Outcome: TypeAlias = Committed | Newer | Lost
+
+
+async def commit_turn(tx: Writing, draft: Draft, now: datetime, ids: Ids) -> Outcome:
+    """Write a turn's result, or say why not. The caller commits."""
+    claimed = draft.claim.conversation
+    present = await conversations.find_locked(tx, claimed.workspace_id, claimed.id)
+    if present is None or present.fence != claimed.fence:
+        return Lost(why="claimed again")
+    if present.epoch != claimed.epoch or present.mode is not Mode.BOT:
+        return Lost(why=f"{present.mode.value}, in a newer epoch")
+    if present.in_seq > draft.to_seq and draft.redrafts < REDRAFTS:
+        _, heard = await claim_turns.read_lines(tx, present)
+        return Newer(heard=heard, in_seq=present.in_seq, reply_due_at=present.reply_due_at)
+    return await _write(tx, draft, present, now, ids)
+
+
+async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime, ids: Ids) -> Committed:
+    finish, spec = draft.finish, draft.claim.agent.spec
+    mode, reason, note = _mode(finish, turns_left=spec.max_turns - present.turns - 1)
+    epoch = present.epoch if mode is Mode.BOT else present.epoch + 1
+    bodies = [part for reply in finish.replies for part in parts(Text(text=reply), present.channel)]
+    lines = [
+        messages.NewMessage(
+            id=ids.new(now, present.shard),
+            workspace_id=present.workspace_id,
+            conversation_id=present.id,
+            seq=seq,
+            shard=present.shard,
+            direction=Direction.OUT,
+            author=Author.AGENT,
+            body=body,
+            place=finish.place,
+            turn_id=draft.turn_id,
+        )
+        for seq, body in enumerate(bodies, present.last_seq + 1)
+    ]
+    await messages.insert_all(tx, lines, now=now, expires_at=now + REPLY_LIFE)
+    await _queue(tx, present, lines, epoch, now)
+    more = present.in_seq > draft.to_seq and mode is Mode.BOT
+    after = turns.After(
+        mode=mode,
+        end_reason=reason,
+        mode_note=note,
+        epoch=epoch,
+        last_seq=present.last_seq + len(lines),
+        handled_seq=draft.to_seq if mode is Mode.BOT else present.in_seq,
+        due_at=now if more else None,
+        state=draft.state,
+        place=finish.place,
+        expects=finish.expects,
+    )
+    await turns.finish(tx, present, after, now)
+    await turns.insert(tx, _record(draft, present), now)
+    await events.insert_all(tx, _events(present, lines, mode, reason, note, now, ids), now)
+    return Committed(messages=len(lines), mode=mode)
+
+
+def _mode(finish: Finish, *, turns_left: int) -> tuple[Mode, EndReason | None, str | None]:
+    match finish.control:
+        case End(reason=reason, note=note):
+            return Mode.ENDED, reason, note or None
+        case HandOver(note=note):
+            return Mode.HUMAN, None, note
+        case None if turns_left <= 0:
+            return Mode.ENDED, EndReason.MAX_TURNS, None
+        case None:
+            return Mode.BOT, None, None
+
+
+async def _queue(
+    tx: Writing, present: Conversation, lines: list[messages.NewMessage], epoch: int, now: datetime
+) -> None:
+    if present.channel is Channel.API or present.thread_id is None or not lines:
+        return
+    pairs = await threads.find_of_conversations(tx, [(present.workspace_id, present.id)])
+    pair = pairs[present.workspace_id, present.id]
+    sends = [
+        outbox.NewSend(
+            message_id=line.id,
+            shard=present.shard,
+            workspace_id=present.workspace_id,
+            conversation_id=present.id,
+            thread_id=present.thread_id,
+            sender_id=pair.sender_id,
+            seq=line.seq,
+            epoch=epoch,
+        )
+        for line in lines
+    ]
+    await outbox.insert_all(tx, sends, now=now, expires_at=now + REPLY_LIFE, priority=Priority.REPLY)
+
+
+def _record(draft: Draft, present: Conversation) -> turns.NewTurn:
+    return turns.NewTurn(
+        id=draft.turn_id,
+        shard=present.shard,
+        workspace_id=present.workspace_id,
+        conversation_id=present.id,
+        trigger=draft.trigger,
+        from_seq=present.handled_seq + 1,
+        to_seq=draft.to_seq,
+        epoch=present.epoch,
+        fence=present.fence,
+        redrafts=draft.redrafts,
+        outcome="replied" if draft.finish.replies else "silent",
+        note=None,
+        path=draft.finish.path or (draft.finish.place,),
+        started_at=draft.started_at,
+    )
+
+
+def _events(
+    present: Conversation,
+    lines: list[messages.NewMessage],
+    mode: Mode,
+    reason: EndReason | None,
+    note: str | None,
+    now: datetime,
+    ids: Ids,
+) -> list[Event]:
+    told = [
+        events.make(
+            ids, EventKind.MESSAGE_QUEUED, present.workspace_id, present.id, now, message_id=line.id, seq=line.seq
+        )
+        for line in lines
+    ]
+    if mode is Mode.ENDED and reason is not None:
+        told.append(
+            events.make(
+                ids, EventKind.CONVERSATION_ENDED, present.workspace_id, present.id, now, reason=reason.value, note=note
+            )
+        )
+    elif mode is Mode.HUMAN:
+        told.append(
+            events.make(ids, EventKind.CONVERSATION_HANDED_OVER, present.workspace_id, present.id, now, note=note)
+        )
+    return told

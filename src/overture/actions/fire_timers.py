@@ -1,0 +1,45 @@
+"""Fire timers: what is due is taken out and acted on in one commit, so that none fires twice or stale."""
+
+from datetime import datetime
+
+from overture.actions.end_conversation import end_conversation
+from overture.domain.agent import EndReason
+from overture.domain.conversation import Mode
+from overture.domain.ports import Ids
+from overture.store import agents, conversations, timers
+from overture.store.engine import Writing
+
+
+async def fire_timers(tx: Writing, limit: int, now: datetime, ids: Ids) -> int:
+    """Fire what is due, at most `limit`; how many. The caller commits."""
+    due = await timers.take_due(tx, now, limit)
+    found = await conversations.find_all(tx, [(timer.workspace_id, timer.conversation_id) for timer in due])
+    live = [one for one in found.values() if one.mode is not Mode.ENDED]
+    versions = await agents.find_versions(tx, ((c.workspace_id, c.agent_id, c.agent_version) for c in live))
+    again = []
+    for conversation in live:
+        agent = versions[conversation.workspace_id, conversation.agent_id, conversation.agent_version]
+        rests_until = conversation.last_activity_at + agent.inactivity
+        if rests_until <= now and conversation.mode is Mode.BOT:
+            await end_conversation(
+                tx,
+                workspace_id=conversation.workspace_id,
+                conversation_id=conversation.id,
+                reason=EndReason.INACTIVITY_TIMEOUT,
+                now=now,
+                ids=ids,
+            )
+        else:
+            again.append(
+                timers.Timer(
+                    due_at=max(rests_until, now + agent.inactivity) if rests_until <= now else rests_until,
+                    conversation_id=conversation.id,
+                    kind=timers.TimerKind.INACTIVITY,
+                    shard=conversation.shard,
+                    workspace_id=conversation.workspace_id,
+                    epoch=conversation.epoch,
+                    after_seq=conversation.last_seq,
+                )
+            )
+    await timers.insert_all(tx, again)
+    return len(due)

@@ -1,0 +1,136 @@
+"""Receive messages: the in road's second commit. Consent first, then the window, then the conversation they belong to.
+
+One read, one pure decision each, one write a table. Messages of one contact are received one after the other, in
+order of arrival; a conversation that ended or began meanwhile is decided again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from overture.actions import hearings
+from overture.domain import variants
+from overture.domain.channel import Channel, split_address
+from overture.domain.ports import Ids, Inbound
+from overture.domain.reply_time import QuietTimes
+from overture.store import agents, conversations, senders, threads
+from overture.store.engine import Writing
+
+_ROUNDS: Final = 64  # as many messages of one contact as one batch can hold
+
+
+class Received(Struct, frozen=True, kw_only=True):
+    """What became of an inbound message; `workspace_id` is None where its address is not ours."""
+
+    outcome: str
+    routed: bool = True
+    workspace_id: str | None = None
+
+
+async def receive_messages(
+    tx: Writing, inbound: Sequence[Inbound], now: datetime, ids: Ids, quiet: QuietTimes
+) -> list[Received]:
+    """Receive each, in the order given. The caller commits."""
+    addressed = [(m.account_sid, *split_address(m.sender)) for m in inbound]
+    known = await senders.find_by_account(tx, addressed)
+    answers: list[Received | None] = [None] * len(inbound)
+    left: list[int] = []
+    for n, address in enumerate(addressed):
+        if address in known:
+            left.append(n)
+        else:
+            answers[n] = Received(outcome="The address written to is no active sender.", routed=False)
+    for _ in range(_ROUNDS):
+        if not left:
+            break
+        this_round, left = _apart(inbound, known, addressed, left)
+        batch = [(n, inbound[n], known[addressed[n]]) for n in this_round]
+        round_answers, lost = await _receive_round(tx, batch, now, ids, quiet)
+        for n, answer in round_answers.items():
+            answers[n] = answer
+        left = sorted([*lost, *left])
+    if left:
+        raise RuntimeError("inbound messages could not be settled in one commit")
+    return [answer for answer in answers if answer is not None]
+
+
+def _apart(
+    inbound: Sequence[Inbound],
+    known: dict[tuple[str, Channel, str], senders.Sender],
+    addressed: Sequence[tuple[str, Channel, str]],
+    left: Sequence[int],
+) -> tuple[list[int], list[int]]:
+    """Split into one message a contact, and the rest that must see what it changed."""
+    touched: set[tuple[str, str]] = set()
+    this_round: list[int] = []
+    later: list[int] = []
+    for n in left:
+        key = (known[addressed[n]].workspace_id, contact_key(inbound[n]))
+        (later if key in touched else this_round).append(n)
+        touched.add(key)
+    return this_round, later
+
+
+def contact_key(message: Inbound) -> str:
+    """The address under which a message's writer is on record."""
+    return variants.canonical(split_address(message.contact)[1])
+
+
+async def _receive_round(
+    tx: Writing,
+    batch: Sequence[tuple[int, Inbound, senders.Sender]],
+    now: datetime,
+    ids: Ids,
+    quiet: QuietTimes,
+) -> tuple[dict[int, Received], set[int]]:
+    facts = await _read_facts(tx, batch)
+    plan = hearings.Plan(now=now, ids=ids, quiet=quiet)
+    answers = {
+        n: Received(outcome=plan.decide(n, message, sender, known), workspace_id=sender.workspace_id)
+        for (n, message, sender), known in zip(batch, facts, strict=True)
+    }
+    lost = await plan.write(tx)
+    answers = {
+        n: Received(outcome=answer.outcome, routed=n not in plan.unrouted, workspace_id=answer.workspace_id)
+        for n, answer in answers.items()
+        if n not in lost
+    }
+    return answers, lost
+
+
+async def _read_facts(tx: Writing, batch: Sequence[tuple[int, Inbound, senders.Sender]]) -> list[hearings.Facts]:
+    pairs = await threads.read_pairs(
+        tx, [(sender.workspace_id, contact_key(message), sender.id) for _, message, sender in batch]
+    )
+    wanted = []
+    for (_, _, sender), pair in zip(batch, pairs, strict=True):
+        if pair.live is not None:
+            wanted.append((sender.workspace_id, pair.live.id))
+        elif pair.thread is not None and pair.thread.last_conversation_id is not None:
+            wanted.append((sender.workspace_id, pair.thread.last_conversation_id))
+    found = await conversations.find_all(tx, wanted)
+    versions = await agents.find_versions(tx, ((c.workspace_id, c.agent_id, c.agent_version) for c in found.values()))
+    current = await agents.find_current(
+        tx, ((s.workspace_id, s.inbound_agent_id) for _, _, s in batch if s.inbound_agent_id is not None)
+    )
+    facts = []
+    for (_, _, sender), pair in zip(batch, pairs, strict=True):
+        live = None if pair.live is None else found.get((sender.workspace_id, pair.live.id))
+        last_id = None if pair.thread is None else pair.thread.last_conversation_id
+        last = None if last_id is None else found.get((sender.workspace_id, last_id))
+        of = live or last
+        facts.append(
+            hearings.Facts(
+                contact=pair.contact,
+                thread=pair.thread,
+                live=live,
+                last=last,
+                agent=None if of is None else versions.get((of.workspace_id, of.agent_id, of.agent_version)),
+                inbound_agent=None
+                if sender.inbound_agent_id is None
+                else current.get((sender.workspace_id, sender.inbound_agent_id)),
+            )
+        )
+    return facts

@@ -1,0 +1,229 @@
+"""Stored turns: the claim on a conversation, the journal of its steps, and what a turn came to.
+
+A claim is the conversation's own due time moved forward, with a fence that counts claims: whoever holds an older fence
+can write nothing more.
+"""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from overture.domain.agent import EndReason
+from overture.domain.conversation import Mode
+from overture.store import conversations
+from overture.store.conversations import Conversation
+from overture.store.engine import Reading, Writing, instant, stored, stored_or_none
+from overture.store.statement import Command, Query, RowsCommand
+
+_LOCK_DUE: Final = Query(
+    """
+    SELECT workspace_id, id FROM conversation
+    WHERE turn_due_at IS NOT NULL AND turn_due_at <= $1 AND mode = 'bot'
+    ORDER BY turn_due_at LIMIT $2 /*pg: FOR UPDATE SKIP LOCKED */
+    """
+)
+_CLAIM: Final = RowsCommand(
+    {"workspace_id": "text", "id": "text"},
+    """
+    UPDATE conversation SET turn_due_at = $1, turn_leased = TRUE, fence = conversation.fence + 1,
+        tries = conversation.tries + 1
+    FROM rows WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id
+    """,
+)
+_RENEW: Final = Command(
+    """
+    UPDATE conversation SET turn_due_at = $4
+    WHERE workspace_id = $1 AND id = $2 AND fence = $3 AND turn_leased RETURNING id
+    """
+)
+_RELEASE: Final = Command(
+    """
+    UPDATE conversation SET turn_due_at = $4, turn_leased = FALSE
+    WHERE workspace_id = $1 AND id = $2 AND fence = $3 AND turn_leased
+    """
+)
+_FINISH: Final = Command(
+    """
+    UPDATE conversation SET mode = $3, end_reason = $4, mode_note = $5, epoch = $6, last_seq = $7, handled_seq = $8,
+        turns = turns + 1, tries = 0, turn_leased = FALSE, turn_due_at = $9, reply_due_at = $9, first_pending_at = $9,
+        state = $10, place = $11, expects = $12, last_activity_at = $13, ended_at = $14
+    WHERE workspace_id = $1 AND id = $2
+    """
+)
+_INSERT: Final = Command(
+    """
+    INSERT INTO turn (id, shard, workspace_id, conversation_id, trigger, from_seq, to_seq, epoch, fence, redrafts,
+                      outcome, note, path, started_at, finished_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    """
+)
+_BEGIN_STEP: Final = Command(
+    """
+    INSERT INTO step (turn_id, number, shard, workspace_id, conversation_id, kind, state, request, started_at)
+    VALUES ($1, $2, $3, $4, $5, $6, 'started', $7, $8)
+    """
+)
+_END_STEP: Final = Command(
+    "UPDATE step SET state = $3, result = $4, finished_at = $5 WHERE turn_id = $1 AND number = $2"
+)
+_LIST: Final = Query(
+    """
+    SELECT id, trigger, from_seq, to_seq, outcome, note, path, redrafts, started_at, finished_at FROM turn
+    WHERE workspace_id = $1 AND conversation_id = $2 ORDER BY started_at, id
+    """
+)
+_NEXT_DUE: Final = Query("SELECT min(turn_due_at) FROM conversation WHERE turn_due_at IS NOT NULL AND turn_due_at > $1")
+
+_decode_path: Final = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class TurnRecord(Struct, frozen=True, kw_only=True):
+    """A turn that came to an end. `path` holds every place it passed."""
+
+    id: str
+    trigger: str
+    from_seq: int
+    to_seq: int
+    outcome: str
+    note: str | None
+    path: tuple[str, ...]
+    redrafts: int
+    started_at: datetime
+    finished_at: datetime
+
+
+class NewTurn(Struct, frozen=True, kw_only=True):
+    """A turn to be kept, with the fence and epoch under which it ran."""
+
+    id: str
+    shard: int
+    workspace_id: str
+    conversation_id: str
+    trigger: str
+    from_seq: int
+    to_seq: int
+    epoch: int
+    fence: int
+    redrafts: int
+    outcome: str
+    note: str | None
+    path: tuple[str, ...]
+    started_at: datetime
+
+
+class After(Struct, frozen=True, kw_only=True):
+    """A conversation as a turn leaves it."""
+
+    mode: Mode
+    end_reason: EndReason | None
+    mode_note: str | None
+    epoch: int
+    last_seq: int
+    handled_seq: int
+    due_at: datetime | None
+    state: str
+    place: str
+    expects: str
+
+
+async def claim_due(tx: Writing, now: datetime, until: datetime, limit: int) -> list[Conversation]:
+    """Claim conversations whose turn is due, until an instant; as they are then."""
+    keys = [(row[0], row[1]) for row in await tx.all(_LOCK_DUE, stored(now), limit)]
+    await tx.run_rows(_CLAIM, sorted(keys), stored(until))
+    found = await conversations.find_all(tx, keys)
+    return [found[key] for key in keys]
+
+
+async def renew(tx: Writing, claimed: Conversation, until: datetime) -> bool:
+    """Prolong a claim; whether it is still held."""
+    rows = await tx.run(_RENEW, claimed.workspace_id, claimed.id, claimed.fence, stored(until))
+    return bool(rows)
+
+
+async def release(tx: Writing, claimed: Conversation, due_at: datetime) -> None:
+    """Give a claim back; the turn is due again at an instant."""
+    await tx.run(_RELEASE, claimed.workspace_id, claimed.id, claimed.fence, stored(due_at))
+
+
+async def finish(tx: Writing, claimed: Conversation, after: After, now: datetime) -> None:
+    """Leave a conversation as a turn left it, its claim given back. The caller holds the row and its fence."""
+    await tx.run(
+        _FINISH,
+        claimed.workspace_id,
+        claimed.id,
+        after.mode.value,
+        None if after.end_reason is None else after.end_reason.value,
+        after.mode_note,
+        after.epoch,
+        after.last_seq,
+        after.handled_seq,
+        stored_or_none(after.due_at),
+        after.state,
+        after.place,
+        after.expects,
+        stored(now),
+        stored(now) if after.mode is Mode.ENDED else None,
+    )
+
+
+async def insert(tx: Writing, turn: NewTurn, now: datetime) -> None:
+    """Keep a turn that ends now."""
+    await tx.run(
+        _INSERT,
+        turn.id,
+        turn.shard,
+        turn.workspace_id,
+        turn.conversation_id,
+        turn.trigger,
+        turn.from_seq,
+        turn.to_seq,
+        turn.epoch,
+        turn.fence,
+        turn.redrafts,
+        turn.outcome,
+        turn.note,
+        msgspec.json.encode(turn.path).decode(),
+        stored(turn.started_at),
+        stored(now),
+    )
+
+
+async def begin_step(
+    tx: Writing, claimed: Conversation, turn_id: str, number: int, *, kind: str, request: str, now: datetime
+) -> None:
+    """Record a step before it is taken."""
+    await tx.run(
+        _BEGIN_STEP, turn_id, number, claimed.shard, claimed.workspace_id, claimed.id, kind, request, stored(now)
+    )
+
+
+async def end_step(tx: Writing, turn_id: str, number: int, *, state: str, result: str, now: datetime) -> None:
+    """Record what a step came to."""
+    await tx.run(_END_STEP, turn_id, number, state, result, stored(now))
+
+
+async def list_of_conversation(tx: Reading, workspace_id: str, conversation_id: str) -> list[TurnRecord]:
+    """The turns of a conversation, oldest first."""
+    return [
+        TurnRecord(
+            id=row[0],
+            trigger=row[1],
+            from_seq=row[2],
+            to_seq=row[3],
+            outcome=row[4],
+            note=row[5],
+            path=_decode_path(row[6]),
+            redrafts=row[7],
+            started_at=instant(row[8]),
+            finished_at=instant(row[9]),
+        )
+        for row in await tx.all(_LIST, workspace_id, conversation_id)
+    ]
+
+
+async def find_next_due(tx: Reading, now: datetime) -> datetime | None:
+    """When the next turn that waits for its time is due."""
+    row = await tx.one(_NEXT_DUE, stored(now))
+    return None if row is None or row[0] is None else instant(row[0])

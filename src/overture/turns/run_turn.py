@@ -1,0 +1,238 @@
+"""Run a turn: let the agent decide, do what it needs, and commit what it says.
+
+The agent is pure; here its needs are met, each written into the journal before and after. Drafting starts at once and
+only the commit waits for the quiet time, so the wait is the longer of the two. All attempts share the turn's time:
+when it is over the contact gets the agent's fallback and a person, never silence.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from overture.actions import claim_turns, commit_turn
+from overture.actions.claim_turns import TurnClaim
+from overture.agents import kinds, variables
+from overture.domain import retry
+from overture.domain.errors import Failure, Transient
+from overture.domain.message import Author as MessageAuthor
+from overture.domain.message import Direction
+from overture.domain.ports import Ids, ModelClient
+from overture.domain.turn import (
+    Author,
+    Began,
+    Decision,
+    Finish,
+    HandOver,
+    Heard,
+    Line,
+    ModelAnswered,
+    ModelFailed,
+    ModelRequest,
+    NeedModel,
+    Observation,
+    Scene,
+)
+from overture.store import turns
+from overture.store.engine import Store, Writing
+from overture.store.messages import Message
+
+TURN: Final = timedelta(seconds=30)  # a person who waits longer for a text message puts the phone away
+MODEL: Final = timedelta(seconds=20)
+REQUESTS: Final = 8  # model requests of one turn
+TRIES: Final = 3  # claims of one turn that died or failed before the fallback is said
+RENEW_SECONDS: Final = 10.0  # a third of the lease
+
+_AUTHORS: Final = {
+    MessageAuthor.AGENT: Author.AGENT,
+    MessageAuthor.CALLER: Author.AGENT,
+    MessageAuthor.CONTACT: Author.CONTACT,
+    MessageAuthor.OPERATOR: Author.OPERATOR,
+}
+
+
+async def run_turn(claim: TurnClaim, *, store: Store, model: ModelClient, ids: Ids) -> commit_turn.Outcome:
+    """Carry one claimed turn to its commit. Raises what the store raises; the claim then runs out by itself."""
+    return await _Turn(claim, store=store, model=model, ids=ids).run()
+
+
+class _Turn:
+    """One turn while it runs."""
+
+    def __init__(self, claim: TurnClaim, *, store: Store, model: ModelClient, ids: Ids) -> None:
+        self._claim: Final = claim
+        self._conversation: Final = claim.conversation
+        self._spec: Final = claim.agent.spec
+        self._store: Final = store
+        self._model: Final = model
+        self._ids: Final = ids
+        self._started_at: Final = store.now()
+        self._turn_id: Final = ids.new(self._started_at, claim.conversation.shard)
+        self._steps = 0
+
+    async def run(self) -> commit_turn.Outcome:
+        """Draft, wait for the quiet time, commit; again when the contact wrote meanwhile."""
+        heard, in_seq = self._claim.heard, self._conversation.in_seq
+        reply_due_at, redrafts = self._conversation.reply_due_at, 0
+        async with self._held():
+            while True:
+                state, finish = await self._draft(heard)
+                await self._wait_until(reply_due_at)
+                draft = commit_turn.Draft(
+                    turn_id=self._turn_id,
+                    claim=self._claim,
+                    finish=finish,
+                    state=kinds.encode(state).decode(),
+                    to_seq=in_seq,
+                    redrafts=redrafts,
+                    trigger="inbound" if heard else "opening",
+                    started_at=self._started_at,
+                )
+                outcome = await self._store.write(
+                    lambda tx, draft=draft: commit_turn.commit_turn(tx, draft, self._store.now(), self._ids)  # type: ignore[misc]
+                )
+                if not isinstance(outcome, commit_turn.Newer):
+                    return outcome
+                heard, in_seq, reply_due_at = outcome.heard, outcome.in_seq, outcome.reply_due_at
+                redrafts += 1
+
+    async def _draft(self, heard: Sequence[Message]) -> tuple[kinds.State, Finish]:
+        """Let the agent see everything from its last state on, and collect what it says."""
+        state = self._state()
+        if self._conversation.tries > TRIES:
+            return state, self._fallback(kinds.place(state))
+        replies: list[str] = []
+        path: list[str] = []
+        finish: Finish | None = None
+        scene = self._scene()
+        for observation in self._observations(heard):
+            state, decision = kinds.step(self._spec, state, observation, scene)
+            state, finish = await self._carry_out(state, decision, scene)
+            replies += finish.replies
+            path += finish.path
+            if finish.control is not None:
+                break
+        if finish is None:
+            finish = Finish(replies=(), place=kinds.place(state))
+        return state, msgspec.structs.replace(finish, replies=tuple(replies), path=tuple(path))
+
+    async def _carry_out(self, state: kinds.State, decision: Decision, scene: Scene) -> tuple[kinds.State, Finish]:
+        """Meet the needs of a decision until the agent finishes."""
+        for _ in range(REQUESTS):
+            if isinstance(decision, Finish):
+                return state, decision
+            state, decision = kinds.step(self._spec, state, await self._ask(decision), scene)
+        if isinstance(decision, Finish):
+            return state, decision
+        return state, self._fallback(kinds.place(state))
+
+    async def _ask(self, need: NeedModel) -> ModelAnswered | ModelFailed:
+        """Ask the model, again after a passing failure, within the turn's time."""
+        deadline = self._started_at + TURN
+        for attempt in range(TRIES):
+            left = (deadline - self._store.now()).total_seconds()
+            if left <= 0:
+                break
+            try:
+                return await self._ask_once(need.request, min(left, MODEL.total_seconds()))
+            except Transient as passing:
+                pause = retry.delay(attempt, passing.retry_after_seconds).total_seconds()
+                if self._store.now() + timedelta(seconds=pause) >= deadline:
+                    return ModelFailed(reason=passing.description)
+                await asyncio.sleep(pause)
+            except Failure as lasting:
+                return ModelFailed(reason=lasting.description)
+        return ModelFailed(reason="The model gave no answer in time.")
+
+    async def _ask_once(self, request: ModelRequest, timeout_seconds: float) -> ModelAnswered:
+        number, self._steps = self._steps, self._steps + 1
+        asked = msgspec.json.encode(request).decode()
+        await self._store.write(
+            lambda tx: turns.begin_step(
+                tx, self._conversation, self._turn_id, number, kind="model", request=asked, now=self._store.now()
+            )
+        )
+        try:
+            answer = await self._model.complete(request, timeout_seconds=timeout_seconds)
+        except Failure as failure:
+            await self._end_step(number, "failed", f"{failure.code}: {failure.description}")
+            raise
+        await self._end_step(number, "done", msgspec.json.encode(answer).decode())
+        return answer
+
+    async def _end_step(self, number: int, state: str, result: str) -> None:
+        await self._store.write(
+            lambda tx: turns.end_step(tx, self._turn_id, number, state=state, result=result, now=self._store.now())
+        )
+
+    async def _wait_until(self, reply_due_at: datetime | None) -> None:
+        if reply_due_at is not None and (left := (reply_due_at - self._store.now()).total_seconds()) > 0:
+            await asyncio.sleep(left)
+
+    @contextlib.asynccontextmanager
+    async def _held(self) -> AsyncIterator[None]:
+        """Prolong the claim while the turn runs."""
+
+        async def renew() -> None:
+            held = True
+            while held:  # when another claim has begun, the commit will find that out
+                await asyncio.sleep(RENEW_SECONDS)
+                held = await self._store.write(self._renew)
+
+        renewing = asyncio.get_running_loop().create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Failure):
+                await renewing
+
+    async def _renew(self, tx: Writing) -> bool:
+        return await turns.renew(tx, self._conversation, self._store.now() + claim_turns.LEASE)
+
+    def _state(self) -> kinds.State:
+        kept = self._conversation.state
+        return kinds.begin(self._spec) if kept is None else kinds.decode(self._spec, kept.encode())
+
+    def _observations(self, heard: Sequence[Message]) -> list[Observation]:
+        observations: list[Observation] = []
+        if self._conversation.state is None:
+            mine = [line for line in self._claim.history if line.conversation_id == self._conversation.id]
+            said = [line.text for line in mine if line.direction is Direction.OUT]
+            observations.append(Began(opening="\n".join(said) or None, by_contact=not said and bool(heard)))
+        if heard:
+            observations.append(Heard(texts=tuple(line.text for line in heard)))
+        return observations
+
+    def _scene(self) -> Scene:
+        claim, conversation = self._claim, self._conversation
+        system = variables.system_variables(
+            now=self._started_at,
+            timezone=self._spec.timezone,
+            language=self._spec.language,
+            channel=conversation.channel,
+            contact_number=claim.contact_number,
+            agent_number=claim.agent_number,
+            conversation_id=conversation.id,
+        )
+        values = variables.resolve(self._spec, conversation.variables, system)
+        history = tuple(
+            Line(author=_AUTHORS[line.author], text=line.text, at=line.created_at) for line in claim.history
+        )
+        return Scene(
+            now=self._started_at,
+            channel=conversation.channel,
+            variables=system if isinstance(values, variables.Missing) else values,
+            history=history,
+        )
+
+    def _fallback(self, place: str) -> Finish:
+        return Finish(
+            replies=(self._spec.fallback,),
+            place=place,
+            path=(place,),
+            control=HandOver(note="The agent could not answer in time."),
+        )
