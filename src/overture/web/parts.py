@@ -1,7 +1,7 @@
 """What the doors need of the house; bootstrap hands it in."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from overture.actions.openings import Answer
 from overture.domain.ports import Ids, RawEvent, WebhookVerifier
@@ -9,6 +9,7 @@ from overture.domain.sending import Start
 from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.signals import Signals
+from overture.web.remembered_keys import RememberedKeys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,8 @@ class Parts:
     """Running parts.
 
     `reply_wait_seconds` is how long a chat's post waits for its reply; `is_draining` tells whether the server is about
-    to stop; `health` names what is wrong, nothing where all is well.
+    to stop; `health` names what is wrong, nothing where all is well. `keys` are remembered for all doors together,
+    so that a key revoked at one is refused at every other.
     """
 
     store: Store
@@ -29,3 +31,4 @@ class Parts:
     health: Callable[[], Awaitable[list[str]]]
     reply_wait_seconds: float = 15.0
     model_endpoints: tuple[str, ...] = ()
+    keys: RememberedKeys = field(default_factory=RememberedKeys)

@@ -1,0 +1,223 @@
+"""Start an outbound conversation: the call that everything begins with."""
+
+import re
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from overture.actions.openings import Started
+from overture.actions.start_conversation import DryRun, dry_run
+from overture.agents import variables
+from overture.domain import numbers
+from overture.domain.access import Scope
+from overture.domain.agent import Json, TemplateUse
+from overture.domain.channel import WHATSAPP_PREFIX, Channel
+from overture.domain.errors import Invalid, Refusal
+from overture.domain.sending import Start
+from overture.web import answers, reading
+from overture.web.routes import Answer, Call, post
+
+_KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
+_NOT_IN_AN_ADDRESS: Final = re.compile(r"[^0-9A-Za-z+]")
+_canonical: Final = msgspec.json.Encoder(order="deterministic").encode
+_CHANNELS: Final = {"sms": Channel.SMS, "whatsapp": Channel.WHATSAPP}
+_REPLAYED: Final = ((b"overture-replayed", b"true"),)
+
+
+class OutboundChatTemplate(Struct, frozen=True, kw_only=True):
+    """A template of Twilio's Content API with the values of its placeholders."""
+
+    content_sid: Annotated[
+        str,
+        Meta(pattern=r"^HX[0-9a-fA-F]{32}$", description="HX and 32 hexadecimal digits, as the Content API shows it."),
+    ]
+    variables: Annotated[dict[str, Any], Meta(description="Values by placeholder number.")] = {}
+
+
+class ConsentEvidence(Struct, frozen=True, kw_only=True):
+    """How the recipient agreed to be written to; kept in the ledger as it is."""
+
+    source: Annotated[str, Meta(min_length=1, max_length=200, description="Where consent was given: a form, a call.")]
+    text: Annotated[str, Meta(max_length=2000, description="The words that were agreed to.")] = ""
+    at: Annotated[datetime, Meta(tz=True, description="When.")] | None = None
+
+
+class OutboundChatRequest(Struct, frozen=True, kw_only=True):
+    """A conversation to open. Fields that are not named here are ignored."""
+
+    agent_id: Annotated[
+        str, Meta(min_length=1, max_length=64, description="The agent that will handle the conversation.")
+    ]
+    channel: Annotated[Literal["sms", "whatsapp"], Meta(description="How the message travels.")]
+    to_number: Annotated[
+        str, Meta(max_length=64, description="The recipient's number in E.164: + and country code, as +15551234567.")
+    ]
+    from_number: Annotated[
+        str, Meta(min_length=1, max_length=64, description="The sender's number: one of this workspace's senders.")
+    ]
+    initial_message: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=10_000,
+                description="Opening message in free text. On WhatsApp only within 24 hours of the contact's last "
+                "message; outside, a template goes and the text is kept for the agent.",
+            ),
+        ]
+        | None
+    ) = None
+    template: (
+        Annotated[
+            OutboundChatTemplate, Meta(description="An approved template; WhatsApp needs one outside the 24 hours.")
+        ]
+        | None
+    ) = None
+    custom_variables: Annotated[
+        Any, Meta(description="Values for the agent's variables: an object, or an array of {key, value}.")
+    ] = None
+    consent: Annotated[ConsentEvidence, Meta(description="Evidence that the recipient agreed.")] | None = None
+
+
+class ConversationStarted(Struct, frozen=True, kw_only=True):
+    """The conversation's id; it is the chat id of the other chat calls."""
+
+    conversation_id: str
+
+
+class OutboundChatResponse(Struct, frozen=True, kw_only=True):
+    """A conversation is on disk, and its opening is on its way."""
+
+    response: ConversationStarted
+    status: Literal["ok"] = "ok"
+
+
+class DryRunResponse(Struct, frozen=True, kw_only=True):
+    """What the call would have done."""
+
+    response: DryRun
+    status: Literal["ok"] = "ok"
+
+
+class HowToStart(Struct, frozen=True, kw_only=True):
+    """The call's query."""
+
+    dry_run: Annotated[bool, Meta(description="Decide, answer what would happen, and write nothing.")] = False
+
+
+EXAMPLE: Final[dict[str, Json]] = {
+    "agent_id": "2a886b7d-d52d-4f8b-8ea0-19d3edc79214",
+    "channel": "whatsapp",
+    "to_number": "+15559876543",
+    "from_number": "+15551234567",
+    "initial_message": "Hi! How can I help you today?",
+}
+
+
+@post(
+    "/v2/chat/outbound",
+    "/api/chat/outbound",
+    may=Scope.SEND,
+    takes=OutboundChatRequest,
+    asks=HowToStart,
+    gives=OutboundChatResponse,
+    tag="Conversations",
+    example=EXAMPLE,
+    refusals=(413, 422),
+)
+async def create_outbound_chat(
+    call: Call[OutboundChatRequest, HowToStart],
+) -> OutboundChatResponse | DryRunResponse | Answer | Refusal:
+    """Start an outbound chat conversation.
+
+    Opens an SMS or WhatsApp conversation with a person, carried on by an agent. The answer comes once the
+    conversation is on disk. Repeat a call safely with the header Idempotency-Key: the same key brings the same
+    conversation for seven days.
+    """
+    start = to_start(call.body, call.workspace_id, call.headers.get(b"idempotency-key"))
+    if call.query.dry_run:
+        would = await call.parts.store.read(lambda tx: dry_run(tx, start, call.now))
+        return would if isinstance(would, Refusal) else DryRunResponse(response=would)
+    match await call.parts.starts.submit(start):
+        case Started(conversation_id=an_id, replayed=replayed):
+            shown = OutboundChatResponse(response=ConversationStarted(conversation_id=an_id))
+            return Answer(body=answers.encode(shown), headers=_REPLAYED) if replayed else shown
+        case refusal:
+            return refusal
+
+
+def to_start(asked: OutboundChatRequest, workspace_id: str, key: bytes | None) -> Start:
+    """What is asked for, in the domain's words. Raises Invalid, naming the field."""
+    to_number = numbers.read_number(asked.to_number)
+    if to_number is None:
+        raise Invalid(
+            "invalid_request",
+            f"to_number {asked.to_number!r} is not a possible number in E.164 form.",
+            field="to_number",
+            hint="Write it with + and country code, as +15551234567.",
+        )
+    if asked.initial_message is not None and not asked.initial_message.strip():
+        raise Invalid(
+            "invalid_request", "initial_message holds only spaces.", field="initial_message", hint="Leave it out."
+        )
+    if key is not None and not _KEY.fullmatch(key):
+        raise Invalid(
+            "invalid_request",
+            "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+            field="Idempotency-Key",
+            hint="A UUID is a good key.",
+        )
+    custom = {} if asked.custom_variables is None else _custom(asked.custom_variables)
+    sender = _sender_number(asked.from_number)
+    template = None if asked.template is None else _template(asked.template)
+    consent = None if asked.consent is None else msgspec.to_builtins(asked.consent)
+    told = (
+        asked.agent_id,
+        asked.channel,
+        to_number,
+        sender,
+        asked.initial_message,
+        template,
+        custom,
+        consent,
+    )
+    return Start(
+        workspace_id=workspace_id,
+        agent_id=asked.agent_id,
+        channel=_CHANNELS[asked.channel],
+        to_number=to_number,
+        from_number=sender,
+        digest=sha256(_canonical(told)).hexdigest(),
+        text=asked.initial_message,
+        template=template,
+        variables=custom,
+        idempotency_key=None if key is None else key.decode("ascii"),
+        consent=consent,
+    )
+
+
+def _sender_number(text: str) -> str:
+    """The sender's address as it is looked up, short codes included: prefix and punctuation dropped, never parsed."""
+    if text.isalnum() or (text[0] == "+" and text[1:].isdigit()):
+        return text
+    bare = text.strip()
+    if bare[: len(WHATSAPP_PREFIX)].lower() == WHATSAPP_PREFIX:
+        bare = bare[len(WHATSAPP_PREFIX) :]
+    return _NOT_IN_AN_ADDRESS.sub("", bare)
+
+
+def _custom(given: Json) -> dict[str, Json]:
+    custom = variables.normalise_custom(given)
+    reading.check_kept("custom_variables", custom)
+    return custom
+
+
+def _template(asked: OutboundChatTemplate) -> TemplateUse:
+    reading.check_kept("template.variables", asked.variables)
+    filled = {
+        name: value if isinstance(value, str) else variables.shown(value) for name, value in asked.variables.items()
+    }
+    return TemplateUse(content_sid=asked.content_sid, variables=filled)

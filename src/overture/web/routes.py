@@ -1,0 +1,156 @@
+"""Routes: what a door is called, who may pass, what it takes and gives.
+
+A route is declared where its function stands. Everything else follows from the declaration: dispatch, the permission
+check, reading the request, the OpenAPI document, the documentation page, and the test that walks all routes.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import ModuleType
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from overture.domain.access import Principal, Scope
+from overture.web import answers
+from overture.web.answers import Headers
+from overture.web.parts import Parts
+
+BodyT = TypeVar("BodyT")
+QueryT = TypeVar("QueryT")
+
+API_BODY: Final = 64 * 1024  # bytes; the longest call anybody has reason to make is a tenth of it
+SPEC_BODY: Final = 1024 * 1024  # an agent's specification: 200,000 characters, some of four bytes, as JSON
+WEBHOOK_BODY: Final = 256 * 1024  # a provider's form with media and a long text stays under 20 KiB
+
+
+class Door(StrEnum):
+    """Who passes without a key: anyone, or the provider by its signature."""
+
+    ANYONE = "anyone"
+    PROVIDER = "provider"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call(Generic[BodyT, QueryT]):
+    """One request, admitted and read. `target` is the path with its query, byte for byte as it came."""
+
+    parts: Parts
+    principal: Principal
+    body: BodyT
+    query: QueryT
+    path: Mapping[str, str]
+    headers: Mapping[bytes, bytes]
+    target: str
+    now: datetime
+
+    @property
+    def workspace_id(self) -> str:
+        """The workspace that the caller's key belongs to."""
+        return self.principal.workspace_id
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """An answer that is more than a body with status 200: `body` is bytes as they are, or a value for JSON."""
+
+    body: Any = b""
+    status: int = 200
+    content_type: bytes = b"application/json"
+    headers: Headers = ()
+    policy: Headers = answers.NO_STORE
+
+
+Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A door. `paths` are its names, the first one its own; `takes` is the body's type (bytes: as it came), `asks`
+    the query's, `gives` the answer's.
+    """
+
+    method: str
+    paths: tuple[str, ...]
+    may: Scope | Door
+    takes: Any
+    asks: Any
+    gives: Any
+    status: int
+    tag: str
+    body_limit: int
+    handler: Handler
+    operation_id: str
+    example: Any = None
+    refusals: tuple[int, ...] = field(default=())
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """All that its declaration says of it."""
+        lines = (self.handler.__doc__ or "").strip().splitlines()
+        return "\n".join(line.strip() for line in lines)
+
+
+def declare(
+    method: str,
+    *paths: str,
+    may: Scope | Door,
+    takes: Any = None,
+    asks: Any = None,
+    gives: Any = None,
+    status: int = 200,
+    tag: str = "",
+    body_limit: int = API_BODY,
+    example: Any = None,
+    refusals: tuple[int, ...] = (),
+) -> Callable[[Handler], Route]:
+    """Make a function the route of a method and paths."""
+
+    def route(handler: Handler) -> Route:
+        return Route(
+            method=method,
+            paths=paths,
+            may=may,
+            takes=takes,
+            asks=asks,
+            gives=gives,
+            status=status,
+            tag=tag,
+            body_limit=body_limit,
+            handler=handler,
+            operation_id=handler.__name__.replace("_", "-"),
+            example=example,
+            refusals=refusals,
+        )
+
+    return route
+
+
+def get(*paths: str, **declared: Any) -> Callable[[Handler], Route]:
+    """As `declare`, for GET."""
+    return declare("GET", *paths, **declared)
+
+
+def post(*paths: str, **declared: Any) -> Callable[[Handler], Route]:
+    """As `declare`, for POST."""
+    return declare("POST", *paths, **declared)
+
+
+def put(*paths: str, **declared: Any) -> Callable[[Handler], Route]:
+    """As `declare`, for PUT."""
+    return declare("PUT", *paths, **declared)
+
+
+def delete(*paths: str, **declared: Any) -> Callable[[Handler], Route]:
+    """As `declare`, for DELETE."""
+    return declare("DELETE", *paths, **declared)
+
+
+def routes_of(*modules: ModuleType) -> tuple[Route, ...]:
+    """The routes that modules declare, in their order."""
+    return tuple(value for module in modules for value in vars(module).values() if isinstance(value, Route))
