@@ -224,8 +224,8 @@ def _pair(row: Row) -> PairFacts:
         if row[7] is None
         else KnownThread(id=row[7], last_inbound_at=instant_or_none(row[8]), last_conversation_id=row[9]),
         live=None
-        if row[9] is None
+        if row[10] is None
         else LiveConversation(
-            id=row[9], mode=Mode(row[10]), epoch=row[11], digest=row[12], created_at=instant(row[13])
+            id=row[10], mode=Mode(row[11]), epoch=row[12], digest=row[13], created_at=instant(row[14])
         ),
     )
