@@ -32,7 +32,7 @@ from overture.domain.sending import (
 from overture.store import agents, senders, threads
 from overture.store.engine import Reading, Writing
 
-_ROUNDS: Final = 64  # a batch of calls that all supersede one another needs as many; beyond it something is wrong
+_SPARE_ROUNDS: Final = 64  # each round decides one call at least, unless another process overtakes it
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime
     """Answer each call in the order asked; the caller commits."""
     answers: list[Answer | None] = [None] * len(asked)
     left = list(range(len(asked)))
-    for _ in range(_ROUNDS):
+    for _ in range(len(asked) + _SPARE_ROUNDS):
         if not left:
             break
         this_round, left = _apart(asked, left)
