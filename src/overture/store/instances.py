@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.store.engine import Writing, stored
+from overture.store.engine import Reading, Writing, stored
 from overture.store.statement import Command, Query
 
 _GET: Final = Query("SELECT id, callback_secret FROM instance ORDER BY created_at, id LIMIT 1")
@@ -18,6 +18,9 @@ _ADD_WORKSPACE: Final = Command(
 _ADD_ACCOUNT: Final = Command(
     "INSERT INTO provider_account (workspace_id, sid, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 )
+
+
+_COUNT: Final = Query("SELECT count(*) FROM workspace")
 
 
 class Instance(Struct, frozen=True, kw_only=True):
@@ -47,3 +50,9 @@ async def add_workspace(tx: Writing, workspace_id: str, name: str, now: datetime
 async def add_account(tx: Writing, workspace_id: str, sid: str, now: datetime) -> None:
     """Keep a provider account; its credentials stay in the settings."""
     await tx.run(_ADD_ACCOUNT, workspace_id, sid, stored(now))
+
+
+async def count_workspaces(tx: Reading) -> int:
+    """How many workspaces there are: the least that a database which is well can tell."""
+    row = await tx.one(_COUNT)
+    return 0 if row is None else int(row[0])

@@ -114,7 +114,7 @@ _CANCEL: Final = RowsCommand(
     RETURNING workspace_id, conversation_id, seq, message_id
     """,
 )
-_NEXT_DUE: Final = Query("SELECT min(due_at) FROM outbox WHERE state = 'queued' AND priority = $1 AND due_at > $2")
+_NEXT_DUE: Final = Query("SELECT min(due_at) FROM outbox WHERE state = 'queued' AND priority IN (0, 1) AND due_at > $1")
 _COUNT: Final = Query("SELECT state, count(*) FROM outbox GROUP BY state")
 
 
@@ -256,9 +256,9 @@ async def cancel_queued(tx: Writing, conversations: Sequence[tuple[str, str, int
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-async def find_next_due(tx: Reading, priority: int, now: datetime) -> datetime | None:
+async def find_next_due(tx: Reading, now: datetime) -> datetime | None:
     """When the next message that waits for its time may go."""
-    row = await tx.one(_NEXT_DUE, priority, stored(now))
+    row = await tx.one(_NEXT_DUE, stored(now))
     return None if row is None else instant_or_none(row[0])
 
 

@@ -1,0 +1,266 @@
+"""The composition root: settings become running parts, started in order and stopped in reverse."""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from overture import log
+from overture.actions.adopt_settings import SenderSetting, adopt_settings
+from overture.actions.claim_deliveries import Claims, claim_deliveries
+from overture.actions.keep_webhook import keep_webhooks
+from overture.actions.openings import Answer
+from overture.actions.record_outcome import Outcome, record_outcomes
+from overture.actions.settle_delivery import Finding, settle_deliveries
+from overture.actions.start_conversation import start_conversations
+from overture.adapters.clock import SystemClock
+from overture.adapters.ids import RandomIds
+from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
+from overture.adapters.twilio.client import TwilioAccount, TwilioClient
+from overture.adapters.twilio.webhooks import TwilioWebhooks
+from overture.domain.channel import WHATSAPP_PREFIX, Channel
+from overture.domain.errors import Failure
+from overture.domain.ports import Outgoing, RawEvent
+from overture.domain.reply_time import QuietTimes
+from overture.domain.sender import KeywordHandling, SenderKind, kind_of
+from overture.domain.sending import Start
+from overture.settings import Settings
+from overture.store import instances
+from overture.store.batch import Batch
+from overture.store.engine import Store
+from overture.store.instances import Instance
+from overture.store.postgresql import PostgresqlStore
+from overture.store.signals import Signals
+from overture.store.sqlite import SqliteStore
+from overture.web import serving
+from overture.web.app import make_app
+from overture.web.parts import Parts
+from overture.workers import loop
+from overture.workers.inbox import InboxRoad
+from overture.workers.outbox import OutboxRoad
+from overture.workers.sweeps import SettleRoad, TimerRoad
+from overture.workers.turns import TurnRoad
+
+WORKSPACE: Final = "default"
+DRAIN_SECONDS: Final = 20.0  # supervisors kill after 25 or 30; turns and sends are done in ten or so
+
+_HANDLING: Final = {
+    SenderKind.LONG_CODE: KeywordHandling.TWILIO,
+    SenderKind.SHORT_CODE: KeywordHandling.TWILIO,
+    SenderKind.TOLL_FREE: KeywordHandling.NETWORK,
+    SenderKind.WHATSAPP: KeywordHandling.OURS,
+}
+_log: Final = log.get(__name__)
+
+
+def open_store(settings: Settings, signals: Signals) -> Store:
+    """The store that the database URL names, not yet connected."""
+    clock = SystemClock()
+    if settings.database_url.startswith("sqlite:///"):
+        return SqliteStore(Path(settings.database_url.removeprefix("sqlite:///")), clock)
+    store = PostgresqlStore(settings.database_url, clock, on_hint=signals.heard)
+    signals.pass_on = store.hint
+    return store
+
+
+class House:
+    """Everything that runs in this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings: Final = settings
+        self.signals: Final = Signals()
+        self.store: Final = open_store(settings, self.signals)
+        self.ids: Final = RandomIds()
+        self.stopping: Final = asyncio.Event()
+        self._roads: Final[list[asyncio.Task[None]]] = []
+        self._drains: Final[list[Callable[[], Any]]] = []
+        self._closes: Final[list[Callable[[], Any]]] = []
+
+    async def open(self) -> Parts:
+        """Connect, adopt the settings, and put the parts together; nothing runs yet."""
+        self.settings.data.mkdir(parents=True, exist_ok=True)
+        await self.store.open()
+        self._closes.append(self.store.close)
+        instance = await self._adopt()
+        accounts, secret = self.settings.accounts, bytes.fromhex(instance.callback_secret)
+        self._verifier = TwilioWebhooks(
+            accounts={account.sid: account.auth_tokens for account in accounts},
+            public_base_urls=self.settings.public_urls,
+            secret=secret,
+        )
+        self._provider = TwilioClient(
+            accounts={
+                account.sid: TwilioAccount(
+                    sid=account.sid,
+                    auth_token=account.auth_tokens[0] if account.auth_tokens else "",
+                    api_key_sid=account.api_key_sid,
+                    api_key_secret=account.api_key_secret,
+                    base_url=account.base_url,
+                )
+                for account in accounts
+            },
+            secret=secret,
+            public_base_url=self.settings.public_urls[0] if self.settings.public_urls else None,
+        )
+        self._closes.append(self._provider.aclose)
+        self._model = OpenAICompatible(
+            [
+                ModelEndpoint(
+                    name=model.name,
+                    base_url=model.base_url,
+                    model=model.model,
+                    api_key=model.api_key,
+                    max_tokens_field=model.max_tokens_field,
+                )
+                for model in self.settings.models
+            ]
+        )
+        self._closes.append(self._model.aclose)
+        return self._parts()
+
+    def start_roads(self) -> None:
+        """Start the workers."""
+        wake = self.signals.wake
+        claims: Batch[Claims, list[Outgoing]] = Batch(self.store, claim_deliveries, self.ids)
+        outcomes: Batch[Outcome, bool] = Batch(self.store, record_outcomes, self.ids, after=lambda _: wake("outbox"))
+        findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
+        out = OutboxRoad(store=self.store, provider=self._provider, claims=claims, outcomes=outcomes)
+        turns = TurnRoad(store=self.store, model=self._model, ids=self.ids, signals=self.signals)
+        inbox = InboxRoad(
+            store=self.store,
+            parser=self._verifier,
+            ids=self.ids,
+            quiet=QuietTimes(every=self.settings.quiet_seconds),
+            signals=self.signals,
+        )
+        settle = SettleRoad(store=self.store, provider=self._provider, findings=findings)
+        timers = TimerRoad(store=self.store, ids=self.ids)
+        for road, look in (
+            ("inbox", inbox.look),
+            ("turns", turns.look),
+            ("outbox", out.look),
+            ("settle", settle.look),
+            ("timers", timers.look),
+        ):
+            task = asyncio.get_running_loop().create_task(
+                loop.run(road, look, signals=self.signals, stopping=self.stopping), name=road
+            )
+            self._roads.append(task)
+        self._drains.extend((lambda: turns.drain(DRAIN_SECONDS / 2), out.drain, outcomes.settle))
+
+    async def close(self) -> None:
+        """Stop taking work, bring what runs to its end, close what was opened."""
+        self.stopping.set()
+        for road in ("inbox", "turns", "outbox", "settle", "timers"):
+            self.signals.heard(road)
+        if self._roads:
+            await asyncio.wait(self._roads, timeout=DRAIN_SECONDS)
+        for drain in self._drains:
+            await drain()
+        for close in reversed(self._closes):
+            await close()
+
+    async def _adopt(self) -> Instance:
+        now = self.store.now()
+        offered = Instance(id=self.ids.new(now), callback_secret=secrets.token_hex(32))
+        wanted = [_sender(setting) for setting in self.settings.senders]
+
+        async def adopt(tx: Any) -> Instance:
+            await instances.add_workspace(tx, WORKSPACE, WORKSPACE, now)
+            await adopt_settings(tx, WORKSPACE, wanted, now, self.ids)
+            return await instances.get_or_make(tx, offered, now)
+
+        return await self.store.write(adopt)
+
+    def _parts(self) -> Parts:
+        wake = self.signals.wake
+
+        def started(_: Sequence[Answer]) -> None:
+            wake("outbox")
+            wake("turns")
+
+        starts: Batch[Start, Answer] = Batch(self.store, start_conversations, self.ids, after=started)
+        webhooks: Batch[RawEvent, bool] = Batch(self.store, keep_webhooks, self.ids, after=lambda _: wake("inbox"))
+        return Parts(
+            store=self.store,
+            ids=self.ids,
+            signals=self.signals,
+            starts=starts,
+            webhooks=webhooks,
+            verifier=self._verifier,
+            is_draining=self.stopping.is_set,
+            health=self._health,
+            reply_wait_seconds=self.settings.reply_wait_seconds,
+            model_endpoints=tuple(model.name for model in self.settings.models),
+        )
+
+    async def _health(self) -> list[str]:
+        wrong = [f"the {task.get_name()} road has stopped" for task in self._roads if task.done()]
+        try:
+            await self.store.read(instances.count_workspaces)
+        except Failure as away:
+            wrong.append(away.description)
+        return wrong
+
+
+async def serve(settings: Settings, *, ready: Callable[[str, int], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return. Raises Failure where it cannot start.
+
+    `ready` is told the host and port as soon as connections are taken.
+    """
+    house = House(settings)
+    event_loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        event_loop.add_signal_handler(number, house.stopping.set)
+    try:
+        parts = await house.open()
+        if settings.role == "worker":
+            house.start_roads()
+            await house.stopping.wait()
+            return
+        door = serving.listen(settings.host, settings.port)
+        local = serving.listen_locally(settings.socket)
+        if settings.role == "all":
+            house.start_roads()
+        if ready is not None:
+            ready(settings.host, door.getsockname()[1])
+        await serving.serve([(make_app(parts), door), (make_app(parts, trusted=True), local)], house.stopping)
+    finally:
+        await house.close()
+        settings.socket.unlink(missing_ok=True)
+
+
+@contextlib.asynccontextmanager
+async def serving_locally(settings: Settings) -> AsyncIterator[None]:
+    """Serve the data folder's socket alone, without workers: for a command where no server runs."""
+    house = House(settings)
+    try:
+        parts = await house.open()
+        local = serving.listen_locally(settings.socket)
+        task = asyncio.get_running_loop().create_task(
+            serving.serve([(make_app(parts, trusted=True), local)], house.stopping)
+        )
+        yield
+        house.stopping.set()
+        await task
+    finally:
+        await house.close()
+        settings.socket.unlink(missing_ok=True)
+
+
+def _sender(setting: Any) -> SenderSetting:
+    channel = Channel(setting.channel)
+    kind = kind_of(WHATSAPP_PREFIX + setting.address if channel is Channel.WHATSAPP else setting.address)
+    handling = KeywordHandling(setting.keyword_handling) if setting.keyword_handling else _HANDLING[kind]
+    return SenderSetting(
+        account_sid=setting.account,
+        channel=channel,
+        address=setting.address,
+        kind=kind,
+        keyword_handling=handling,
+        messaging_service_sid=setting.messaging_service_sid,
+        inbound_agent_id=setting.agent,
+    )

@@ -1,0 +1,1 @@
+"""The command line: every verb imports only what it needs, so that help comes at once."""

@@ -1,0 +1,292 @@
+"""Settings: read once, from the environment first, then `overture.toml`, then the defaults.
+
+Every value knows where it came from. What cannot be understood is refused at start, by name, with what would do.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from msgspec import Struct, ValidationError, convert
+
+_ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
+_SENDER: Final = re.compile(r"(?:(sms|whatsapp):)?(\+?[0-9]{3,15})(?:=([^\s,=]{1,64}))?")
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the text says which, where it stands, and what would do."""
+
+
+class AccountSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A Twilio account. `auth_tokens` are two while one is being rotated, the one for sending first.
+
+    An API key, where given, is used for sending; webhooks are always signed with an auth token.
+    """
+
+    sid: str
+    auth_tokens: tuple[str, ...] = ()
+    api_key_sid: str = ""
+    api_key_secret: str = ""
+    base_url: str = "https://api.twilio.com"
+
+    def __repr__(self) -> str:
+        return f"AccountSettings(sid={self.sid!r}, base_url={self.base_url!r})"
+
+
+class SenderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A number of ours on one channel; `agent` answers who writes first."""
+
+    address: str
+    channel: Literal["sms", "whatsapp"] = "sms"
+    account: str = ""
+    agent: str | None = None
+    messaging_service_sid: str | None = None
+    keyword_handling: Literal["twilio", "advanced", "network", "ours"] | None = None
+
+
+class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An OpenAI-compatible endpoint, by the name that agents use."""
+
+    base_url: str
+    model: str
+    name: str = "default"
+    api_key: str = ""
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+
+    def __repr__(self) -> str:
+        return f"ModelSettings(name={self.name!r}, base_url={self.base_url!r}, model={self.model!r})"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything that can be set. `origins` tells for each name where its value came from."""
+
+    data: Path
+    database_url: str
+    host: str
+    port: int
+    role: Literal["all", "api", "worker"]
+    public_urls: tuple[str, ...]
+    accounts: tuple[AccountSettings, ...]
+    senders: tuple[SenderSettings, ...]
+    models: tuple[ModelSettings, ...]
+    quiet_seconds: float | None
+    reply_wait_seconds: float
+    log_level: Literal["debug", "info", "warning", "error"]
+    log_format: Literal["text", "json"]
+    origins: Mapping[str, str]
+
+    @property
+    def socket(self) -> Path:
+        """Where the command line finds a running server: only the data folder's owner can open it."""
+        return self.data / "overture.sock"
+
+
+def read(
+    environment: Mapping[str, str] = os.environ, file: Path | None = None, given: Mapping[str, str] | None = None
+) -> Settings:
+    """The settings in force; `given` (command-line options, by name) go before everything. Raises SettingsError."""
+    named = file or (Path(environment["OVERTURE_CONFIG"]) if environment.get("OVERTURE_CONFIG") else None)
+    source = _Source(environment, _read_file(named or Path("overture.toml"), required=named is not None), given or {})
+    data = Path(source.value("data", "data", str)).expanduser().absolute()
+    accounts = _accounts(source)
+    settings = Settings(
+        data=data,
+        database_url=source.value("database_url", f"sqlite:///{data}/overture.db", _database_url),
+        host=source.value("host", "127.0.0.1", str),
+        port=source.value("port", 8080, _port),
+        role=source.value("role", "all", _one_of("all", "api", "worker")),
+        public_urls=source.value("public_url", (), _urls),
+        accounts=accounts,
+        senders=_senders(source, accounts),
+        models=_models(source),
+        quiet_seconds=source.value("quiet_seconds", None, _seconds),
+        reply_wait_seconds=source.value("reply_wait_seconds", 15.0, _seconds) or 15.0,
+        log_level=source.value("log_level", "info", _one_of("debug", "info", "warning", "error")),
+        log_format=source.value("log_format", "text", _one_of("text", "json")),
+        origins=source.origins,
+    )
+    source.refuse_unknown()
+    if settings.role != "all" and settings.database_url.startswith("sqlite"):
+        raise SettingsError(
+            f"role = {settings.role!r} needs PostgreSQL: SQLite serves one process, which does everything (role = 'all')."
+        )
+    return settings
+
+
+class _Source:
+    """Looks values up in their order, and remembers where each was found."""
+
+    def __init__(self, environment: Mapping[str, str], file: dict[str, Any], given: Mapping[str, str]) -> None:
+        self._environment: Final = environment
+        self._file: Final = file
+        self._given: Final = given
+        self._asked: Final[set[str]] = set()
+        self.origins: Final[dict[str, str]] = {}
+
+    def value(self, name: str, default: _D, parse: Callable[[Any], _T]) -> _T | _D:
+        """The value of a name, parsed."""
+        self._asked.add(name)
+        variable = f"OVERTURE_{name.upper()}"
+        if self._given.get(name):
+            origin, raw = f"--{name.replace('_', '-')}", self._given[name]
+        elif self._environment.get(variable):
+            origin, raw = variable, self._environment[variable]
+        elif name in self._file:
+            origin, raw = f"overture.toml: {name}", self._file[name]
+        else:
+            self.origins[name] = "default"
+            return default
+        self.origins[name] = origin
+        try:
+            return parse(raw)
+        except (ValueError, TypeError) as wrong:
+            raise SettingsError(f"{origin}: {wrong}") from wrong
+
+    def table(self, name: str) -> list[Any]:
+        """A list of tables of the file."""
+        self._asked.add(name)
+        found = self._file.get(name, [])
+        if not isinstance(found, list):
+            raise SettingsError(f"overture.toml: {name} must be written as [[{name}]] tables.")
+        return found
+
+    def refuse_unknown(self) -> None:
+        """Refuse names in the file that mean nothing: a misspelt setting must not be silently ignored."""
+        if unknown := sorted(set(self._file) - self._asked):
+            raise SettingsError(f"overture.toml: {unknown[0]} is no setting. Known: {', '.join(sorted(self._asked))}.")
+
+
+def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError as missing:
+        if required:
+            raise SettingsError(f"OVERTURE_CONFIG names {path}, and there is no such file.") from missing
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise SettingsError(f"{path} is not valid TOML: {wrong}") from wrong
+
+
+def _accounts(source: _Source) -> tuple[AccountSettings, ...]:
+    accounts = [_converted(raw, AccountSettings, f"accounts[{n}]") for n, raw in enumerate(source.table("accounts"))]
+    sid = source.value("twilio_account_sid", "", str)
+    tokens = source.value("twilio_auth_token", (), _listed)
+    key, secret = source.value("twilio_api_key_sid", "", str), source.value("twilio_api_key_secret", "", str)
+    base_url = source.value("twilio_base_url", "https://api.twilio.com", _url)
+    if sid:
+        accounts.append(
+            AccountSettings(sid=sid, auth_tokens=tokens, api_key_sid=key, api_key_secret=secret, base_url=base_url)
+        )
+    for account in accounts:
+        if not _ACCOUNT_SID.fullmatch(account.sid):
+            raise SettingsError(f"{account.sid!r} is no account SID: AC and 32 digits or letters a to f.")
+    return tuple(accounts)
+
+
+def _senders(source: _Source, accounts: tuple[AccountSettings, ...]) -> tuple[SenderSettings, ...]:
+    listed = source.value("senders", (), _sender_list)
+    senders = []
+    for sender in listed:
+        if not accounts:
+            raise SettingsError("There are senders but no account: set OVERTURE_TWILIO_ACCOUNT_SID.")
+        account = sender.account or accounts[0].sid
+        if account not in {known.sid for known in accounts}:
+            raise SettingsError(f"The sender {sender.address} names account {account}, which is not set up.")
+        senders.append(_with_account(sender, account))
+    return tuple(senders)
+
+
+def _with_account(sender: SenderSettings, account: str) -> SenderSettings:
+    return SenderSettings(
+        address=sender.address.removeprefix("whatsapp:"),
+        channel="whatsapp" if sender.address.startswith("whatsapp:") else sender.channel,
+        account=account,
+        agent=sender.agent,
+        messaging_service_sid=sender.messaging_service_sid,
+        keyword_handling=sender.keyword_handling,
+    )
+
+
+def _models(source: _Source) -> tuple[ModelSettings, ...]:
+    models = [_converted(raw, ModelSettings, f"models[{n}]") for n, raw in enumerate(source.table("models"))]
+    base_url = source.value("model_base_url", "", _url)
+    name = source.value("model_name", "", str)
+    key = source.value("model_api_key", "", str)
+    if base_url and not name:
+        raise SettingsError("OVERTURE_MODEL_BASE_URL is set: OVERTURE_MODEL_NAME must say which model to ask there.")
+    if base_url:
+        models.insert(0, ModelSettings(base_url=base_url, model=name, api_key=key))
+    return tuple(models)
+
+
+def _converted(raw: Any, kind: type[_T], where: str) -> _T:
+    try:
+        return convert(raw, kind)
+    except ValidationError as wrong:
+        raise SettingsError(f"overture.toml: {where}: {wrong}") from wrong
+
+
+def _listed(raw: Any) -> tuple[str, ...]:
+    values = raw if isinstance(raw, list) else str(raw).split(",")
+    return tuple(text for value in values if (text := str(value).strip()))
+
+
+def _urls(raw: Any) -> tuple[str, ...]:
+    return tuple(_url(text).rstrip("/") for text in _listed(raw))
+
+
+def _url(raw: Any) -> str:
+    text = str(raw).strip().rstrip("/")
+    if not re.fullmatch(r"https?://[^\s/#?@]+(?:/[^\s#?]*)?", text):
+        raise ValueError(f"{text!r} is no http or https address.")
+    return text
+
+
+def _database_url(raw: Any) -> str:
+    text = str(raw)
+    if not text.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        raise ValueError("a database is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.")
+    return text
+
+
+def _port(raw: Any) -> int:
+    port = int(raw)
+    if not 0 <= port <= 65535:
+        raise ValueError(f"{port} is no port: 1 to 65535, or 0 for any that is free.")
+    return port
+
+
+def _seconds(raw: Any) -> float | None:
+    seconds = float(raw)
+    if not 0 <= seconds <= 3600:
+        raise ValueError(f"{raw} is not between 0 and 3600 seconds.")
+    return seconds
+
+
+def _one_of(*choices: str) -> Callable[[Any], Any]:
+    def parse(raw: Any) -> str:
+        if raw not in choices:
+            raise ValueError(f"{raw!r} is none of {', '.join(choices)}.")
+        return str(raw)
+
+    return parse
+
+
+def _sender_list(raw: Any) -> tuple[SenderSettings, ...]:
+    """Senders as [[senders]] tables of the file, or as one text: `sms:+1555…=AGENT, whatsapp:+1555…`."""
+    if isinstance(raw, list):
+        return tuple(_converted(table, SenderSettings, f"senders[{n}]") for n, table in enumerate(raw))
+    senders = []
+    for text in _listed(raw):
+        match = _SENDER.fullmatch(text)
+        if match is None:
+            raise ValueError(
+                f"{text!r} is no sender: write sms:+15551234567 or whatsapp:+15551234567, =AGENT after it."
+            )
+        senders.append(convert({"channel": match[1] or "sms", "address": match[2], "agent": match[3]}, SenderSettings))
+    return tuple(senders)

@@ -1,0 +1,1 @@
+"""Clockwork: one short loop for each road, none of which decides anything."""

@@ -1,0 +1,84 @@
+"""The turn road: claim conversations that wait for their agent, and run one turn of each."""
+
+import asyncio
+from typing import Final
+
+from overture import log
+from overture.actions import claim_turns, commit_turn
+from overture.actions.claim_turns import TurnClaim
+from overture.domain import retry
+from overture.domain.errors import Unavailable
+from overture.domain.ports import Ids, ModelClient
+from overture.store import turns
+from overture.store.engine import Store
+from overture.store.signals import Signals
+from overture.turns.run_turn import run_turn
+
+AT_ONCE: Final = 100  # turns mostly wait (for quiet, for a model); each holds some tens of kilobytes
+
+_log: Final = log.get(__name__)
+
+
+class TurnRoad:
+    """Runs turns, at most `AT_ONCE` together and one of each conversation."""
+
+    def __init__(self, *, store: Store, model: ModelClient, ids: Ids, signals: Signals) -> None:
+        self._store: Final = store
+        self._model: Final = model
+        self._ids: Final = ids
+        self._signals: Final = signals
+        self._running: Final[set[asyncio.Task[None]]] = set()
+
+    async def look(self) -> float | None:
+        """Claim as much as there is room for; the seconds until more may be due."""
+        room = AT_ONCE - len(self._running)
+        if room == 0:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            return 0
+        claims = await self._store.write(lambda tx: claim_turns.claim_turns(tx, room, self._store.now()))
+        for claim in claims:
+            task = asyncio.get_running_loop().create_task(self._run(claim))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        if len(claims) == room:
+            return 0
+        now = self._store.now()
+        due = await self._store.read(lambda tx: turns.find_next_due(tx, now))
+        return None if due is None else (due - now).total_seconds()
+
+    async def drain(self, seconds: float) -> None:
+        """Let running turns come to their end; what is not done in time is claimed anew elsewhere or later."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=seconds)
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(set(self._running))
+
+    async def _run(self, claim: TurnClaim) -> None:
+        conversation = claim.conversation
+        try:
+            outcome = await run_turn(claim, store=self._store, model=self._model, ids=self._ids)
+        except Unavailable as away:
+            _log.warning("turn_waits", conversation_id=conversation.id, code=away.code)
+            return
+        except Exception:
+            _log.exception("turn_stumbles", conversation_id=conversation.id, tries=conversation.tries)
+            await self._release(claim)
+            return
+        match outcome:
+            case commit_turn.Committed(messages=count, mode=mode):
+                _log.info("turn_committed", conversation_id=conversation.id, messages=count, mode=mode.value)
+            case commit_turn.Lost(why=why):
+                _log.info("turn_lost", conversation_id=conversation.id, why=why)
+            case commit_turn.Newer():
+                raise RuntimeError("a turn ended with newer lines unanswered")
+        for topic in ("outbox", "turns", f"reply:{conversation.id}"):
+            self._signals.wake(topic)
+
+    async def _release(self, claim: TurnClaim) -> None:
+        due_at = self._store.now() + retry.delay(claim.conversation.tries)
+        try:
+            await self._store.write(lambda tx: turns.release(tx, claim.conversation, due_at))
+        except Unavailable:
+            return  # the claim runs out by itself
