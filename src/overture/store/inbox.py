@@ -61,6 +61,15 @@ _LIST_LEFT: Final = Query(
     WHERE state IN ('unrouted', 'parked') AND state = $1 AND id > $2 ORDER BY id LIMIT $3
     """
 )
+_LIST_LEFT_OF: Final = Query(
+    """
+    SELECT id, state, kind, unique_key, outcome, received_at FROM inbox
+    WHERE state IN ('unrouted', 'parked') AND state = $2 AND id > $3 AND EXISTS (
+        SELECT 1 FROM sender WHERE sender.workspace_id = $1 AND sender.account_sid = inbox.account_sid
+    )
+    ORDER BY id LIMIT $4
+    """
+)
 
 
 class Kept(Struct, frozen=True, kw_only=True):
@@ -126,10 +135,18 @@ async def find_next_due(tx: Reading, now: datetime) -> datetime | None:
 
 async def list_left_over(tx: Reading, state: str, *, after: str, limit: int) -> list[LeftOver]:
     """Webhooks that are unrouted or parked, oldest first."""
-    return [
-        LeftOver(id=row[0], state=row[1], kind=row[2], unique_key=row[3], outcome=row[4], received_at=instant(row[5]))
-        for row in await tx.all(_LIST_LEFT, state, after, limit)
-    ]
+    return [_left_over(row) for row in await tx.all(_LIST_LEFT, state, after, limit)]
+
+
+async def list_left_over_of(tx: Reading, workspace_id: str, state: str, *, after: str, limit: int) -> list[LeftOver]:
+    """As `list_left_over`, of the accounts that a workspace sends from: whose an unrouted one is, only they tell."""
+    return [_left_over(row) for row in await tx.all(_LIST_LEFT_OF, workspace_id, state, after, limit)]
+
+
+def _left_over(row: Row) -> LeftOver:
+    return LeftOver(
+        id=row[0], state=row[1], kind=row[2], unique_key=row[3], outcome=row[4], received_at=instant(row[5])
+    )
 
 
 def _kept(row: Row) -> Kept:
