@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-_NUMBER: Final = re.compile(r"\+?\d[\d\s().\-]{6,}\d")
+_NUMBER: Final = re.compile(r"(?<![\w+-])\+?\d[\d\s().\-]{6,}\d(?![\w-])")
 _SECRETS: Final = re.compile(
     r"ovt_[a-z]+_[A-Za-z0-9]+_[A-Za-z0-9]+|(?i:bearer|basic)\s+[A-Za-z0-9+/=_.\-]{8,}|sk-[A-Za-z0-9_\-]{8,}"
     r"|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
