@@ -21,11 +21,7 @@ from overture.store.engine import Writing
 
 async def record_deliveries(tx: Writing, reports: Sequence[StatusReport], now: datetime, ids: Ids) -> list[str]:
     """Record each, in the order given; what became of it in a few words. The caller commits."""
-    found = await attempts.find(
-        tx,
-        [(report.account_sid, report.sid) for report in reports],
-        [(r.message_id, r.attempt) for r in reports if r.message_id is not None and r.attempt is not None],
-    )
+    found = await _lock_attempts(tx, reports)
     by_number = {(one.message_id, one.number): one for one in found}
     by_sid = {(one.account_sid, one.sid): one for one in found if one.sid is not None}
     records = _Records(now=now, ids=ids)
@@ -43,6 +39,23 @@ async def record_deliveries(tx: Writing, reports: Sequence[StatusReport], now: d
         by_sid[report.account_sid, report.sid] = newer
     await records.write(tx)
     return outcomes
+
+
+async def _lock_attempts(tx: Writing, reports: Sequence[StatusReport]) -> list[attempts.Attempt]:
+    """The attempts that are reported on, held until the commit.
+
+    Where one may still be in the outbox its row there is held first: the order of record_outcome, so that neither
+    waits for the other.
+    """
+    found = await attempts.find(
+        tx,
+        [(report.account_sid, report.sid) for report in reports],
+        [(r.message_id, r.attempt) for r in reports if r.message_id is not None and r.attempt is not None],
+    )
+    unsettled = [(a.message_id, a.shard) for a in found if a.state is not attempts.AttemptState.ACCEPTED]
+    if unsettled:
+        await outbox.lock_messages(tx, unsettled)
+    return await attempts.lock(tx, [(attempt.message_id, attempt.number) for attempt in found])
 
 
 class _Records:

@@ -45,21 +45,22 @@ _FINISH: Final = RowsCommand(
     """,
 )
 _COLUMNS: Final = """
-    SELECT a.message_id, a.number, a.shard, a.workspace_id, a.account_sid, a.conversation_id, a.seq, a.state, a.sid, a.status,
-        a.error_code, a.started_at
+    SELECT a.message_id, a.number, a.shard, a.workspace_id, a.account_sid, a.conversation_id, a.seq, a.state, a.sid,
+        a.status, a.error_code, a.started_at
 """
 _BY_SID: Final = RowsQuery(
     {"account_sid": "text", "sid": "text"},
-    f"""
-    {_COLUMNS} FROM rows JOIN attempt a ON a.account_sid = rows.account_sid AND a.sid = rows.sid
-    /*pg: FOR UPDATE OF a */
-    """,
+    f"{_COLUMNS} FROM rows JOIN attempt a ON a.account_sid = rows.account_sid AND a.sid = rows.sid",
 )
 _BY_NUMBER: Final = RowsQuery(
     {"message_id": "text", "number": "int"},
+    f"{_COLUMNS} FROM rows JOIN attempt a ON a.message_id = rows.message_id AND a.number = rows.number",
+)
+_LOCK: Final = RowsQuery(
+    {"message_id": "text", "number": "int"},
     f"""
     {_COLUMNS} FROM rows JOIN attempt a ON a.message_id = rows.message_id AND a.number = rows.number
-    /*pg: FOR UPDATE OF a */
+    ORDER BY a.message_id, a.number /*pg: FOR UPDATE OF a */
     """,
 )
 _CLAIMED: Final = RowsQuery(
@@ -138,11 +139,16 @@ async def finish(tx: Writing, finished: Sequence[Finished], now: datetime) -> No
     await tx.run_rows(_FINISH, sorted(rows, key=lambda row: row[:2]), stored(now))
 
 
-async def find(tx: Writing, by_sid: Sequence[tuple[str, str]], by_number: Sequence[tuple[str, int]]) -> list[Attempt]:
-    """The tries behind (account, sid) pairs and (message, number) pairs, held until the commit."""
+async def find(tx: Reading, by_sid: Sequence[tuple[str, str]], by_number: Sequence[tuple[str, int]]) -> list[Attempt]:
+    """The tries behind (account, sid) pairs and (message, number) pairs."""
     rows = [*await tx.all_of(_BY_SID, sorted(set(by_sid)))]
     rows += await tx.all_of(_BY_NUMBER, sorted(set(by_number)))
     return [_attempt(row) for row in rows]
+
+
+async def lock(tx: Writing, keys: Sequence[tuple[str, int]]) -> list[Attempt]:
+    """The tries of (message, number), held until the commit."""
+    return [_attempt(row) for row in await tx.all_of(_LOCK, sorted(set(keys)))]
 
 
 async def find_claimed(tx: Reading, account_sid: str, sids: Sequence[str]) -> set[str]:
