@@ -12,17 +12,23 @@ _BLOCK: Final = 1024
 
 
 class RandomIds:
-    """Makes UUIDv7 ids. A forked child begins with randomness of its own."""
+    """Makes UUIDv7 ids. Those of one process and one shard rise, within a millisecond too.
+
+    A forked child begins with randomness of its own.
+    """
 
     def __init__(self) -> None:
         self._numbers: Iterator[int] = iter(())
+        self._last = 0  # milliseconds since 1970, then twelve bits that count within one
         os.register_at_fork(after_in_child=self._forget)
 
     def new(self, now: datetime, shard: int | None = None) -> str:
         """An id of this instant; without a shard, one of a shard by chance."""
+        number = self._number()
         if shard is None:
-            shard = self._number() & (ids.SHARDS - 1)
-        return ids.uuid7(int(now.timestamp() * 1000), self._number(), shard)
+            shard = number >> 50 & (ids.SHARDS - 1)
+        self._last = max(self._last + 1, int(now.timestamp() * 1000) << 12)
+        return ids.uuid7(self._last >> 12, (self._last & 0xFFF) << 50 | number & 0x3_FFFF_FFFF_FFFF, shard)
 
     def _number(self) -> int:
         for number in self._numbers:

@@ -14,7 +14,8 @@ from overture.store.statement import Command, Query, RowsQuery
 
 _SAVE: Final = Command(
     """
-    INSERT INTO agent (workspace_id, id, name, version, details, created_at, updated_at) VALUES ($1, $2, $3, 1, $4, $5, $5)
+    INSERT INTO agent (workspace_id, id, name, version, details, created_at, updated_at)
+    VALUES ($1, $2, $3, 1, $4, $5, $5)
     ON CONFLICT (workspace_id, id) DO UPDATE SET
         name = excluded.name, version = agent.version + 1, details = excluded.details,
         updated_at = excluded.updated_at, deleted_at = NULL

@@ -46,7 +46,10 @@ _RECORD_CHANGE: Final = insert(
 )
 _FIND: Final = Query("SELECT id, shard, opted_out_at FROM contact WHERE workspace_id = $1 AND address = $2")
 _LIFT: Final = Command(
-    "UPDATE contact SET opted_out_at = NULL WHERE workspace_id = $1 AND address = $2 AND opted_out_at IS NOT NULL RETURNING id"
+    """
+    UPDATE contact SET opted_out_at = NULL
+    WHERE workspace_id = $1 AND address = $2 AND opted_out_at IS NOT NULL RETURNING id
+    """
 )
 
 
@@ -61,7 +64,7 @@ class NewContact(Struct, frozen=True, kw_only=True):
 
 
 class ConsentChange(Struct, frozen=True, kw_only=True):
-    """One line of the consent ledger: `change` is opt_in, opt_out or evidence; `evidence` is JSON or the text itself."""
+    """One line of the consent ledger: `change` is opt_in, opt_out or evidence; `evidence` is JSON or the very words."""
 
     id: str
     shard: int

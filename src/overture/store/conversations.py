@@ -48,8 +48,8 @@ _INSERT: Final = insert(
 )
 _COLUMNS: Final = """
     id, shard, workspace_id, thread_id, channel, agent_id, agent_version, mode, end_reason, mode_note, epoch, fence,
-    last_seq, in_seq, handled_seq, turns, tries, turn_due_at, reply_due_at, first_pending_at, state, place, expects, variables,
-    metadata, start_digest, previous_conversation_id, created_at, last_activity_at, ended_at, deleted_at
+    last_seq, in_seq, handled_seq, turns, tries, turn_due_at, reply_due_at, first_pending_at, state, place, expects,
+    variables, metadata, start_digest, previous_conversation_id, created_at, last_activity_at, ended_at, deleted_at
 """
 _GET: Final = Query(f"SELECT {_COLUMNS} FROM conversation WHERE workspace_id = $1 AND id = $2")
 _FIND_ALL: Final = RowsQuery(

@@ -112,7 +112,7 @@ async def insert_all(tx: Writing, kept: Sequence[tuple[str, int, RawEvent]], now
 
 
 async def lock_due(tx: Writing, now: datetime, limit: int) -> list[Kept]:
-    """Webhooks that are due, of each ordering key the first that is left, in order of arrival; held until the commit."""
+    """Webhooks that are due, of each ordering key the first that is left, oldest first; held until the commit."""
     return [_kept(row) for row in await tx.all(_LOCK_DUE, stored(now), limit)]
 
 

@@ -49,10 +49,16 @@ _COLUMNS: Final = """
     possible_duplicate, created_at
 """
 _LIST: Final = Query(
-    f"SELECT {_COLUMNS} FROM message WHERE workspace_id = $1 AND conversation_id = $2 AND seq > $3 ORDER BY seq LIMIT $4"
+    f"""
+    SELECT {_COLUMNS} FROM message WHERE workspace_id = $1 AND conversation_id = $2 AND seq > $3
+    ORDER BY seq LIMIT $4
+    """
 )
 _LAST: Final = Query(
-    f"SELECT {_COLUMNS} FROM message WHERE workspace_id = $1 AND conversation_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4"
+    f"""
+    SELECT {_COLUMNS} FROM message WHERE workspace_id = $1 AND conversation_id = $2 AND seq < $3
+    ORDER BY seq DESC LIMIT $4
+    """
 )
 _SET_STATUS: Final = RowsCommand(
     {

@@ -15,7 +15,9 @@ from overture.store.engine import stored
 from overture.store.statement import for_postgresql, for_sqlite
 
 _LEDGER: Final = """
-    CREATE TABLE IF NOT EXISTS migration (number integer NOT NULL PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL)
+    CREATE TABLE IF NOT EXISTS migration (
+        number integer NOT NULL PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL
+    )
 """
 _NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 

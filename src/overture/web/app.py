@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from overture.domain.errors import Problem
 from overture.web import answers, errors
-from overture.web.api import outbound, probes
+from overture.web.api import agents, assistants, chat, conversations, keys, outbound, probes
 from overture.web.auth import Doorkeeper
 from overture.web.endpoint import Endpoint, request_id
 from overture.web.errors import NoSuchRoute, WrongMethod
@@ -22,7 +22,7 @@ from overture.web.inbound import twilio
 from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
-ROUTES: Final[tuple[Route, ...]] = routes_of(outbound, twilio, probes)
+ROUTES: Final[tuple[Route, ...]] = routes_of(outbound, chat, assistants, agents, conversations, keys, twilio, probes)
 """Every route there is."""
 
 
@@ -47,13 +47,16 @@ class App:
     def __init__(self, parts: Parts, resources: "dict[str, Resource]", beside: Sequence[BaseRoute]) -> None:
         self._exact: Final = {path: resource for path, resource in resources.items() if "{" not in path}
         templates = [PathRoute(path, resource) for path, resource in resources.items() if "{" in path]
-        self._router: Final = Router([*templates, *beside], redirect_slashes=False, default=_Nothing(parts))
+        self._nothing: Final = _Nothing(parts)
+        self._router: Final = Router([*templates, *beside], redirect_slashes=False, default=self._nothing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         resource = self._exact.get(scope["path"]) if scope["type"] == "http" else None
         if resource is not None:
             await resource(scope, receive, send)
+        elif "\x00" in scope.get("path", ""):
+            await self._nothing(scope, receive, send)  # no id holds it, and PostgreSQL cannot be asked for it
         else:
             await self._router(scope, receive, send)
 

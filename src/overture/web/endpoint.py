@@ -10,9 +10,9 @@ from itertools import count
 from secrets import token_hex
 from typing import Any, Final
 
-import structlog
 from starlette.types import Receive, Scope, Send
 
+from overture import log
 from overture.domain.errors import Problem, Refusal
 from overture.web import answers, auth, errors, metrics
 from overture.web.auth import Doorkeeper
@@ -21,7 +21,7 @@ from overture.web.parts import Parts
 from overture.web.reading import BodyReader, QueryReader
 from overture.web.routes import Answer, Call, Route
 
-_log: Final = structlog.get_logger("overture.web")
+_log: Final = log.get(__name__)
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROCESS: Final = token_hex(6)
@@ -95,6 +95,7 @@ class Endpoint:
             path=scope.get("path_params", _NO_PARAMETERS),
             headers=headers,
             target=target.decode("latin-1"),
+            raw=raw,
             now=now,
         )
 

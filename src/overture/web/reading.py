@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -10,6 +10,8 @@ from msgspec import inspect
 
 from overture.domain.agent import Json
 from overture.domain.errors import Invalid
+
+T = TypeVar("T")
 
 _DEEPEST: Final = 20  # nested levels of a value that we keep; nobody's variables need five
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # PostgreSQL's text cannot hold it, and no phone shows it
@@ -50,8 +52,7 @@ class BodyReader:
             raise Invalid("invalid_request", "The body is not UTF-8.", hint="Send JSON encoded as UTF-8.") from wrong
         except RecursionError as wrong:
             raise Invalid("invalid_request", "The body is nested too deeply.", hint="Flatten it.") from wrong
-        if b"\\u0000" in body and _NUL.search(body):
-            raise Invalid("invalid_request", "Texts must not hold the character U+0000.", hint="Leave it out.")
+        check_encoded(body)
         return value
 
 
@@ -68,11 +69,29 @@ class QueryReader:
             return self._empty
         pairs = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
         if any("\x00" in value for value in pairs.values()):
-            raise Invalid("invalid_request", "Texts must not hold the character U+0000.", hint="Leave it out.")
+            raise _nul()
         try:
             return msgspec.convert(pairs, self._kind, strict=False)
         except msgspec.ValidationError as wrong:
             raise _told(wrong, self._kind) from wrong
+
+
+def convert(value: object, kind: type[T]) -> T:
+    """A decoded value as a type. Raises Invalid, naming the field."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as wrong:
+        raise _told(wrong, kind) from wrong
+
+
+def check_encoded(body: bytes) -> None:
+    """Refuse JSON that holds the one character which no database text can."""
+    if b"\\u0000" in body and _NUL.search(body):
+        raise _nul()
+
+
+def _nul() -> Invalid:
+    return Invalid("invalid_request", "Texts must not hold the character U+0000.", hint="Leave it out.")
 
 
 def check_kept(field: str, value: Json, depth: int = 0) -> None:

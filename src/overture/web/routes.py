@@ -33,7 +33,7 @@ class Door(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call(Generic[BodyT, QueryT]):
-    """One request, admitted and read. `target` is the path with its query, byte for byte as it came."""
+    """One request, admitted and read. `target` (the path with its query) and `raw` (the body) are as they came."""
 
     parts: Parts
     principal: Principal
@@ -42,6 +42,7 @@ class Call(Generic[BodyT, QueryT]):
     path: Mapping[str, str]
     headers: Mapping[bytes, bytes]
     target: str
+    raw: bytes
     now: datetime
 
     @property

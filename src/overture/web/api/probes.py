@@ -6,8 +6,6 @@ from msgspec import Struct
 from prometheus_client import REGISTRY, generate_latest
 
 from overture.domain.access import Scope
-from overture.domain.errors import Unavailable
-from overture.store.engine import Reading
 from overture.web import answers
 from overture.web.routes import Answer, Call, Door, get
 
@@ -35,14 +33,10 @@ async def check_health(_call: Call[None, None]) -> Alive:
 
 @get("/readyz", may=Door.ANYONE, gives=Ready, tag="Operations", refusals=(503,))
 async def check_readiness(call: Call[None, None]) -> Answer:
-    """Tell whether work is taken: the database answers, and the server is not about to stop."""
+    """Tell whether work is taken: every part is well, the database too, and the server is not about to stop."""
     wrong = await call.parts.health()
     if call.parts.is_draining():
         wrong = [*wrong, "The server is about to stop."]
-    try:
-        await call.parts.store.read(_nothing)
-    except Unavailable as away:
-        wrong = wrong if away.description in wrong else [*wrong, away.description]
     body = answers.encode(Ready(status="not_ready" if wrong else "ready", wrong=wrong))
     return Answer(body=body, status=503 if wrong else 200)
 
@@ -51,7 +45,3 @@ async def check_readiness(call: Call[None, None]) -> Answer:
 async def read_metrics(_call: Call[None, None]) -> Answer:
     """Give what was counted, in Prometheus' text form."""
     return Answer(body=generate_latest(REGISTRY), content_type=_TEXT)
-
-
-async def _nothing(_tx: Reading) -> None:
-    """Opening a transaction is the question."""

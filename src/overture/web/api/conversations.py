@@ -1,0 +1,118 @@
+"""What our own API tells of conversations beyond the hosted platform's: each message, and what became of it."""
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from overture.domain.access import Scope
+from overture.domain.delivery import DeliveryStatus
+from overture.domain.errors import Unknown
+from overture.domain.message import Author, Direction
+from overture.store import conversations, inbox, messages
+from overture.store.engine import Reading
+from overture.store.inbox import LeftOver
+from overture.store.messages import Message
+from overture.web.routes import Call, get
+
+_MOST: Final = 500
+
+
+class MessageView(Struct, frozen=True, kw_only=True):
+    """One message, in either direction. `possible_duplicate`: the provider may have taken it twice."""
+
+    id: str
+    seq: int
+    direction: Direction
+    author: Author
+    text: str
+    status: DeliveryStatus | None
+    error_code: int | None
+    reason: str | None
+    possible_duplicate: bool
+    created_at: datetime
+    provider_sid: str | None = None
+    segments: int | None = None
+
+
+class MessageList(Struct, frozen=True, kw_only=True):
+    """A page of messages, oldest first."""
+
+    messages: list[MessageView]
+    has_more: bool
+
+
+class ListMessages(Struct, frozen=True, kw_only=True):
+    """Which messages."""
+
+    after: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Those after this sequence number.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=_MOST, description="How many.")] = 100
+
+
+class ListInbox(Struct, frozen=True, kw_only=True):
+    """Which webhooks: `unrouted` ones found no sender of ours, `parked` ones failed again and again."""
+
+    state: Annotated[Literal["unrouted", "parked"], Meta(description="What kept them from being handled.")]
+    after: Annotated[str, Meta(max_length=64, description="Those after this id.")] = ""
+    limit: Annotated[int, Meta(ge=1, le=_MOST, description="How many.")] = 100
+
+
+class InboxList(Struct, frozen=True, kw_only=True):
+    """Webhooks that nothing could be made of, oldest first."""
+
+    events: list[LeftOver]
+    has_more: bool
+
+
+@get(
+    "/overture/v1/conversations/{conversation_id}/messages",
+    may=Scope.READ,
+    asks=ListMessages,
+    gives=MessageList,
+    tag="Conversations",
+    refusals=(400, 404),
+)
+async def list_messages(call: Call[None, ListMessages]) -> MessageList:
+    """List a conversation's messages, with what became of each."""
+    an_id, asked = call.path["conversation_id"], call.query
+
+    async def look(tx: Reading) -> list[Message]:
+        found = await conversations.find(tx, call.workspace_id, an_id)
+        if found is None or found.deleted_at is not None:
+            raise Unknown(
+                "conversation_unknown",
+                f"Conversation {an_id} does not exist.",
+                field="conversation_id",
+                hint="GET /v2/chat lists the conversations there are.",
+            )
+        return await messages.list_after(tx, call.workspace_id, an_id, asked.after, asked.limit + 1)
+
+    lines = await call.parts.store.read(look)
+    return MessageList(messages=[_view(line) for line in lines[: asked.limit]], has_more=len(lines) > asked.limit)
+
+
+@get("/overture/v1/inbox", may=Scope.ADMIN, asks=ListInbox, gives=InboxList, tag="Operations", refusals=(400,))
+async def list_inbox(call: Call[None, ListInbox]) -> InboxList:
+    """List webhooks that were kept but could not be handled."""
+    asked = call.query
+    found = await call.parts.store.read(
+        lambda tx: inbox.list_left_over_of(tx, call.workspace_id, asked.state, after=asked.after, limit=asked.limit + 1)
+    )
+    return InboxList(events=found[: asked.limit], has_more=len(found) > asked.limit)
+
+
+def _view(line: Message) -> MessageView:
+    return MessageView(
+        id=line.id,
+        seq=line.seq,
+        direction=line.direction,
+        author=line.author,
+        text=line.text,
+        status=line.status,
+        error_code=line.error_code,
+        reason=line.reason,
+        possible_duplicate=line.possible_duplicate,
+        created_at=line.created_at,
+        provider_sid=line.provider_sid,
+        segments=line.segments,
+    )
