@@ -113,7 +113,7 @@ def read(
     source.refuse_unknown()
     if settings.role != "all" and settings.database_url.startswith("sqlite"):
         raise SettingsError(
-            f"role = {settings.role!r} needs PostgreSQL: SQLite serves one process, which has every role (role = 'all')."
+            f"role = {settings.role!r} needs PostgreSQL: SQLite serves one process in every role (role = 'all')."
         )
     return settings
 
