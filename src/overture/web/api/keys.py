@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from overture.actions.manage_keys import create_key, revoke_key
 from overture.domain.access import Scope
@@ -20,7 +20,7 @@ class NewKey(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1, max_length=100, description="What it is for.")]
     scopes: Annotated[
         list[Scope], Meta(min_length=1, max_length=4, description="What it may do; admin includes the others.")
-    ] = list(_USUAL)
+    ] = field(default_factory=lambda: list(_USUAL))
     expires_at: Annotated[datetime, Meta(tz=True, description="When it stops working.")] | None = None
 
 
