@@ -33,7 +33,7 @@ from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.instances import Instance
 from overture.store.postgresql import PostgresqlStore
-from overture.store.signals import Signals
+from overture.store.signals import ROADS, Signals
 from overture.store.sqlite import SqliteStore
 from overture.web import serving
 from overture.web.app import make_app
@@ -154,7 +154,7 @@ class House:
     async def close(self) -> None:
         """Stop taking work, bring what runs to its end, close what was opened."""
         self.stopping.set()
-        for road in ("inbox", "turns", "outbox", "settle", "timers"):
+        for road in ROADS:
             self.signals.heard(road)
         if self._roads:
             await asyncio.wait(self._roads, timeout=DRAIN_SECONDS)

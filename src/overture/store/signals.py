@@ -8,6 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
+ROADS: Final = frozenset({"inbox", "turns", "outbox", "settle", "timers"})
+"""Topics of which a signal is kept for the next one to wait; of any other it passes by."""
+
 
 class Signals:
     """Named events that wake whoever waits for them."""
@@ -24,12 +27,11 @@ class Signals:
             self.pass_on(topic)
 
     def heard(self, topic: str) -> None:
-        """Wake who waits in this process; where nobody does, the next one to wait is not kept waiting."""
+        """Wake who waits in this process; where nobody does, the next to wait for a road is not kept waiting."""
         waiting = self._waiting.pop(topic, None)
-        if not waiting:
+        if not waiting and topic in ROADS:
             self._pending.add(topic)
-            return
-        for future in waiting:
+        for future in waiting or ():
             if not future.done():
                 future.set_result(None)
 

@@ -9,7 +9,7 @@ from overture.actions import fire_timers, settle_delivery
 from overture.actions.settle_delivery import Finding, Search
 from overture.domain.errors import Failure
 from overture.domain.ports import Ids, Provider
-from overture.store import idempotency
+from overture.store import idempotency, senders
 from overture.store.batch import Batch
 from overture.store.engine import Store
 
@@ -50,7 +50,7 @@ class SettleRoad:
 
 
 class TimerRoad:
-    """Fires timers, and now and then lets go of what nobody needs any more."""
+    """Fires timers; now and then lets go of what nobody needs any more, and lets stopped senders try once more."""
 
     def __init__(self, *, store: Store, ids: Ids) -> None:
         self._store: Final = store
@@ -63,5 +63,6 @@ class TimerRoad:
         fired = await self._store.write(lambda tx: fire_timers.fire_timers(tx, _TIMERS, now, self._ids))
         if self._tidied_at is None or now - self._tidied_at > _TIDY_EVERY:
             await self._store.write(lambda tx: idempotency.expire(tx, now))
+            await self._store.write(lambda tx: senders.resume_stopped_before(tx, now - _TIDY_EVERY))
             self._tidied_at = now
         return 0 if fired == _TIMERS else None

@@ -7,6 +7,7 @@ from overture import log
 from overture.actions import claim_turns, commit_turn
 from overture.actions.claim_turns import TurnClaim
 from overture.domain import retry
+from overture.domain.channel import Channel
 from overture.domain.errors import Unavailable
 from overture.domain.ports import Ids, ModelClient
 from overture.store import turns
@@ -73,8 +74,8 @@ class TurnRoad:
                 _log.info("turn_lost", conversation_id=conversation.id, why=why)
             case commit_turn.Newer():
                 raise RuntimeError("a turn ended with newer lines unanswered")
-        for topic in ("outbox", "turns", f"reply:{conversation.id}"):
-            self._signals.wake(topic)
+        self._signals.wake("turns")
+        self._signals.wake(f"reply:{conversation.id}" if conversation.channel is Channel.API else "outbox")
 
     async def _release(self, claim: TurnClaim) -> None:
         due_at = self._store.now() + retry.delay(claim.conversation.tries)
