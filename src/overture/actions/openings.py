@@ -66,7 +66,7 @@ class Plan:
         self._timers: Final[dict[int, timers.Timer]] = {}
         self._consents: Final[dict[int, contacts.ConsentChange]] = {}
         self._events: Final[dict[int, Event]] = {}
-        self._keys_lost: set[int] = set()
+        self._keys_won: set[int] = set()
 
     def decide(self, n: int, start: Start, facts: Facts) -> Answer:
         """The answer to one call, with its rows put on the plan."""
@@ -249,7 +249,7 @@ class Plan:
         if self._keys:
             used = await idempotency.insert_where_free(tx, _kept(self._keys, lost), self._now)
             overtaken |= {n for n, key in self._keys.items() if n not in lost and key[:2] not in used}
-            self._keys_lost = overtaken.copy()
+            self._keys_won = self._keys.keys() - lost - overtaken
         if self._ends:
             ends = _kept(self._ends, lost | overtaken)
             done = await conversations.end_all(tx, ends, self._now)
@@ -284,8 +284,8 @@ class Plan:
         return joined
 
     async def _free_keys(self, tx: Writing, lost: set[int]) -> None:
-        """Give back keys whose conversation did not come about, except those that another call holds."""
-        mine = [key[:2] for n, key in self._keys.items() if n in lost and n not in self._keys_lost]
+        """Give back the keys that were won for conversations which then did not come about."""
+        mine = [key[:2] for n, key in self._keys.items() if n in lost and n in self._keys_won]
         if mine:
             await idempotency.delete(tx, mine)
 
