@@ -61,11 +61,12 @@ class QueryReader:
 
     def __init__(self, kind: Any) -> None:
         self._kind: Final = kind
-        self._empty: Final = msgspec.convert({}, kind)
+        needs_some = any(one.required for one in _fields(_shape(kind)))
+        self._empty: Final = None if needs_some else msgspec.convert({}, kind)
 
     def read(self, query: bytes) -> Any:
         """The query's value. Raises Invalid, naming the parameter."""
-        if not query:
+        if not query and self._empty is not None:
             return self._empty
         pairs = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
         if any("\x00" in value for value in pairs.values()):
