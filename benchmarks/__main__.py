@@ -1,0 +1,58 @@
+"""`python -m benchmarks`: the ratios of one run, on this machine.
+
+The server has one core to itself and must use it; wrk, PostgreSQL and this program share the other. A run in which
+something else set the pace is invalid and says so (exit status 1); a ratio below its target is only marked.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from benchmarks import load, report, roads
+from benchmarks.roads import Plan
+
+_PARTS: Final = ("accepts", "intake")
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"which: {', '.join(_PARTS)} (all)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=5, help="of one round (5)")
+    parser.add_argument("--connections", type=int, default=128, help="that wrk holds (128)")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure, print, and tell by the exit status whether the run is valid."""
+    asked = _asked()
+    parts = set(asked.parts or _PARTS)
+    cores = sorted(os.sched_getaffinity(0))
+    if shutil.which(load.WRK) is None:
+        print("There is no wrk here. It makes the load; Debian has it as the package wrk.")
+        return 2
+    if len(cores) < 2:
+        print("One core is not enough: the server needs one to itself, what loads it another.")
+        return 2
+    os.sched_setaffinity(0, {cores[1]})
+    with tempfile.TemporaryDirectory(prefix="overture-bench-") as folder:
+        plan = Plan(
+            folder=Path(folder),
+            server_core=cores[0],
+            rounds=asked.rounds,
+            seconds=asked.seconds,
+            warm_up_seconds=2,
+            connections=asked.connections,
+        )
+        with roads.opened(plan, accepts="accepts" in parts, intake="intake" in parts) as opened:
+            measured = roads.measure(opened, plan)
+    report.show(measured)
+    return 1 if any(one.faults for one in measured) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

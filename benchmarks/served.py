@@ -1,0 +1,120 @@
+"""The server under measurement, a process of its own: `python -m benchmarks.served` with one JSON argument.
+
+It binds itself to its core, starts, tells its port (and key) in one line of JSON, and serves until SIGTERM.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import uvloop
+from msgspec import Struct
+
+from benchmarks.echo import echo
+from overture import log
+from overture.actions.manage_keys import create_key
+from overture.bootstrap import WORKSPACE, House
+from overture.domain.access import Scope
+from overture.domain.agent import Ask, FlowSpec, Node
+from overture.settings import Settings, read
+from overture.store import agents
+from overture.store.engine import Writing
+from overture.web import serving
+from overture.web.app import make_app
+
+ACCOUNT: Final = "AC00000000000000000000000000000001"
+TOKEN: Final = "handset-auth-token"
+SENDER: Final = "+15551234567"
+AGENT: Final = "2a886b7d-d52d-4f8b-8ea0-19d3edc79214"
+PUBLIC_URL: Final = "https://overture.example"
+_NOBODY: Final = "http://127.0.0.1:9"  # the discard port: a provider that cannot be reached
+_FLOW: Final = FlowSpec(
+    name="Booker",
+    nodes={
+        "start": Node(say="Hello, it is the salon.", ask=Ask(slot="day"), goto="done"),
+        "done": Node(say="Noted.", end="completed"),
+    },
+)
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What to serve: the echo, or Overture on a database, with its workers (`roads`) or without."""
+
+    core: int
+    database_url: str = ""
+    data: str = ""
+    roads: bool = False
+    provider: str = _NOBODY
+
+
+class Ready(Struct, frozen=True, kw_only=True):
+    """The server takes connections; `key` opens its API."""
+
+    port: int
+    key: str = ""
+
+
+async def _serve_echo() -> None:
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    door = serving.listen("127.0.0.1", 0)
+    _tell(Ready(port=door.getsockname()[1]))
+    await serving.serve([(echo, door)], stopping)
+
+
+async def _serve_overture(wanted: Wanted) -> None:
+    house = House(_settings(wanted))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, house.stopping.set)
+    try:
+        parts = await house.open()
+
+        async def furnish(tx: Writing) -> str:
+            now = house.store.now()
+            await agents.save(tx, WORKSPACE, AGENT, _FLOW, {}, now)
+            scopes: Sequence[Scope] = [Scope.SEND]
+            return (await create_key(tx, workspace_id=WORKSPACE, name="bench", scopes=scopes, now=now)).text
+
+        key = await house.store.write(furnish)
+        door = serving.listen("127.0.0.1", 0)
+        if wanted.roads:
+            house.start_roads()
+        _tell(Ready(port=door.getsockname()[1], key=key))
+        await serving.serve([(make_app(parts), door)], house.stopping)
+    finally:
+        await house.close()
+
+
+def _settings(wanted: Wanted) -> Settings:
+    environment = {
+        "OVERTURE_DATA": wanted.data,
+        "OVERTURE_DATABASE_URL": wanted.database_url or f"sqlite:///{Path(wanted.data) / 'overture.db'}",
+        "OVERTURE_TWILIO_ACCOUNT_SID": ACCOUNT,
+        "OVERTURE_TWILIO_AUTH_TOKEN": TOKEN,
+        "OVERTURE_TWILIO_BASE_URL": wanted.provider,
+        "OVERTURE_PUBLIC_URL": PUBLIC_URL,
+        "OVERTURE_SENDERS": f"sms:{SENDER}={AGENT}",
+        "OVERTURE_LOG_LEVEL": "error",
+    }
+    return read(environment)
+
+
+def _tell(ready: Ready) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(ready) + b"\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Serve what the first argument asks for."""
+    wanted = msgspec.json.decode(sys.argv[1], type=Wanted)
+    os.sched_setaffinity(0, {wanted.core})
+    log.configure("error", "text")
+    uvloop.run(_serve_overture(wanted) if wanted.data else _serve_echo())
+
+
+if __name__ == "__main__":
+    main()
