@@ -19,10 +19,13 @@ from overture.web.auth import Doorkeeper
 from overture.web.endpoint import Endpoint, request_id
 from overture.web.errors import NoSuchRoute, WrongMethod
 from overture.web.inbound import twilio
+from overture.web.pages import make_pages
 from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
-ROUTES: Final[tuple[Route, ...]] = routes_of(outbound, chat, assistants, agents, conversations, keys, twilio, probes)
+_API: Final = routes_of(outbound, chat, assistants, agents, conversations, keys, twilio, probes)
+
+ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))
 """Every route there is."""
 
 

@@ -5,7 +5,7 @@ check, reading the request, the OpenAPI document, the documentation page, and th
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import ModuleType
@@ -68,7 +68,7 @@ Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Any]]
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """A door. `paths` are its names, the first one its own; `takes` is the body's type (bytes: as it came), `asks`
-    the query's, `gives` the answer's.
+    the query's, `gives` the answer's, which travels as `media`; `accepts` are headers with what they are for.
     """
 
     method: str
@@ -83,7 +83,9 @@ class Route:
     handler: Handler
     operation_id: str
     example: Any = None
-    refusals: tuple[int, ...] = field(default=())
+    refusals: tuple[int, ...] = ()
+    media: str = "application/json"
+    accepts: tuple[tuple[str, str], ...] = ()
 
     @property
     def summary(self) -> str:
@@ -109,6 +111,8 @@ def declare(
     body_limit: int = API_BODY,
     example: Any = None,
     refusals: tuple[int, ...] = (),
+    media: str = "application/json",
+    accepts: tuple[tuple[str, str], ...] = (),
 ) -> Callable[[Handler], Route]:
     """Make a function the route of a method and paths."""
 
@@ -127,6 +131,8 @@ def declare(
             operation_id=handler.__name__.replace("_", "-"),
             example=example,
             refusals=refusals,
+            media=media,
+            accepts=accepts,
         )
 
     return route

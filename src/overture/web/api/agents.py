@@ -90,10 +90,10 @@ class ListAgents(Struct, frozen=True, kw_only=True):
     refusals=(400, 413),
 )
 async def put_agent(call: Call[AgentText, None]) -> SavedView | Refusal:
-    """Keep an agent's specification as its new version.
+    """Save an agent.
 
-    The linter reads it first: errors refuse it and are listed under `errors`, warnings come with the answer. A
-    conversation keeps the version it began with.
+    The specification becomes the agent's new version, and a conversation keeps the version it began with. The linter
+    reads it first: errors refuse it and are listed under `errors`, warnings come with the answer.
     """
     spec = _read(call.body)
     saved = await call.parts.store.write(
@@ -111,7 +111,7 @@ async def put_agent(call: Call[AgentText, None]) -> SavedView | Refusal:
 
 @get("/overture/v1/agents", may=Scope.READ, asks=ListAgents, gives=AgentList, tag="Agents", refusals=(400,))
 async def list_agents(call: Call[None, ListAgents]) -> AgentList:
-    """List the agents of the workspace."""
+    """List agents."""
     asked = call.query
     found, total = await call.parts.store.read(
         lambda tx: agents.list_page(tx, call.workspace_id, limit=asked.limit, offset=asked.offset)
@@ -121,7 +121,10 @@ async def list_agents(call: Call[None, ListAgents]) -> AgentList:
 
 @get("/overture/v1/agents/{agent_id}", may=Scope.READ, gives=WholeAgent, tag="Agents", refusals=(404,))
 async def get_agent(call: Call[None, None]) -> WholeAgent:
-    """Get an agent with its specification."""
+    """Get an agent.
+
+    With its whole specification.
+    """
     an_id = call.path["agent_id"]
     found = await call.parts.store.read(lambda tx: agents.find(tx, call.workspace_id, an_id))
     if found is None:

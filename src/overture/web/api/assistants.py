@@ -27,9 +27,9 @@ class AssistantId(Struct, frozen=True, kw_only=True):
 class AssistantSaved(Struct, frozen=True, kw_only=True):
     """An assistant is on disk."""
 
+    status: Literal["success"] = "success"
     response: AssistantId
     details: dict[str, Any] = {}
-    status: Literal["success"] = "success"
 
 
 class Pagination(Struct, frozen=True, kw_only=True):
@@ -50,8 +50,8 @@ class AssistantPage(Struct, frozen=True, kw_only=True):
 class AssistantList(Struct, frozen=True, kw_only=True):
     """A page of assistants; one that was asked for by its id comes as an array of one."""
 
-    response: AssistantPage
     status: Literal["success"] = "success"
+    response: AssistantPage
 
 
 class Deletion(Struct, frozen=True, kw_only=True):
@@ -63,8 +63,8 @@ class Deletion(Struct, frozen=True, kw_only=True):
 class AssistantDeleted(Struct, frozen=True, kw_only=True):
     """An assistant is out of use."""
 
-    response: Deletion
     status: Literal["success"] = "success"
+    response: Deletion
 
 
 class ListAssistants(Struct, frozen=True, kw_only=True):
@@ -90,7 +90,10 @@ class ListAssistants(Struct, frozen=True, kw_only=True):
     refusals=(400, 413),
 )
 async def create_assistant(call: Call[NewAssistant, None]) -> AssistantSaved | Refusal:
-    """Create an assistant: an agent that a model carries by a prompt."""
+    """Create an assistant.
+
+    It is an agent that a model carries by a prompt.
+    """
     given = _given(call.raw)
     spec = assistant_shapes.to_spec(call.body, None, call.parts.model_endpoints)
     now, ids = call.now, call.parts.ids
@@ -102,7 +105,10 @@ async def create_assistant(call: Call[NewAssistant, None]) -> AssistantSaved | R
 
 @get("/v2/assistants", "/v2/assistants/", may=Scope.READ, asks=ListAssistants, gives=AssistantList, tag="Assistants")
 async def list_assistants(call: Call[None, ListAssistants]) -> AssistantList:
-    """List assistants, newest first; flow agents stand among them with their specification."""
+    """List assistants.
+
+    Newest first; flow agents stand among them with their specification.
+    """
     asked = call.query
 
     async def look(tx: Reading) -> tuple[list[AgentRecord], int, dict[str, list[str]]]:
@@ -123,7 +129,10 @@ async def list_assistants(call: Call[None, ListAssistants]) -> AssistantList:
     refusals=(404,),
 )
 async def get_assistant(call: Call[None, None]) -> AssistantList:
-    """Get an assistant, as an array of one."""
+    """Get an assistant.
+
+    It comes as an array of one.
+    """
     an_id = call.path["model_id"]
 
     async def look(tx: Reading) -> tuple[AgentRecord | None, dict[str, list[str]]]:
@@ -148,9 +157,9 @@ async def get_assistant(call: Call[None, None]) -> AssistantList:
     refusals=(400, 404, 413),
 )
 async def update_assistant(call: Call[AssistantChange, None]) -> AssistantSaved | Refusal:
-    """Update an assistant: only the given fields change, as a new version.
+    """Update an assistant.
 
-    Conversations keep the version they began with.
+    Only the given fields change, as a new version. Conversations keep the version they began with.
     """
     given, an_id = _given(call.raw), call.path["model_id"]
     endpoints, ids = call.parts.model_endpoints, call.parts.ids
@@ -186,7 +195,10 @@ async def update_assistant(call: Call[AssistantChange, None]) -> AssistantSaved 
     refusals=(404,),
 )
 async def delete_assistant(call: Call[None, None]) -> AssistantDeleted:
-    """Delete an assistant: no conversation begins with it any more, those that run go on."""
+    """Delete an assistant.
+
+    No conversation begins with it any more; those that run go on.
+    """
     an_id = call.path["model_id"]
     if not await call.parts.store.write(lambda tx: agents.delete(tx, call.workspace_id, an_id, call.now)):
         raise _unknown(an_id)

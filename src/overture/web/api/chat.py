@@ -70,7 +70,10 @@ class Done(Struct, frozen=True, kw_only=True):
 
 @post("/v2/chat", may=Scope.SEND, takes=NewChat, gives=ChatResponse, tag="Chats", refusals=(400,))
 async def create_chat_with_new_id(call: Call[NewChat, None]) -> ChatResponse:
-    """Open a chat under an id that the server makes."""
+    """Open a chat under a new id.
+
+    As opening a chat, with an id that the server makes.
+    """
     return await _open(call, call.parts.ids.new(call.now))
 
 
@@ -89,7 +92,10 @@ async def create_chat(call: Call[NewChat, None]) -> ChatResponse:
 
 @get("/v2/chat/{chat_id}", may=Scope.READ, gives=ChatResponse, tag="Chats", refusals=(404,))
 async def get_chat(call: Call[None, None]) -> ChatResponse:
-    """Get a chat, or any other conversation: what was said, what became of each message, and how it stands."""
+    """Get a chat.
+
+    Or any other conversation: what was said, what became of each message, and how it stands.
+    """
     chat_id = _known_form(call.path["chat_id"])
     seen = await call.parts.store.read(lambda tx: chat_shapes.find_seen(tx, call.workspace_id, chat_id))
     if seen is None:
@@ -99,7 +105,10 @@ async def get_chat(call: Call[None, None]) -> ChatResponse:
 
 @get("/v2/chat", may=Scope.READ, asks=ListChats, gives=ChatListResponse, tag="Chats", refusals=(400,))
 async def list_chats(call: Call[None, ListChats]) -> ChatListResponse:
-    """List chats and conversations, newest first."""
+    """List chats.
+
+    Conversations on every channel are among them, newest first.
+    """
     asked = call.query
     before = chat_shapes.read_cursor(asked.cursor)
     found = await call.parts.store.read(
@@ -119,7 +128,10 @@ async def list_chats(call: Call[None, ListChats]) -> ChatListResponse:
 
 @delete("/v2/chat/{chat_id}", may=Scope.SEND, gives=Done, tag="Chats", refusals=(404,))
 async def delete_chat(call: Call[None, None]) -> Done:
-    """Delete a chat: end it, take back what waits to be sent, and hide it. Its deliveries stay on record."""
+    """Delete a chat.
+
+    It ends, what waits to be sent is taken back, and it is hidden. Its deliveries stay on record.
+    """
     chat_id, parts = _known_form(call.path["chat_id"]), call.parts
     was_there = await parts.store.write(
         lambda tx: end_conversation(
@@ -147,7 +159,7 @@ async def delete_chat(call: Call[None, None]) -> Done:
     refusals=(400, 404, 504),
 )
 async def send_chat_message(call: Call[NewMessage, None]) -> ChatMessageResponse:
-    """Send a message into a chat and wait for the agent's reply.
+    """Send a message and get the reply.
 
     Where the reply takes longer than the server waits, the answer is 504 `reply_pending`: the message is kept, and
     the reply appears in the chat.

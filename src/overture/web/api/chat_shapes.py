@@ -73,15 +73,15 @@ class Chat(Struct, frozen=True, kw_only=True):
 class ChatResponse(Struct, frozen=True, kw_only=True):
     """A chat."""
 
-    response: Chat
     status: Literal["ok"] = "ok"
+    response: Chat
 
 
 class ChatMessageResponse(Struct, frozen=True, kw_only=True):
     """The answer to a message."""
 
-    response: AgentMessage
     status: Literal["ok"] = "ok"
+    response: AgentMessage
 
 
 class ListedChat(Struct, frozen=True, kw_only=True):
@@ -106,8 +106,8 @@ class ChatPage(Struct, frozen=True, kw_only=True):
 class ChatListResponse(Struct, frozen=True, kw_only=True):
     """A page of chats."""
 
-    response: ChatPage
     status: Literal["ok"] = "ok"
+    response: ChatPage
 
 
 class Seen(Struct, frozen=True, kw_only=True):

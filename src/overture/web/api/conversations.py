@@ -73,7 +73,10 @@ class InboxList(Struct, frozen=True, kw_only=True):
     refusals=(400, 404),
 )
 async def list_messages(call: Call[None, ListMessages]) -> MessageList:
-    """List a conversation's messages, with what became of each."""
+    """List a conversation's messages.
+
+    With what became of each.
+    """
     an_id, asked = call.path["conversation_id"], call.query
 
     async def look(tx: Reading) -> list[Message]:
@@ -93,7 +96,10 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
 
 @get("/overture/v1/inbox", may=Scope.ADMIN, asks=ListInbox, gives=InboxList, tag="Operations", refusals=(400,))
 async def list_inbox(call: Call[None, ListInbox]) -> InboxList:
-    """List webhooks that were kept but could not be handled."""
+    """List webhooks that were left over.
+
+    They were kept but could not be handled: no sender of ours, or one failure after another.
+    """
     asked = call.query
     found = await call.parts.store.read(
         lambda tx: inbox.list_left_over_of(tx, call.workspace_id, asked.state, after=asked.after, limit=asked.limit + 1)

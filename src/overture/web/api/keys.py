@@ -63,7 +63,10 @@ class KeyList(Struct, frozen=True, kw_only=True):
     refusals=(400,),
 )
 async def create_api_key(call: Call[NewKey, None]) -> CreatedKeyView:
-    """Make an API key. Its text is in this answer and nowhere else."""
+    """Make an API key.
+
+    Its text is in this answer and nowhere else.
+    """
     asked = call.body
     if asked.expires_at is not None and asked.expires_at <= call.now:
         raise Invalid("invalid_request", "expires_at has passed.", field="expires_at", hint="Give a later time.")
@@ -89,7 +92,10 @@ async def create_api_key(call: Call[NewKey, None]) -> CreatedKeyView:
 
 @get("/overture/v1/keys", may=Scope.ADMIN, gives=KeyList, tag="Keys")
 async def list_api_keys(call: Call[None, None]) -> KeyList:
-    """List the API keys of the workspace."""
+    """List API keys.
+
+    Revoked ones are among them; a secret is never shown.
+    """
     found = await call.parts.store.read(lambda tx: api_keys.list_all(tx, call.workspace_id))
     return KeyList(
         keys=[
@@ -108,7 +114,10 @@ async def list_api_keys(call: Call[None, None]) -> KeyList:
 
 @delete("/overture/v1/keys/{kid}", may=Scope.ADMIN, status=204, tag="Keys", refusals=(404,))
 async def revoke_api_key(call: Call[None, None]) -> Any:
-    """Revoke an API key: refused at once here, and within a minute by other processes."""
+    """Revoke an API key.
+
+    It is refused at once here, and within a minute by other processes.
+    """
     kid = call.path["kid"]
     since = await call.parts.store.write(
         lambda tx: revoke_key(tx, workspace_id=call.workspace_id, kid=kid, now=call.now)

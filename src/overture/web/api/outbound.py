@@ -91,15 +91,15 @@ class ConversationStarted(Struct, frozen=True, kw_only=True):
 class OutboundChatResponse(Struct, frozen=True, kw_only=True):
     """A conversation is on disk, and its opening is on its way."""
 
-    response: ConversationStarted
     status: Literal["ok"] = "ok"
+    response: ConversationStarted
 
 
 class DryRunResponse(Struct, frozen=True, kw_only=True):
     """What the call would have done."""
 
-    response: DryRun
     status: Literal["ok"] = "ok"
+    response: DryRun
 
 
 class HowToStart(Struct, frozen=True, kw_only=True):
@@ -126,6 +126,7 @@ EXAMPLE: Final[dict[str, Json]] = {
     gives=OutboundChatResponse,
     tag="Conversations",
     example=EXAMPLE,
+    accepts=(("Idempotency-Key", "1 to 255 printable characters: the same key and body bring the same conversation."),),
     refusals=(413, 422),
 )
 async def create_outbound_chat(

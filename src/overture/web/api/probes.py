@@ -27,13 +27,19 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 @get("/healthz", may=Door.ANYONE, gives=Alive, tag="Operations")
 async def check_health(_call: Call[None, None]) -> Alive:
-    """Tell that the process lives; the database is not asked."""
+    """Check that the process lives.
+
+    The database is not asked.
+    """
     return Alive()
 
 
 @get("/readyz", may=Door.ANYONE, gives=Ready, tag="Operations", refusals=(503,))
 async def check_readiness(call: Call[None, None]) -> Answer:
-    """Tell whether work is taken: every part is well, the database too, and the server is not about to stop."""
+    """Check that work is taken.
+
+    Every part is well, the database too, and the server is not about to stop.
+    """
     wrong = await call.parts.health()
     if call.parts.is_draining():
         wrong = [*wrong, "The server is about to stop."]
@@ -41,7 +47,10 @@ async def check_readiness(call: Call[None, None]) -> Answer:
     return Answer(body=body, status=503 if wrong else 200)
 
 
-@get("/metrics", may=Scope.READ, gives=str, tag="Operations")
+@get("/metrics", may=Scope.READ, gives=str, media="text/plain", tag="Operations")
 async def read_metrics(_call: Call[None, None]) -> Answer:
-    """Give what was counted, in Prometheus' text form."""
+    """Get metrics.
+
+    In Prometheus' text form.
+    """
     return Answer(body=generate_latest(REGISTRY), content_type=_TEXT)

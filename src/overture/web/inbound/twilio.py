@@ -18,12 +18,14 @@ _NOTED: Final = Answer(status=204)
     "/webhooks/twilio/inbound",
     may=Door.PROVIDER,
     takes=bytes,
+    gives=str,
+    media="text/xml",
     tag="Webhooks",
     body_limit=WEBHOOK_BODY,
     refusals=(400, 403, 413, 503),
 )
 async def receive_twilio_inbound(call: Call[bytes, None]) -> Answer:
-    """Receive a message from Twilio.
+    """Receive an inbound message.
 
     Set it as the webhook of your senders. The request must carry Twilio's signature; it is kept and answered with
     empty TwiML, and replies travel by the API.
@@ -46,7 +48,7 @@ async def receive_twilio_inbound(call: Call[bytes, None]) -> Answer:
     refusals=(400, 403, 413, 503),
 )
 async def receive_twilio_status(call: Call[bytes, None]) -> Answer:
-    """Receive a delivery status from Twilio.
+    """Receive a delivery status.
 
     Overture names this address with every message it sends; there is nothing to set up.
     """
