@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -69,12 +70,12 @@ def open_store(settings: Settings, signals: Signals) -> Store:
 class House:
     """Everything that runs in this process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stopping: asyncio.Event | None = None) -> None:
         self.settings: Final = settings
         self.signals: Final = Signals()
         self.store: Final = open_store(settings, self.signals)
         self.ids: Final = RandomIds()
-        self.stopping: Final = asyncio.Event()
+        self.stopping: Final = stopping or asyncio.Event()
         self._roads: Final[list[asyncio.Task[None]]] = []
         self._drains: Final[list[Callable[[], Any]]] = []
         self._closes: Final[list[Callable[[], Any]]] = []
@@ -206,12 +207,19 @@ class House:
         return wrong
 
 
-async def serve(settings: Settings, *, ready: Callable[[str, int], None] | None = None) -> None:
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[str, int], None] | None = None,
+    door: socket.socket | None = None,
+    stopping: asyncio.Event | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return. Raises Failure where it cannot start.
 
-    `ready` is told the host and port as soon as connections are taken.
+    `ready` is told the host and port as soon as connections are taken. `door` listens already, in place of the
+    settings' host and port; `stopping` ends it as the signals do.
     """
-    house = House(settings)
+    house = House(settings, stopping)
     event_loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         event_loop.add_signal_handler(number, house.stopping.set)
@@ -221,7 +229,7 @@ async def serve(settings: Settings, *, ready: Callable[[str, int], None] | None 
             house.start_roads()
             await house.stopping.wait()
             return
-        door = serving.listen(settings.host, settings.port)
+        door = door or serving.listen(settings.host, settings.port)
         local = serving.listen_locally(settings.socket)
         if settings.role == "all":
             house.start_roads()

@@ -1,0 +1,164 @@
+"""The command `overture`. What a verb needs is imported when it runs: `overture --help` shall not wait for a server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from overture.cli import telling
+
+app = typer.Typer(
+    name="overture",
+    help="One HTTP call opens an SMS or WhatsApp conversation through your own Twilio account; an agent carries it on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+keys = typer.Typer(no_args_is_help=True, help="API keys: make one, list them, revoke one.")
+agents = typer.Typer(no_args_is_help=True, help="Agents: keep a file's agent, list them, check a file.")
+app.add_typer(keys, name="keys")
+app.add_typer(agents, name="agents")
+
+Data = Annotated[Path | None, typer.Option("--data", metavar="FOLDER", help="The data folder (OVERTURE_DATA).")]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="The settings' file (OVERTURE_CONFIG; overture.toml).")
+]
+Port = Annotated[str | None, typer.Option("--port", metavar="PORT", help="The port to listen on; 0: any free one.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")] = None,
+    port: Port = None,
+    role: Annotated[
+        str | None, typer.Option(metavar="ROLE", help="all, api or worker; the latter two need PostgreSQL.")
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Run the server until it is told to stop."""
+    from overture.cli import serving
+
+    serving.serve(serving.read(config, host=host, port=port, role=role, data=data))
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Overture's; 0: any free one.")] = 8080,
+    handset_port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="The phone page's; 0: any free one.")
+    ] = 8081,
+    api_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="A key of your own in Overture's form; else one is made.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep everything there; else a new temporary folder.")
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Play one whole conversation, print it and end.")
+    ] = False,
+) -> None:
+    """Run Overture with simulated phones in your browser: no account, no network, no cost."""
+    from overture.cli import demo as demonstration
+
+    demonstration.run(port=port, handset_port=handset_port, api_key=api_key, data=data, once=once)
+
+
+@app.command()
+def doctor(
+    probe: Annotated[bool, typer.Option("--probe", help="Ask each model for one word as well.")] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Say what is missing or wrong; exit status 1 if anything is."""
+    from overture.cli import doctor as practice
+    from overture.cli import serving
+
+    practice.run(serving.read(config, data=data), probe=probe)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from overture.cli import serving
+
+    print(f"overture {serving.version()}")
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help="send, read, write or admin; may be given again (send, read, write).")
+    ] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="After how many days it stops working.")] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Make a key and print it, this once."""
+    from overture.cli import keys as verbs
+    from overture.cli import serving
+
+    verbs.create(serving.read(config, data=data), name=name, scopes=scope or [], days=days)
+
+
+@keys.command("list")
+def list_keys(data: Data = None, config: Config = None, *, as_json: AsJson = False) -> None:
+    """List the keys, without their secrets."""
+    from overture.cli import keys as verbs
+    from overture.cli import serving
+
+    verbs.show(serving.read(config, data=data), as_json=as_json)
+
+
+@keys.command("revoke")
+def revoke_key(
+    kid: Annotated[str, typer.Argument(help="The key's name, as `keys list` shows it.")],
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Take a key out of use."""
+    from overture.cli import keys as verbs
+    from overture.cli import serving
+
+    verbs.revoke(serving.read(config, data=data), kid)
+
+
+@agents.command("apply")
+def apply_agents(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="YAML or JSON, one agent a file.")],
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Keep each file's agent as its new version; what is kept already makes none."""
+    from overture.cli import agents as verbs
+    from overture.cli import serving
+
+    verbs.apply(serving.read(config, data=data), files)
+
+
+@agents.command("list")
+def list_agents(data: Data = None, config: Config = None, *, as_json: AsJson = False) -> None:
+    """List the agents."""
+    from overture.cli import agents as verbs
+    from overture.cli import serving
+
+    verbs.show(serving.read(config, data=data), as_json=as_json)
+
+
+@agents.command("lint")
+def lint_agents(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="YAML or JSON, one agent a file.")],
+) -> None:
+    """Say what is wrong with a file's agent; exit status 1 if anything is."""
+    from overture.cli import agents as verbs
+
+    verbs.lint(files)
+
+
+def main() -> None:
+    """Run the command line."""
+    with telling.in_sentences():
+        app()
