@@ -80,6 +80,7 @@ class ProblemDetails(Struct, frozen=True, kw_only=True):
     title: str
     status: int
     detail: str
+    category: str
     code: str
     request_id: str
     timestamp: datetime
@@ -142,6 +143,7 @@ def tell(problem: Exception, *, path: str, in_path: Collection[str], request_id:
                 title=_TITLES[category],
                 status=status,
                 detail=known.description,
+                category=category,
                 code=known.code,
                 request_id=request_id,
                 timestamp=now,
