@@ -54,16 +54,19 @@ class Batch(Generic[Ask, Answer]):
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((ask, future))
         if self._draining < self._store.writers and (not self._draining or len(self._waiting) > self._limit // 2):
-            self._draining += 1
-            task = loop.create_task(self._drain())
-            self._drains.add(task)
-            task.add_done_callback(self._drains.discard)
+            self._start_drain()
         return future
 
     async def settle(self) -> None:
         """Return when everything submitted so far has been answered."""
         while self._drains:
             await asyncio.wait(set(self._drains))
+
+    def _start_drain(self) -> None:
+        self._draining += 1
+        task = asyncio.get_running_loop().create_task(self._drain())
+        self._drains.add(task)
+        task.add_done_callback(self._drains.discard)
 
     async def _drain(self) -> None:
         try:
@@ -72,6 +75,8 @@ class Batch(Generic[Ask, Answer]):
                 await self._commit(batch)
         finally:
             self._draining -= 1  # in the same step that found nothing waiting, so that the next ask starts a drain
+            if self._waiting and not self._draining:
+                self._start_drain()  # a listener broke this one: who waits behind it must not wait for ever
 
     async def _commit(self, batch: list[tuple[Ask, "asyncio.Future[Answer]"]]) -> None:
         asks = [ask for ask, _ in batch]
@@ -86,6 +91,9 @@ class Batch(Generic[Ask, Answer]):
                 for single in batch:
                     await self._commit([single])
         else:
+            if len(answers) != len(batch):
+                _fail(batch, RuntimeError(f"{len(batch)} asks got {len(answers)} answers"))
+                return
             for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)

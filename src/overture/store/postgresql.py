@@ -6,7 +6,7 @@ ever a hint to look sooner; the truth is what a query finds.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -40,7 +40,9 @@ _AWAY: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection says that was cut while it was being made
 )
+_BUSY: Final = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 
 
 class PostgresqlTransaction:
@@ -113,11 +115,16 @@ class PostgresqlStore:
                 if (version := connection.get_server_version()) and version.major * 10000 < _OLDEST:
                     raise Misconfigured("database_too_old", f"PostgreSQL {version.major} is too old; 14 is the oldest.")
                 await migrate.up_postgresql(connection, self._clock.now())
+            await self._measure_offset()
         except _AWAY as away:
+            await self.close()
             raise _unavailable(away) from away
         except asyncpg.PostgresError as wrong:
+            await self.close()
             raise Misconfigured("database_refused", f"PostgreSQL refused: {wrong}") from wrong
-        await self._measure_offset()
+        except Misconfigured:
+            await self.close()
+            raise
         self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
     async def close(self) -> None:
@@ -155,18 +162,34 @@ class PostgresqlStore:
             raise Unavailable("storage_closed", "The database is closed.")
         try:
             async with (
-                self._pool.acquire(timeout=5) as connection,
+                self._connection() as connection,
                 connection.transaction(
                     readonly=readonly, isolation="repeatable_read" if readonly else "read_committed"
                 ),
             ):
                 return await work(PostgresqlTransaction(connection))
         except _AWAY as away:
+            if isinstance(away, ValueError):
+                raise  # a value that no parameter can carry: asyncpg's word for it is a kind of InterfaceError
             raise _unavailable(away) from away
+        except _BUSY as busy:
+            raise Unavailable("storage_busy", "The database was busy for too long; nothing was stored.") from busy
         except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as full:
             raise Unavailable("storage_full", "The database has no space left; nothing was stored.") from full
         except asyncpg.ReadOnlySQLTransactionError as standby:
             raise Unavailable("storage_read_only", "The database accepts no writes at present.") from standby
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        """A connection of the pool. A server that gives none, for whatever reason, is away."""
+        try:
+            connection = await self._pool.acquire(timeout=5)
+        except asyncpg.PostgresError as refused:
+            raise _unavailable(refused) from refused
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)
 
     async def _keep(self) -> None:
         """Measure the clock's difference, pass hints on, and hear those of others."""

@@ -48,5 +48,8 @@ class Signals:
         except TimeoutError:
             return False
         finally:
-            self._waiting.get(topic, set()).discard(future)
+            if waiting := self._waiting.get(topic):
+                waiting.discard(future)
+                if not waiting:
+                    del self._waiting[topic]  # topics of chats come and go
         return True

@@ -118,25 +118,25 @@ class SqliteStore:
             connection = self._connect()
             migrate.up_sqlite(connection, self._clock.now())
         except apsw.Error as wrong:
-            self._give_lock_back()
+            self._let_go()
             raise _complaint(wrong) from wrong
+        except Misconfigured:
+            self._let_go()
+            raise
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
         self._writer = threading.Thread(target=self._write_jobs, args=(connection,), name="sqlite-write", daemon=True)
         self._writer.start()
 
     async def close(self) -> None:
         """Finish what waits, then let go of the file."""
-        if self._writer is not None:
+        writer, self._writer = self._writer, None  # first: what came after the last job would wait for ever
+        if writer is not None:
             self._jobs.put(None)
-            await asyncio.to_thread(self._writer.join)
-            self._writer = None
-        if self._readers is not None:
-            await asyncio.to_thread(self._readers.shutdown)
-            self._readers = None
-        for connection in self._opened:
-            connection.close()
-        self._opened.clear()
-        self._give_lock_back()
+            await asyncio.to_thread(writer.join)
+        readers, self._readers = self._readers, None
+        if readers is not None:
+            await asyncio.to_thread(readers.shutdown)
+        self._let_go()
 
     async def read(self, work: Callable[[Reading], Awaitable[T]]) -> T:
         """Run in a reader's thread, in one transaction."""
@@ -219,7 +219,11 @@ class SqliteStore:
             ) from held
         self._lock = descriptor
 
-    def _give_lock_back(self) -> None:
+    def _let_go(self) -> None:
+        """Close the file and give the lock back."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

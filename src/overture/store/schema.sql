@@ -1,0 +1,337 @@
+-- The sum of the migrations, as SQLite keeps it. For readers: nothing runs it, and a test holds it true.
+
+CREATE TABLE agent (
+    workspace_id text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    version integer NOT NULL,
+    details text NOT NULL,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+    deleted_at bigint,
+    PRIMARY KEY (workspace_id, id)
+);
+
+CREATE TABLE agent_version (
+    workspace_id text NOT NULL,
+    agent_id text NOT NULL,
+    version integer NOT NULL,
+    spec text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (workspace_id, agent_id, version)
+);
+
+CREATE TABLE api_key (
+    kid text NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL,
+    secret_sha256 text NOT NULL,
+    scopes text NOT NULL,
+    name text NOT NULL,
+    created_at bigint NOT NULL,
+    expires_at bigint,
+    revoked_at bigint
+);
+
+CREATE TABLE attempt (
+    message_id text NOT NULL,
+    number integer NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    account_sid text NOT NULL,
+    conversation_id text NOT NULL,
+    seq integer NOT NULL,
+    state text NOT NULL,
+    sid text,
+    status text,
+    error_code integer,
+    reason text,
+    duplicate boolean NOT NULL,
+    started_at bigint NOT NULL,
+    finished_at bigint,
+    PRIMARY KEY (message_id, number, shard)
+)  WITHOUT ROWID;
+
+CREATE UNIQUE INDEX attempt_by_sid ON attempt (account_sid, sid, shard) WHERE sid IS NOT NULL;
+
+CREATE TABLE consent (
+    id text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    contact_id text NOT NULL,
+    sender_id text,
+    channel text NOT NULL,
+    change text NOT NULL,
+    source text NOT NULL,
+    evidence text NOT NULL,
+    at bigint NOT NULL,
+    PRIMARY KEY (id, shard)
+)  WITHOUT ROWID;
+
+CREATE INDEX consent_of_contact ON consent (workspace_id, contact_id, at);
+
+CREATE TABLE contact (
+    workspace_id text NOT NULL,
+    address text NOT NULL,
+    id text NOT NULL,
+    shard integer NOT NULL,
+    alias_of text,
+    name text,
+    opted_out_at bigint,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (workspace_id, address)
+)  WITHOUT ROWID;
+
+CREATE INDEX contact_by_id ON contact (id);
+
+CREATE TABLE conversation (
+    id text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    thread_id text,
+    channel text NOT NULL,
+    agent_id text NOT NULL,
+    agent_version integer NOT NULL,
+    mode text NOT NULL,
+    end_reason text,
+    mode_note text,
+    epoch integer NOT NULL,
+    fence integer NOT NULL,
+    last_seq integer NOT NULL,
+    in_seq integer NOT NULL,
+    handled_seq integer NOT NULL,
+    turns integer NOT NULL,
+    tries integer NOT NULL,
+    turn_due_at bigint,
+    turn_leased boolean NOT NULL,
+    reply_due_at bigint,
+    first_pending_at bigint,
+    state text,
+    place text,
+    expects text,
+    variables text NOT NULL,
+    metadata text NOT NULL,
+    start_digest text NOT NULL,
+    previous_conversation_id text,
+    created_at bigint NOT NULL,
+    last_activity_at bigint NOT NULL,
+    ended_at bigint,
+    deleted_at bigint,
+    PRIMARY KEY (workspace_id, id, shard)
+)  WITHOUT ROWID;
+
+CREATE INDEX conversation_by_time ON conversation (workspace_id, created_at, id);
+
+CREATE UNIQUE INDEX conversation_live ON conversation (thread_id, shard) WHERE thread_id IS NOT NULL AND mode <> 'ended';
+
+CREATE INDEX conversation_turn_due ON conversation (turn_due_at) WHERE turn_due_at IS NOT NULL;
+
+CREATE TABLE event (
+    id text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    conversation_id text,
+    kind text NOT NULL,
+    data text NOT NULL,
+    at bigint NOT NULL,
+    position bigint,
+    PRIMARY KEY (id, shard)
+)  WITHOUT ROWID;
+
+CREATE UNIQUE INDEX event_by_position ON event (workspace_id, position, shard) WHERE position IS NOT NULL;
+
+CREATE TABLE idempotency (
+    workspace_id text NOT NULL,
+    key text NOT NULL,
+    digest text NOT NULL,
+    conversation_id text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (workspace_id, key)
+)  WITHOUT ROWID;
+
+CREATE TABLE inbox (
+    id text NOT NULL,
+    shard integer NOT NULL,
+    kind text NOT NULL,
+    account_sid text NOT NULL,
+    unique_key text NOT NULL,
+    ordering_key text NOT NULL,
+    query text NOT NULL,
+    body bytea,
+    state text NOT NULL,
+    tries integer NOT NULL,
+    due_at bigint,
+    received_at bigint NOT NULL,
+    workspace_id text,
+    outcome text,
+    PRIMARY KEY (id, shard)
+)  WITHOUT ROWID;
+
+CREATE INDEX inbox_due ON inbox (due_at, id) WHERE due_at IS NOT NULL;
+
+CREATE INDEX inbox_left_over ON inbox (state, id) WHERE state IN ('unrouted', 'parked');
+
+CREATE UNIQUE INDEX inbox_once ON inbox (account_sid, unique_key, shard);
+
+CREATE INDEX inbox_order ON inbox (ordering_key, id) WHERE due_at IS NOT NULL;
+
+CREATE TABLE instance (
+    id text NOT NULL PRIMARY KEY,
+    callback_secret text NOT NULL,
+    created_at bigint NOT NULL
+);
+
+CREATE TABLE message (
+    workspace_id text NOT NULL,
+    conversation_id text NOT NULL,
+    seq integer NOT NULL,
+    shard integer NOT NULL,
+    id text NOT NULL,
+    direction text NOT NULL,
+    author text NOT NULL,
+    body text NOT NULL,
+    place text,
+    turn_id text,
+    status text,
+    provider_sid text,
+    error_code integer,
+    reason text,
+    segments integer,
+    possible_duplicate boolean NOT NULL,
+    created_at bigint NOT NULL,
+    expires_at bigint,
+    PRIMARY KEY (workspace_id, conversation_id, seq, shard)
+)  WITHOUT ROWID;
+
+CREATE TABLE migration (
+        number integer NOT NULL PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL
+    );
+
+CREATE TABLE outbox (
+    message_id text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    conversation_id text NOT NULL,
+    thread_id text NOT NULL,
+    sender_id text NOT NULL,
+    seq integer NOT NULL,
+    epoch integer NOT NULL,
+    priority integer NOT NULL,
+    state text NOT NULL,
+    attempt integer NOT NULL,
+    tries integer NOT NULL,
+    due_at bigint NOT NULL,
+    started_at bigint,
+    looks integer NOT NULL,
+    resent boolean NOT NULL,
+    confirms_opt_out boolean NOT NULL,
+    created_at bigint NOT NULL,
+    expires_at bigint NOT NULL,
+    PRIMARY KEY (message_id, shard)
+)  WITHOUT ROWID;
+
+CREATE INDEX outbox_due ON outbox (priority, due_at) WHERE state = 'queued';
+
+CREATE INDEX outbox_of_thread ON outbox (thread_id, created_at, seq) WHERE state <> 'needs_review';
+
+CREATE INDEX outbox_open ON outbox (due_at) WHERE state IN ('sending', 'uncertain');
+
+CREATE TABLE provider_account (
+    workspace_id text NOT NULL,
+    sid text NOT NULL,
+    created_at bigint NOT NULL,
+    stopped_at bigint,
+    stopped_because text,
+    PRIMARY KEY (workspace_id, sid)
+);
+
+CREATE TABLE sender (
+    id text NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL,
+    account_sid text NOT NULL,
+    channel text NOT NULL,
+    address text NOT NULL,
+    kind text NOT NULL,
+    messaging_service_sid text,
+    keyword_handling text NOT NULL,
+    inbound_agent_id text,
+    activated_at bigint,
+    created_at bigint NOT NULL,
+    removed_at bigint,
+    stopped_at bigint,
+    stopped_because text
+);
+
+CREATE UNIQUE INDEX sender_by_account ON sender (account_sid, channel, address);
+
+CREATE UNIQUE INDEX sender_by_address ON sender (workspace_id, channel, address);
+
+CREATE TABLE step (
+    turn_id text NOT NULL,
+    number integer NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    conversation_id text NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    request text NOT NULL,
+    result text,
+    started_at bigint NOT NULL,
+    finished_at bigint,
+    PRIMARY KEY (turn_id, number, shard)
+)  WITHOUT ROWID;
+
+CREATE INDEX step_of_conversation ON step (workspace_id, conversation_id);
+
+CREATE TABLE thread (
+    id text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    channel text NOT NULL,
+    sender_id text NOT NULL,
+    contact_id text NOT NULL,
+    contact_address text NOT NULL,
+    last_inbound_at bigint,
+    last_conversation_id text,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (id, shard)
+)  WITHOUT ROWID;
+
+CREATE UNIQUE INDEX thread_of_pair ON thread (contact_id, sender_id, shard);
+
+CREATE TABLE timer (
+    due_at bigint NOT NULL,
+    conversation_id text NOT NULL,
+    kind text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    epoch integer NOT NULL,
+    after_seq integer NOT NULL,
+    PRIMARY KEY (due_at, conversation_id, kind, shard)
+)  WITHOUT ROWID;
+
+CREATE TABLE turn (
+    id text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    conversation_id text NOT NULL,
+    trigger text NOT NULL,
+    from_seq integer NOT NULL,
+    to_seq integer NOT NULL,
+    epoch integer NOT NULL,
+    fence integer NOT NULL,
+    redrafts integer NOT NULL,
+    outcome text NOT NULL,
+    note text,
+    path text NOT NULL,
+    started_at bigint NOT NULL,
+    finished_at bigint NOT NULL,
+    PRIMARY KEY (id, shard)
+)  WITHOUT ROWID;
+
+CREATE INDEX turn_of_conversation ON turn (workspace_id, conversation_id, started_at);
+
+CREATE TABLE workspace (
+    id text NOT NULL PRIMARY KEY,
+    name text NOT NULL,
+    created_at bigint NOT NULL
+);

@@ -1,0 +1,14 @@
+"""A furnished world on each engine."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.world import World, a_world
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    """A database with one agent and two senders."""
+    async with a_world(database_url) as world:
+        yield world

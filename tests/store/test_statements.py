@@ -1,0 +1,164 @@
+"""Statements are literal SQL for two engines: what differs has its place, and every one of them can be prepared."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import apsw
+import asyncpg
+import pytest
+
+from overture import store as store_package
+from overture.domain.errors import Unavailable
+from overture.store import statement
+from overture.store.statement import Command, Query, RowsCommand, RowsQuery, RowsStatement, Statement, insert
+from tests.world import StillClock, World, open_store
+
+
+def all_statements() -> Iterator[tuple[str, Statement | RowsStatement]]:
+    """Every statement that a module of the store defines, by its name."""
+    for module in pkgutil.iter_modules(store_package.__path__, "overture.store."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, Statement | RowsStatement):
+                yield f"{module.name.removeprefix('overture.store.')}.{name}", value
+
+
+STATEMENTS = dict(all_statements())
+
+
+def test_the_store_is_made_of_statements() -> None:
+    assert len(STATEMENTS) > 70
+    assert all(name.split(".")[1].startswith("_") for name in STATEMENTS)
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
+    """An empty SQLite database with the whole schema."""
+    from overture.store import migrate
+    from tests.world import NOON
+
+    connection = apsw.Connection(str(tmp_path_factory.mktemp("statements") / "empty.db"))
+    migrate.up_sqlite(connection, NOON)
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_can_be_prepared_on_sqlite(migrated: apsw.Connection, name: str) -> None:
+    one = STATEMENTS[name]
+    texts = [one.sqlite] if isinstance(one, Statement) else [text_of(one, rows) for rows in (1, 64)]
+    for text in texts:
+        migrated.execute("EXPLAIN " + text, [None] * parameters_of(text)).fetchall()
+
+
+async def test_every_statement_can_be_prepared_on_postgresql(postgresql_url: str) -> None:
+    store = open_store(postgresql_url, StillClock())
+    await store.open()
+    connection = await asyncpg.connect(postgresql_url)
+    wrong = {}
+    for name, one in STATEMENTS.items():
+        try:
+            await connection.prepare(one.postgresql)
+        except asyncpg.PostgresError as error:
+            wrong[name] = str(error)
+    await connection.close()
+    await store.close()
+    assert not wrong
+
+
+def text_of(one: RowsStatement, rows: int) -> str:
+    [(text, _)] = one.chunks([(None,) * len(one.arrays([]))] * rows, [])
+    return text
+
+
+def parameters_of(text: str) -> int:
+    return max((int(number) for number in re.findall(r"\?(\d+)", text)), default=0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sizes"),
+    [
+        (0, []),
+        (1, [1]),
+        (2, [2]),
+        (3, [2, 1]),
+        (63, [32, 16, 8, 4, 2, 1]),
+        (64, [64]),
+        (65, [64, 1]),
+        (130, [64, 64, 2]),
+    ],
+)
+def test_rows_are_cut_into_powers_of_two(rows: int, sizes: list[int]) -> None:
+    query = RowsQuery({"a": "int", "b": "text"}, "SELECT a, b, $1 FROM rows")
+    chunks = list(query.chunks([(n, str(n)) for n in range(rows)], ["scalar"]))
+    assert [(len(bound) - 1) // 2 for _, bound in chunks] == sizes
+    assert all(bound[0] == "scalar" for _, bound in chunks)
+    assert [value for _, bound in chunks for value in bound[1::2]] == list(range(rows))
+
+
+def test_few_texts_are_ever_prepared() -> None:
+    query = RowsQuery({"a": "int"}, "SELECT a FROM rows")
+    texts = {text for size in range(1, 300) for text, _ in query.chunks([(0,)] * size, [])}
+    assert len(texts) == 7
+
+
+@pytest.mark.parametrize("rows", [0, 1, 63, 64, 65, 130])
+async def test_rows_arrive_whole_and_in_order_on_both_engines(world: World, rows: int) -> None:
+    query = RowsQuery(
+        {"n": "int", "word": "text", "at": "bigint"},
+        "SELECT n, word, at, CAST($1 AS text) FROM rows WHERE n >= CAST($2 AS int)",
+    )
+    given = [(n, f"word '{n}' $1 ?1", 2**53 + n) for n in range(rows)]
+    found = await world.store.read(lambda tx: tx.all_of(query, given, "scalar", 0))
+    assert [tuple(row) for row in found] == [(*row, "scalar") for row in given]
+
+
+async def test_what_a_set_of_rows_returns_comes_back_from_every_chunk(world: World) -> None:
+    command = insert(
+        "idempotency",
+        {"workspace_id": "text", "key": "text", "digest": "text", "conversation_id": "text"},
+        "ON CONFLICT DO NOTHING RETURNING key",
+        same={"created_at": "$1"},
+    )
+    rows = [("default", f"key {n % 100}", "", "") for n in range(130)]
+    returned = await world.store.write(lambda tx: tx.run_rows(command, rows[:100], 7))
+    assert len(returned) == 100
+    assert await world.store.write(lambda tx: tx.run_rows(command, rows[:65], 7)) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "postgresql", "sqlite"),
+    [
+        ("SELECT $1, $12", "SELECT $1, $12", "SELECT ?1, ?12"),
+        ("SELECT 1 /*pg: FOR UPDATE */", "SELECT 1  FOR UPDATE ", "SELECT 1 "),
+        ("TABLE t /*sqlite: WITHOUT ROWID */", "TABLE t ", "TABLE t  WITHOUT ROWID "),
+        ("SELECT 1 /*pg: x\ny */ /*sqlite: z */", "SELECT 1  x\ny  ", "SELECT 1   z "),
+        ("SELECT 1 /* a comment */", "SELECT 1 /* a comment */", "SELECT 1 /* a comment */"),
+    ],
+)
+def test_each_engine_gets_its_own_text(written: str, postgresql: str, sqlite: str) -> None:
+    assert (Query(written).postgresql, Query(written).sqlite) == (postgresql, sqlite)
+    assert (statement.for_postgresql(written), Command(written).postgresql) == (postgresql, postgresql)
+
+
+def test_scalars_come_before_the_rows() -> None:
+    command = RowsCommand({"id": "text", "n": "int"}, "UPDATE t SET n = rows.n, at = $2, by = $1 FROM rows")
+    assert "unnest($3::text[], $4::int[])" in command.postgresql
+    [(text, bound)] = command.chunks([("a", 1)], ["by", "at"])
+    assert "VALUES (?3,?4)" in text
+    assert bound == ["by", "at", "a", 1]
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800", 2**70], ids=["nul", "lone surrogate", "huge"])
+async def test_a_value_that_no_column_takes_is_no_sign_that_the_database_is_away(world: World, value: Any) -> None:
+    write = Command("INSERT INTO workspace VALUES ($1, $2, $3)")
+    name, at = (value, 0) if isinstance(value, str) else ("name", value)
+    outcome: Any = None
+    try:
+        await world.store.write(lambda tx: tx.run(write, "w", name, at))
+    except Exception as wrong:  # noqa: BLE001 - which one is the engine's affair
+        outcome = wrong
+    assert not isinstance(outcome, Unavailable)
+    assert await world.value("SELECT count(*) FROM migration") >= 1
