@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.domain.agent import EndReason
 from overture.domain.channel import Channel
 from overture.domain.event import EventKind
@@ -66,7 +67,8 @@ async def _end_what_goes_on(tx: Writing, out: Sequence[Change], now: datetime, i
     live = await threads.find_live_of_contacts(tx, [(change.workspace_id, change.contact_id) for change in out])
     ends = [(workspace, conversation, epoch, EndReason.OPT_OUT) for workspace, _, _, conversation, epoch in live]
     await conversations.end_all(tx, ends, now)
-    await outbox.cancel_queued(tx, [(thread, conversation, epoch) for _, _, thread, conversation, epoch in live])
+    waiting = [(thread, conversation, epoch) for _, _, thread, conversation, epoch in live]
+    await cancel_deliveries(tx, waiting, now, ids, reason="recipient_opted_out")
     ended = [
         events.make(ids, EventKind.CONVERSATION_ENDED, workspace, conversation, now, reason=EndReason.OPT_OUT.value)
         for workspace, _, _, conversation, _ in live

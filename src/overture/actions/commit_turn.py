@@ -100,6 +100,8 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
         for seq, body in enumerate(bodies, present.last_seq + 1)
     ]
     await messages.insert_all(tx, lines, now=now, expires_at=now + REPLY_LIFE)
+    if epoch != present.epoch and present.thread_id is not None:
+        await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch)
     await _queue(tx, present, lines, epoch, now)
     more = present.in_seq > draft.to_seq and mode is Mode.BOT
     after = turns.After(

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
+from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids
-from overture.store import conversations, events, outbox
+from overture.store import conversations, events
 from overture.store.engine import Writing
 
 
@@ -30,7 +31,8 @@ async def end_conversation(
     if conversation.mode is not Mode.ENDED:
         await conversations.end_all(tx, [(workspace_id, conversation_id, conversation.epoch, reason)], now)
         if conversation.thread_id is not None:
-            await outbox.cancel_queued(tx, [(conversation.thread_id, conversation_id, conversation.epoch)])
+            waiting = [(conversation.thread_id, conversation_id, conversation.epoch)]
+            await cancel_deliveries(tx, waiting, now, ids)
         ended = events.make(ids, EventKind.CONVERSATION_ENDED, workspace_id, conversation_id, now, reason=reason.value)
         await events.insert_all(tx, [ended], now)
     if hide:

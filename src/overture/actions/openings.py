@@ -12,6 +12,7 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct
 
+from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.domain import variants
 from overture.domain.agent import EndReason
 from overture.domain.errors import Refusal
@@ -255,7 +256,8 @@ class Plan:
             done = await conversations.end_all(tx, ends, self._now)
             overtaken |= {n for n, end in self._ends.items() if n not in lost and end[:2] not in done}
             ended = [end for end in ends if end[:2] in done]
-            await outbox.cancel_queued(tx, [(self._ended_threads[end[1]], end[1], end[2]) for end in ended])
+            waiting = [(self._ended_threads[end[1]], end[1], end[2]) for end in ended]
+            await cancel_deliveries(tx, waiting, self._now, self._ids)
             gone = [self._superseded(workspace, an_id) for workspace, an_id, _, _ in ended]
             await events.insert_all(tx, gone, self._now)
         new = _kept(self._conversations, lost | overtaken)

@@ -166,6 +166,10 @@ async def _absent(tx: Writing, send: outbox.Send, now: datetime, ids: Ids) -> st
     if not send.resent and now < send.expires_at:
         await outbox.update(tx, [_changed(send, outbox.OutboxState.QUEUED, now, resent=True)])
         await messages.flag_possible_duplicates(tx, where)
+        absent = attempts.Finished(
+            message_id=send.message_id, number=send.attempt, shard=send.shard, state=attempts.AttemptState.ABSENT
+        )
+        await attempts.finish(tx, [absent], now)
         await _tell(tx, EventKind.MESSAGE_QUEUED, send, now, ids, possible_duplicate=True)
         return "queued"
     await outbox.update(tx, [_changed(send, outbox.OutboxState.NEEDS_REVIEW, now, looks=looks, resent=send.resent)])

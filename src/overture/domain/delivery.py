@@ -1,7 +1,7 @@
 """A delivery: one message's way through the provider, as far as the provider tells.
 
-Statuses only move forward; the first final one stays. Source: Twilio's message resource; a provider may send its
-callbacks twice, late and in any order.
+Statuses only move forward, in one order, so that the last word does not depend on which callback came first. Source:
+Twilio's message resource; a provider may send its callbacks twice, late and in any order.
 """
 
 from enum import StrEnum
@@ -26,24 +26,19 @@ RANK: Final = {
     DeliveryStatus.QUEUED: 1,
     DeliveryStatus.SENDING: 2,
     DeliveryStatus.SENT: 3,
-    DeliveryStatus.DELIVERED: 4,
-    DeliveryStatus.READ: 5,
-    DeliveryStatus.UNDELIVERED: 9,
-    DeliveryStatus.FAILED: 9,
-    DeliveryStatus.CANCELED: 9,
+    DeliveryStatus.CANCELED: 4,
+    DeliveryStatus.UNDELIVERED: 5,
+    DeliveryStatus.FAILED: 6,
+    DeliveryStatus.DELIVERED: 7,
+    DeliveryStatus.READ: 8,
     DeliveryStatus.RECEIVED: 9,
 }
-"""How far a status is along; what ends a delivery outranks everything, and of two that end it the first stays."""
+"""How far a status is along. What arrived did arrive: a failure that is told of it besides is a carrier's mistake, or a
+callback that was overtaken."""
 
 FAILED: Final = frozenset({DeliveryStatus.UNDELIVERED, DeliveryStatus.FAILED, DeliveryStatus.CANCELED})
 
 
 def moves(present: DeliveryStatus | None, reported: DeliveryStatus) -> bool:
-    """Whether a reported status is news: further along than what is known, and the delivery has not ended."""
-    if present is None:
-        return True
-    if present in FAILED:
-        return False
-    if present in (DeliveryStatus.DELIVERED, DeliveryStatus.READ) and reported in FAILED:
-        return False  # it did arrive: a failure that overtook its own past is a shuffled callback
-    return RANK[reported] > RANK[present]
+    """Whether a reported status is news: further along than what is known."""
+    return present is None or RANK[reported] > RANK[present]

@@ -117,8 +117,11 @@ _HEAR: Final = RowsCommand(
 _NOTE: Final = RowsCommand(
     {"workspace_id": "text", "id": "text"},
     """
-    UPDATE conversation SET last_seq = conversation.last_seq + 1, in_seq = conversation.last_seq + 1,
-        handled_seq = conversation.last_seq + 1, last_activity_at = $1
+    UPDATE conversation SET last_seq = conversation.last_seq + 1, last_activity_at = $1,
+        in_seq = CASE WHEN conversation.handled_seq < conversation.in_seq
+                      THEN conversation.in_seq ELSE conversation.last_seq + 1 END,
+        handled_seq = CASE WHEN conversation.handled_seq < conversation.in_seq
+                           THEN conversation.handled_seq ELSE conversation.last_seq + 1 END
     FROM rows WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id
     RETURNING conversation.workspace_id, conversation.id, conversation.last_seq, conversation.epoch
     """,
@@ -326,7 +329,10 @@ async def hear(
 
 
 async def note(tx: Writing, keys: Sequence[tuple[str, str]], now: datetime) -> dict[tuple[str, str], tuple[int, int]]:
-    """Reserve a number for an inbound message that nobody answers: (seq, epoch) by (workspace, conversation)."""
+    """Reserve a number for a message that nobody answers: (seq, epoch) by (workspace, conversation).
+
+    A line before it that waits for its answer goes on waiting.
+    """
     rows = await tx.run_rows(_NOTE, sorted(set(keys)), stored(now))
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 

@@ -14,6 +14,8 @@ from overture.domain.ports import RawEvent
 from overture.store.engine import Reading, Writing, instant, stored
 from overture.store.statement import Query, Row, RowsCommand, insert
 
+_LONGEST_OUTCOME: Final = 2000  # the end of a traceback, where its error stands
+
 _INSERT: Final = insert(
     "inbox",
     {
@@ -118,7 +120,7 @@ async def lock_due(tx: Writing, now: datetime, limit: int) -> list[Kept]:
 
 async def finish(tx: Writing, handled: Sequence[Handled]) -> None:
     """Record what became of webhooks; the body of one that is done is let go."""
-    rows = [(h.id, h.shard, h.state, h.outcome[:500], h.workspace_id) for h in handled]
+    rows = [(h.id, h.shard, h.state, h.outcome[-_LONGEST_OUTCOME:], h.workspace_id) for h in handled]
     await tx.run_rows(_FINISH, sorted(rows, key=lambda row: row[0]))
 
 

@@ -15,7 +15,7 @@ from overture.domain.channel import Channel
 from overture.domain.message import Body
 from overture.store import messages
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
-from overture.store.statement import Query, RowsCommand, RowsQuery, insert
+from overture.store.statement import Command, Query, RowsCommand, RowsQuery, insert
 
 _INSERT: Final = insert(
     "outbox",
@@ -113,6 +113,12 @@ _CANCEL: Final = RowsCommand(
         AND epoch <= (SELECT max(rows.epoch) FROM rows WHERE rows.conversation_id = outbox.conversation_id)
     RETURNING workspace_id, conversation_id, seq, message_id
     """,
+)
+_CARRY_OVER: Final = Command(
+    """
+    UPDATE outbox SET epoch = $4
+    WHERE thread_id = $1 AND workspace_id = $2 AND conversation_id = $3 AND state <> 'needs_review'
+    """
 )
 _NEXT_DUE: Final = Query("SELECT min(due_at) FROM outbox WHERE state = 'queued' AND priority IN (0, 1) AND due_at > $1")
 _COUNT: Final = Query("SELECT state, count(*) FROM outbox GROUP BY state")
@@ -254,6 +260,11 @@ async def cancel_queued(tx: Writing, conversations: Sequence[tuple[str, str, int
     """
     rows = await tx.run_rows(_CANCEL, sorted(conversations))
     return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+async def carry_over(tx: Writing, thread_id: str, workspace_id: str, conversation_id: str, epoch: int) -> None:
+    """Let what is on its way for a conversation live on in a newer epoch: its agent said it before it left."""
+    await tx.run(_CARRY_OVER, thread_id, workspace_id, conversation_id, epoch)
 
 
 async def find_next_due(tx: Reading, now: datetime) -> datetime | None:

@@ -26,8 +26,14 @@ _SESSION: Final = {
     "idle_in_transaction_session_timeout": "10s",
     "default_transaction_isolation": "read committed",
     "jit": "off",  # our statements run for microseconds; compiling them takes milliseconds
+    # Every statement of ours walks an index; a plan made while a table was empty must not outlive that.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
     "application_name": "overture",
 }
+_STATEMENTS: Final = 400  # prepared ones a connection keeps: all of ours, each in two forms
 _CHANNEL: Final = "overture"
 _OFFSET_AGE: Final = timedelta(seconds=30)
 _OLDEST: Final = 140000  # version 14: the oldest that its makers still mend
@@ -74,7 +80,8 @@ class PostgresqlTransaction:
     async def _rows(self, statement: RowsQuery | RowsCommand, rows: Sequence[Row], scalars: Sequence[Any]) -> list[Row]:
         if not rows:
             return []
-        return await self._connection.fetch(statement.postgresql, *scalars, *statement.arrays(rows))  # type: ignore[no-any-return]
+        text, bound = statement.bound(rows)
+        return await self._connection.fetch(text, *scalars, *bound)  # type: ignore[no-any-return]
 
 
 class PostgresqlStore:
@@ -110,6 +117,8 @@ class PostgresqlStore:
                 command_timeout=20,
                 timeout=5,
                 max_inactive_connection_lifetime=300,
+                statement_cache_size=_STATEMENTS,
+                reset=_keep_as_it_is,
             )
             async with self._pool.acquire() as connection:
                 if (version := connection.get_server_version()) and version.major * 10000 < _OLDEST:
@@ -218,6 +227,10 @@ class PostgresqlStore:
             theirs = (await connection.fetchval("SELECT clock_timestamp()")).astimezone(UTC)
             after = self._clock.now()
         self._offset = theirs - (before + (after - before) / 2)
+
+
+async def _keep_as_it_is(_connection: Any) -> None:
+    """What a returned connection needs: nothing, for a transaction of ours leaves no state in its session."""
 
 
 def _unavailable(away: BaseException) -> Unavailable:

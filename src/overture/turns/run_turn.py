@@ -101,9 +101,9 @@ class _Turn:
 
     async def _draft(self, heard: Sequence[Message]) -> tuple[kinds.State, Finish]:
         """Let the agent see everything from its last state on, and collect what it says."""
-        state = self._state()
         if self._conversation.tries > TRIES:
-            return state, self._fallback(kinds.place(state))
+            return self._give_up()
+        state = self._state()
         replies: list[str] = []
         path: list[str] = []
         finish: Finish | None = None
@@ -228,6 +228,14 @@ class _Turn:
             variables=system if isinstance(values, variables.Missing) else values,
             history=history,
         )
+
+    def _give_up(self) -> tuple[kinds.State, Finish]:
+        """The fallback; what keeps the turn from its end may be the very state that was kept."""
+        try:
+            state = self._state()
+        except (msgspec.MsgspecError, ValueError):
+            state = kinds.begin(self._spec)
+        return state, self._fallback(kinds.place(state))
 
     def _fallback(self, place: str) -> Finish:
         return Finish(
