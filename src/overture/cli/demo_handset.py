@@ -55,7 +55,7 @@ class Handset:
             async with self._session.request(method, self.base_url + path, json=body) as response:
                 answer: dict[str, Any] = await response.json()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            telling.stop(f"Handset does not answer at {self.base_url}: {error or type(error).__name__}.")
+            telling.stop(f"Handset does not answer at {self.base_url}: {type(error).__name__}.")
         if response.status >= 400:
             telling.stop(f"Handset refused {method} {path}: {answer.get('error')}", hint=answer.get("hint"))
         return answer
@@ -64,9 +64,7 @@ class Handset:
 @contextlib.asynccontextmanager
 async def running(folder: Path, port: int, config: Mapping[str, Any]) -> AsyncIterator[Handset]:
     """A Handset of this configuration, which keeps what happens in the folder; it ends with the block."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "handset.json"
-    file.write_text(json.dumps(config, indent=2) + "\n")
+    file = _write(config, folder)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "handset", "--port", str(port), "--config", str(file), "--data", str(folder)),
         stdin=asyncio.subprocess.DEVNULL,
@@ -86,6 +84,13 @@ async def running(folder: Path, port: int, config: Mapping[str, Any]) -> AsyncIt
         await _stop(process)
 
 
+def _write(config: Mapping[str, Any], folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "handset.json"
+    file.write_text(json.dumps(config, indent=2) + "\n")
+    return file
+
+
 async def _announced(process: Process, port: int) -> str:
     """The address that a starting Handset prints."""
     assert process.stdout is not None
@@ -99,7 +104,8 @@ async def _announced(process: Process, port: int) -> str:
     except TimeoutError:
         telling.stop(f"Handset did not start within {_START_SECONDS:.0f} seconds.")
     why = said[-1].removeprefix("handset: ").partition(";")[0] if said else "it ended without a word"
-    telling.stop(f"Handset could not start: {why}.", hint=f"Choose another --handset-port than {port}, 0 for any.")
+    hint = f"Choose another --handset-port than {port} (make demo HANDSET_PORT=9001), 0 for any that is free."
+    raise telling.Stop(f"Handset could not start: {why}.", hint=hint)
 
 
 async def _pass_on(process: Process) -> None:

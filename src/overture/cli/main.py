@@ -24,16 +24,18 @@ Data = Annotated[Path | None, typer.Option("--data", metavar="FOLDER", help="The
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="The settings' file (OVERTURE_CONFIG; overture.toml).")
 ]
-Port = Annotated[str | None, typer.Option("--port", metavar="PORT", help="The port to listen on; 0: any free one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
 
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")] = None,
-    port: Port = None,
+    port: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", min=0, max=65535, help="The port to listen on (8080); 0: any free one."),
+    ] = None,
     role: Annotated[
-        str | None, typer.Option(metavar="ROLE", help="all, api or worker; the latter two need PostgreSQL.")
+        str | None, typer.Option(metavar="ROLE", help="all, api or worker (all); the last two need PostgreSQL.")
     ] = None,
     data: Data = None,
     config: Config = None,
@@ -56,9 +58,8 @@ def demo(
     data: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep everything there; else a new temporary folder.")
     ] = None,
-    once: Annotated[
-        bool, typer.Option("--once", help="Play one whole conversation, print it and end.")
-    ] = False,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Play whole conversations by a script, and end.")] = False,
 ) -> None:
     """Run Overture with simulated phones in your browser: no account, no network, no cost."""
     from overture.cli import demo as demonstration
@@ -68,6 +69,7 @@ def demo(
 
 @app.command()
 def doctor(
+    *,
     probe: Annotated[bool, typer.Option("--probe", help="Ask each model for one word as well.")] = False,
     data: Data = None,
     config: Config = None,

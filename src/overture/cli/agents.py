@@ -1,0 +1,107 @@
+"""The verbs of `overture agents`."""
+
+import json
+import sys
+from pathlib import Path
+
+from msgspec import to_builtins
+from rich.console import Console
+from rich.table import Table
+
+from overture.agents import reading
+from overture.agents.lint import Finding
+from overture.agents.lint import lint as findings_of
+from overture.cli import serving, telling
+from overture.domain.agent import AgentSpec
+from overture.domain.errors import Invalid
+from overture.settings import Settings
+from overture.web.api.agents import AgentList, SavedView
+
+_MOST = 200  # of a list; the API gives no more at once, and nobody reads more on a screen
+
+
+def lint(files: list[Path]) -> None:
+    """Print what is wrong with each file. Raises Stop where a file has an error; a warning is none."""
+    wrong = 0
+    for file in files:
+        try:
+            spec = _read(file)
+        except Invalid as refused:
+            wrong += 1
+            print(f"error    {refused.description}\n         {refused.hint}")
+            continue
+        findings = list(findings_of(spec))
+        wrong += sum(finding.severity == "error" for finding in findings)
+        _print(file, findings)
+        if not findings:
+            print(f"good     {file}: {spec.name}")
+    if wrong:
+        telling.stop(f"{wrong} {'error' if wrong == 1 else 'errors'} in {len(files)} {_files(files)}.")
+
+
+def apply(settings: Settings, files: list[Path]) -> None:
+    """Keep each file's agent; every file is read and linted before the first is kept."""
+    for file in files:
+        errors = [finding for finding in findings_of(_read(file)) if finding.severity == "error"]
+        if errors:
+            _print(file, errors)
+            telling.stop(f"{file} has errors; nothing was kept.", hint="docs/agents.md says how agents are written.")
+
+    async def keep() -> list[SavedView]:
+        async with serving.operator(settings) as client:
+            return [await client.put_agent(text=_text(file)) for file in files]
+
+    for file, saved in zip(files, telling.run(keep()), strict=True):
+        _print(file, saved.warnings)
+        print(f"{saved.name}, version {saved.version}: {saved.id}")
+
+
+def show(settings: Settings, *, as_json: bool) -> None:
+    """Print the agents, newest first."""
+
+    async def look() -> AgentList:
+        async with serving.operator(settings) as client:
+            return await client.list_agents(limit=_MOST)
+
+    found = telling.run(look())
+    if as_json:
+        print(json.dumps(to_builtins(found.agents), indent=2))
+        return
+    if not found.agents:
+        print(
+            "There are no agents. `overture agents apply FILE` keeps one; the folder agents/ holds three to start from."
+        )
+        return
+    table = Table("id", "name", "kind", "version", box=None, pad_edge=False)
+    for agent in found.agents:
+        table.add_row(agent.id, agent.name, agent.kind, str(agent.version))
+    Console(highlight=False, markup=False).print(table)
+    if found.total > len(found.agents):
+        print(f"... and {found.total - len(found.agents)} more.")
+
+
+def _read(file: Path) -> AgentSpec:
+    return reading.read_spec(_text(file), file=str(file))
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.stat().st_size > 4 * reading.LONGEST:
+            telling.stop(f"{file} is too large for an agent.", status=telling.MISUSED)
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise telling.Stop(f"{file} is not UTF-8 text.", hint="Save it as UTF-8.", status=telling.MISUSED) from None
+    except OSError as missing:
+        raise telling.Stop(f"{file} cannot be read: {missing.strerror}.", status=telling.MISUSED) from None
+
+
+def _print(file: Path, findings: list[Finding]) -> None:
+    for finding in findings:
+        print(
+            f"{finding.severity:<9}{file}, {finding.where}: {finding.sentence}\n         {finding.hint}",
+            file=sys.stdout,
+        )
+
+
+def _files(files: list[Path]) -> str:
+    return "file" if len(files) == 1 else "files"

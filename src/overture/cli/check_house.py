@@ -1,0 +1,64 @@
+"""The data folder, the database and what is kept there, seen through the server's own eyes."""
+
+import os
+from collections.abc import AsyncIterator
+from importlib import metadata
+from pathlib import Path
+
+from overture.cli import serving
+from overture.cli.finding import Finding, good, note, wrong
+from overture.client import Client
+from overture.domain.errors import Problem
+from overture.settings import Settings
+
+_APPLY = "`overture agents apply agents/booking.yaml` keeps one."
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Look at the folder, then ask the running server; where none runs, one is opened for the while."""
+    folder = _look_at_folder(settings.data)
+    yield folder
+    if folder.hint is not None:
+        return
+    runs = await serving.is_running(settings)
+    yield good("A server runs on this data folder.") if runs else note("No server runs on this data folder.")
+    try:
+        async with serving.operator(settings) as client:
+            async for finding in _ask(client, settings, runs=runs):
+                yield finding
+    except Problem as away:
+        yield wrong(f"The database cannot be used: {away.description}", away.hint)
+
+
+def _look_at_folder(folder: Path) -> Finding:
+    """Whether the folder can be written to; one that is missing is made at the first start."""
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        return wrong(f"The data folder {folder} cannot be made: {nearest} is a file.", "Set OVERTURE_DATA.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return wrong(f"The data folder {folder} cannot be written to.", "Change its rights, or set OVERTURE_DATA.")
+    return good(f"The data folder {folder} can be written to.")
+
+
+async def _ask(client: Client, settings: Settings, *, runs: bool) -> AsyncIterator[Finding]:
+    health = await client.health()
+    for sentence in health.wrong:
+        yield wrong(f"The server says: {sentence}")
+    if not health.wrong:
+        yield good(_database(settings))
+    agents = await client.list_agents(limit=1)
+    yield good(f"Agents kept: {agents.total}.") if agents.total else note("There is no agent yet.", _APPLY)
+    for kind in ("unrouted", "parked"):
+        if (left := await client.list_inbox(kind, limit=1)).events and runs:
+            why = "found no conversation and no agent" if kind == "unrouted" else "failed again and again"
+            yield note(f"There are webhooks that {why}, the first of {left.events[0].received_at:%Y-%m-%d %H:%M}.")
+    keys = await client.list_keys()
+    if not any(key.revoked_at is None for key in keys):
+        yield note("There is no API key yet.", "`overture keys create NAME` makes one.")
+
+
+def _database(settings: Settings) -> str:
+    if settings.database_url.startswith("sqlite"):
+        sqlite = ".".join(metadata.version("apsw").split(".")[:3])  # apsw carries the SQLite of its own number
+        return f"The database is SQLite {sqlite}, and answers."
+    return "The database is PostgreSQL, 14 or newer, and answers."

@@ -1,0 +1,164 @@
+"""The demo: Handset beside Overture, agents and phones set up, a conversation begun; until Ctrl-C, or played once."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from overture import bootstrap, log
+from overture import settings as all_settings
+from overture.adapters.clock import SystemClock
+from overture.cli import demo_handset, demo_house, demo_play, demo_scene, telling
+from overture.cli.demo_handset import Handset
+from overture.cli.demo_play import Stage
+from overture.cli.demo_scene import Cast
+from overture.cli.demo_show import Screen
+from overture.client import Client
+from overture.domain.errors import Failure
+from overture.settings import Settings
+from overture.web import serving
+
+_WATCHED: Final = timedelta(hours=1)  # a window that closes sooner is opened anew: the demo may be watched for a while
+
+
+def run(*, port: int, handset_port: int, api_key: str | None, data: Path | None, once: bool) -> None:
+    """Run the demo until Ctrl-C, or with `once` to the end of one conversation. Raises Stop."""
+    screen = Screen()
+    own = all_settings.read()
+    folder = (data or Path(tempfile.mkdtemp(prefix="overture-demo-"))).expanduser().absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    key = demo_house.find_key(folder, api_key)
+    log.configure("warning", "text")
+    demonstration = _Demo(screen, folder, key, own, port=port, handset_port=handset_port, once=once)
+    telling.run(demonstration.play())
+
+
+class _Demo:
+    """One run of it."""
+
+    def __init__(
+        self, screen: Screen, folder: Path, key: str, own: Settings, *, port: int, handset_port: int, once: bool
+    ) -> None:
+        self._screen: Final = screen
+        self._folder: Final = folder
+        self._key: Final = key
+        self._own: Final = own
+        self._port: Final = port
+        self._handset_port: Final = handset_port
+        self._once: Final = once
+        self._people: Final = demo_scene.cast(with_model=bool(own.models))
+        self._serving = False
+
+    async def play(self) -> None:
+        """Set up, play, take down; a signal ends it at any time."""
+        work = asyncio.get_running_loop().create_task(self._all())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+        try:
+            await work
+        except asyncio.CancelledError:
+            self._take_leave()
+        else:
+            if not self._once:
+                self._take_leave()
+
+    def _take_leave(self) -> None:
+        if self._once or not self._serving:
+            telling.stop("Interrupted before it was finished; everything is stopped.", status=130)
+        self._screen.say(f"\nStopped. What was said is kept in {self._folder}.")
+
+    async def _all(self) -> None:
+        door = self._listen()
+        port = door.getsockname()[1]
+        webhook = f"http://{demo_house.HOST}:{port}/webhooks/twilio/inbound"
+        config = demo_scene.handset_config(self._people, webhook)
+        with door:
+            starting = demo_handset.running(self._folder / "handset", self._handset_port, config)
+            async with contextlib.AsyncExitStack() as stack:
+                with self._screen.step("Handset, the stand-in for Twilio"):
+                    handset = await stack.enter_async_context(starting)
+                await self._beside(handset, door, port)
+
+    async def _beside(self, handset: Handset, door: socket.socket, port: int) -> None:
+        set_up = demo_house.settings(
+            self._folder, port=port, handset_url=handset.base_url, once=self._once, models=self._own
+        )
+        with self._screen.step("the database, the key, everybody's consent"):
+            words = await demo_house.prepare(set_up, self._key, self._people, await _closed(handset, self._people))
+        async with _running(set_up, door) as overture, Client(socket=set_up.socket) as operator:
+            base_url = f"http://{demo_house.HOST}:{port}"
+            async with Client(base_url=base_url, key=self._key) as client:
+                stage = Stage(
+                    screen=self._screen,
+                    handset=handset,
+                    operator=operator,
+                    client=client,
+                    people=self._people,
+                    base_url=base_url,
+                    key=self._key,
+                    folder=self._folder,
+                )
+                playing = asyncio.get_running_loop().create_task(demo_play.play(stage, words, once=self._once))
+                await self._until_one_ends(playing, overture, handset)
+
+    async def _until_one_ends(
+        self, playing: asyncio.Task[None], overture: asyncio.Task[None], handset: Handset
+    ) -> None:
+        died = asyncio.get_running_loop().create_task(handset.ended())
+        self._serving = True
+        try:
+            await asyncio.wait({playing, overture, died}, return_when=asyncio.FIRST_COMPLETED)
+            if died.done() and not overture.done():
+                telling.stop(f"Handset has stopped by itself (status {died.result()}), and the demo with it.")
+            if playing.done():
+                playing.result()
+        finally:
+            for task in (playing, died):
+                task.cancel()
+            await asyncio.gather(playing, died, return_exceptions=True)
+
+    def _listen(self) -> socket.socket:
+        try:
+            return serving.listen(demo_house.HOST, self._port)
+        except Failure as taken:
+            telling.stop(taken.description, hint="Choose another --port (make demo PORT=9000), 0 for any that is free.")
+
+
+@contextlib.asynccontextmanager
+async def _running(set_up: Settings, door: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
+    """Overture, from when it takes calls until the block ends."""
+    stopping, ready = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(
+        bootstrap.serve(set_up, ready=lambda _host, _port: ready.set(), door=door, stopping=stopping)
+    )
+    waiting = loop.create_task(ready.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.is_set():
+            await task
+            raise asyncio.CancelledError  # a signal came while it started
+        yield task
+    finally:
+        waiting.cancel()
+        stopping.set()
+        await task
+
+
+async def _closed(handset: Handset, people: tuple[Cast, ...]) -> list[Cast]:
+    """Whose WhatsApp window is not open for a while. Blocks of earlier runs are lifted on the way."""
+    phones, closed = await handset.phones(), []
+    for person in people:
+        phone = phones.get(person.phone, {})
+        if person.sender in phone.get("opted_out_of", []):
+            await handset.lifts_block(person.phone, person.sender)
+        if person.channel == "whatsapp":
+            closes_at = phone.get("window_closes_at", {}).get(person.sender)
+            if closes_at is None or datetime.fromisoformat(closes_at) < SystemClock().now() + _WATCHED:
+                closed.append(person)
+    return closed
