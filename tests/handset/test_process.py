@@ -70,6 +70,9 @@ async def test_it_survives_being_killed(tmp_path: Path, receiver: Receiver, http
         await ask(http, "POST", f"{url}/handset/v1/inbound", json={"from": ADA, "to": SMS, "body": "stop"})
         form = {"To": GRACE, "From": WHATSAPP, "Body": "hi"}
         sid = (await ask(http, "POST", url + send, data=form, headers=auth))["sid"]
+        async with asyncio.timeout(10):  # both webhooks are out and unanswered when it dies
+            while len(receiver.at("/inbound")) < 2:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.01)
         process.kill()
         await process.wait()
     with (tmp_path / "data" / "journal.jsonl").open("ab") as journal:
