@@ -115,6 +115,15 @@ async def test_rows_arrive_whole_and_in_order_on_both_engines(world: World, rows
     assert [tuple(row) for row in found] == [(*row, "scalar") for row in given]
 
 
+@pytest.mark.parametrize("word", ["", "\x1f", "\x1e", "a\x1fb", "\x1e\x1f\x1e", None, "NULL", "{}", '"', "\\", "é😀"])
+@pytest.mark.parametrize("rows", [1, 2, 3])
+async def test_any_text_arrives_as_it_is_however_rows_travel(world: World, rows: int, word: str | None) -> None:
+    query = RowsQuery({"n": "int", "word": "text", "yes": "boolean"}, "SELECT n, word, yes FROM rows")
+    given = [(n if n % 2 else None, word, n % 2 == 0) for n in range(rows)]
+    found = await world.store.read(lambda tx: tx.all_of(query, given))
+    assert [(n, text, bool(yes)) for n, text, yes in found] == given
+
+
 async def test_what_a_set_of_rows_returns_comes_back_from_every_chunk(world: World) -> None:
     command = insert(
         "idempotency",
