@@ -72,6 +72,8 @@ class Plan:
     def decide(self, n: int, start: Start, facts: Facts) -> Answer:
         """The answer to one call, with its rows put on the plan."""
         match decide_start(start, facts, self._now):
+            case Open() as opened:
+                return self._open(n, start, facts, opened)
             case Refusal() as refusal:
                 return refusal
             case Replay(conversation_id=an_id):
@@ -80,8 +82,6 @@ class Plan:
                 self._joins[n] = (start, facts, join)
                 self._key(n, start, live.id)
                 return Started(conversation_id=live.id)
-            case Open() as opened:
-                return self._open(n, start, facts, opened)
 
     async def write(self, tx: Writing) -> set[int]:
         """Write the plan; the calls that another process overtook, to be decided again."""

@@ -28,6 +28,7 @@ from overture.domain.sending import (
     Replay,
     Start,
     decide_start,
+    parts,
 )
 from overture.store import agents, senders, threads
 from overture.store.engine import Reading, Writing
@@ -77,13 +78,13 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
         case Open(opening=opening) | Join(opening=opening):
             if isinstance(opening, ByTurn):
                 return DryRun(verdict="open", opening=None, kind="agent", segments=0, encoding="unknown")
-            text = shown(opening)
-            sms = asked.channel is Channel.SMS
+            carried = [shown(part) for part in parts(opening, asked.channel)]
+            text, sms = "\n".join(carried), asked.channel is Channel.SMS
             return DryRun(
                 verdict="open" if isinstance(verdict, Open) else "join",
                 opening=text,
                 kind="template" if isinstance(opening, Template) else "text",
-                segments=segments.count(text) if sms else 1,
+                segments=sum(segments.count(part) for part in carried) if sms else len(carried),
                 encoding=segments.encoding_of(text).value if sms else "none",
                 supersedes=verdict.ends.id if isinstance(verdict, Open) and verdict.ends else None,
             )

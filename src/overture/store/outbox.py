@@ -62,8 +62,9 @@ _DUE: Final = Query(
     WHERE o.state = 'queued' AND o.priority = $1 AND o.due_at <= $2 AND s.stopped_at IS NULL
         AND NOT EXISTS (
             SELECT 1 FROM outbox e
-            WHERE e.thread_id = o.thread_id AND e.state <> 'needs_review'
-                AND (e.created_at, e.seq) < (o.created_at, o.seq)
+            WHERE e.thread_id = o.thread_id AND e.state <> 'needs_review' AND e.message_id <> o.message_id AND (
+                e.state <> 'queued' OR (e.created_at, e.seq, e.message_id) < (o.created_at, o.seq, o.message_id)
+            )
         )
     ORDER BY o.due_at LIMIT $3 /*pg: FOR UPDATE OF o, t, v, c SKIP LOCKED */
     """
