@@ -1,5 +1,7 @@
 """Who passes: keys in two headers, the exact words of a refusal, scopes, revocation, and guessing."""
 
+from collections.abc import Callable
+
 import pytest
 
 from overture.actions.manage_keys import make_key, revoke_key
@@ -21,7 +23,7 @@ def test_a_key_reads_back_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize("change", [lambda k: k[:-1], lambda k: k + "0", lambda k: k[:-1] + "-", lambda k: k.upper()])
-def test_a_mistyped_key_is_none(change) -> None:  # type: ignore[no-untyped-def]
+def test_a_mistyped_key_is_none(change: Callable[[str], str]) -> None:
     assert parse_key(change(write_key(make_key()))) is None
 
 
