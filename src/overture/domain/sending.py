@@ -205,6 +205,8 @@ def choose_opening(asked: Start, facts: Facts, agent: Agent, now: datetime) -> O
     is_open = asked.channel is not Channel.WHATSAPP or window.is_open(heard, now)
     template_first = agent.spec.opening_preference is OpeningPreference.TEMPLATE and asked.channel is Channel.WHATSAPP
     match asked.text, asked.template:
+        case str(text), None if is_open:  # what nearly every call asks for stands first
+            return message.Text(text=text)
         case str(text), TemplateUse() as template if not is_open or template_first:
             return _filled(template)
         case str(text), _ if is_open:
