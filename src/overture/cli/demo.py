@@ -76,7 +76,7 @@ class _Demo:
         door = self._listen()
         port = door.getsockname()[1]
         webhook = f"http://{demo_house.HOST}:{port}/webhooks/twilio/inbound"
-        config = demo_scene.handset_config(self._people, webhook)
+        config = demo_scene.handset_config(self._people, webhook, once=self._once)
         with door:
             starting = demo_handset.running(self._folder / "handset", self._handset_port, config)
             async with contextlib.AsyncExitStack() as stack:

@@ -104,8 +104,9 @@ async def _announced(process: Process, port: int) -> str:
     except TimeoutError:
         telling.stop(f"Handset did not start within {_START_SECONDS:.0f} seconds.")
     why = said[-1].removeprefix("handset: ").partition(";")[0] if said else "it ended without a word"
+    is_taken = "cannot listen" in why
     hint = f"Choose another --handset-port than {port} (make demo HANDSET_PORT=9001), 0 for any that is free."
-    raise telling.Stop(f"Handset could not start: {why}.", hint=hint)
+    raise telling.Stop(f"Handset could not start: {why}.", hint=hint if is_taken else None)
 
 
 async def _pass_on(process: Process) -> None:

@@ -94,11 +94,16 @@ def cast(*, with_model: bool) -> tuple[Cast, ...]:
     return (GRACE, ADA, LINUS) if with_model else (GRACE, ADA)
 
 
-def handset_config(people: tuple[Cast, ...], webhook: str) -> dict[str, Any]:
-    """Handset's configuration: our two senders, whose messages go to the webhook, and the phones."""
+def handset_config(people: tuple[Cast, ...], webhook: str, *, once: bool) -> dict[str, Any]:
+    """Handset's configuration: our two senders, whose messages go to the webhook, and the phones.
+
+    Messages travel as slowly as an eye likes it; nobody watches a script.
+    """
+    seconds = (0.1, 0.1, 0.1) if once else (0.3, 0.7, 1.5)
     return {
         "accounts": [{"sid": demo_handset.ACCOUNT_SID, "auth_token": demo_handset.AUTH_TOKEN, "name": "Demo"}],
         "numbers": [{"address": address, "inbound_url": webhook} for address in (SENDER, f"whatsapp:{SENDER}")],
+        "delays": dict(zip(("sent", "delivered", "read"), seconds, strict=True)),
         "phones": [{"address": person.phone, "name": person.name} for person in people],
     }
 

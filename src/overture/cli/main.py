@@ -1,4 +1,7 @@
-"""The command `overture`. What a verb needs is imported when it runs: `overture --help` shall not wait for a server."""
+"""The command `overture`. What a verb needs is imported when it runs: `overture --help` shall not wait for a server.
+
+Numbers are taken as text, so that what is wrong with one is told as every other mistake is.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,8 +34,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for progra
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")] = None,
     port: Annotated[
-        int | None,
-        typer.Option(metavar="PORT", min=0, max=65535, help="The port to listen on (8080); 0: any free one."),
+        str | None, typer.Option(metavar="PORT", help="The port to listen on (8080); 0: any free one.")
     ] = None,
     role: Annotated[
         str | None, typer.Option(metavar="ROLE", help="all, api or worker (all); the last two need PostgreSQL.")
@@ -48,10 +50,8 @@ def serve(
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Overture's; 0: any free one.")] = 8080,
-    handset_port: Annotated[
-        int, typer.Option(metavar="PORT", min=0, max=65535, help="The phone page's; 0: any free one.")
-    ] = 8081,
+    port: Annotated[str, typer.Option(metavar="PORT", help="Overture's; 0: any free one.")] = "8080",
+    handset_port: Annotated[str, typer.Option(metavar="PORT", help="The phone page's; 0: any free one.")] = "8081",
     api_key: Annotated[
         str | None, typer.Option(metavar="KEY", help="A key of your own in Overture's form; else one is made.")
     ] = None,
@@ -64,7 +64,13 @@ def demo(
     """Run Overture with simulated phones in your browser: no account, no network, no cost."""
     from overture.cli import demo as demonstration
 
-    demonstration.run(port=port, handset_port=handset_port, api_key=api_key, data=data, once=once)
+    demonstration.run(
+        port=telling.whole_number("--port", port, least=0, most=65535),
+        handset_port=telling.whole_number("--handset-port", handset_port, least=0, most=65535),
+        api_key=api_key,
+        data=data,
+        once=once,
+    )
 
 
 @app.command()
@@ -95,7 +101,7 @@ def create_key(
     scope: Annotated[
         list[str] | None, typer.Option(help="send, read, write or admin; may be given again (send, read, write).")
     ] = None,
-    days: Annotated[int | None, typer.Option(min=1, max=3650, help="After how many days it stops working.")] = None,
+    days: Annotated[str | None, typer.Option(metavar="DAYS", help="After how many days it stops working.")] = None,
     data: Data = None,
     config: Config = None,
 ) -> None:
@@ -103,7 +109,8 @@ def create_key(
     from overture.cli import keys as verbs
     from overture.cli import serving
 
-    verbs.create(serving.read(config, data=data), name=name, scopes=scope or [], days=days)
+    until = None if days is None else telling.whole_number("--days", days, least=1, most=3650)
+    verbs.create(serving.read(config, data=data), name=name, scopes=scope or [], days=until)
 
 
 @keys.command("list")

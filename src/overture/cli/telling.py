@@ -28,6 +28,13 @@ def stop(sentence: str, *, hint: str | None = None, status: int = WRONG) -> Neve
     raise Stop(sentence, hint=hint, status=status)
 
 
+def whole_number(option: str, text: str, *, least: int, most: int) -> int:
+    """The number that an option's text writes. Raises Stop."""
+    if text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most:
+        return int(text)
+    raise Stop(f"{option}: {text!r} is no whole number from {least} to {most}.", status=MISUSED)
+
+
 @contextlib.contextmanager
 def in_sentences() -> Iterator[None]:
     """Turn whatever is raised inside into a sentence and an exit status."""

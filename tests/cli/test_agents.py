@@ -1,0 +1,69 @@
+"""The verbs of `overture agents`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT
+from tests.cli.commands import overture
+
+SOUND = "kind: flow\nname: Salon\nnodes:\n  start:\n    say: Hello!\n    end: completed\n"
+BROKEN = "kind: flow\nname: Salon\nnodes:\n  start:\n    say: Hello!\n    goto: nowhere\n"
+WORDY = "kind: prompt\nname: Guide\ninstructions: Help guests.\n"
+
+
+def file(folder: Path, name: str, text: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_every_shipped_agent_is_good(tmp_path: Path) -> None:
+    run = overture(tmp_path, "agents", "lint", *sorted((ROOT / "agents").glob("*.yaml")))
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("good") == 3
+
+
+def test_an_agent_is_kept_and_what_is_kept_already_makes_no_new_version(tmp_path: Path) -> None:
+    booking = ROOT / "agents" / "booking.yaml"
+    first, again = overture(tmp_path, "agents", "apply", booking), overture(tmp_path, "agents", "apply", booking)
+    assert first.stdout == again.stdout == "Booking, version 1: 2a886b7d-d52d-4f8b-8ea0-19d3edc79214\n"
+    (listed,) = json.loads(overture(tmp_path, "agents", "list", "--json").stdout)
+    assert (listed["name"], listed["kind"], listed["version"]) == ("Booking", "flow", 1)
+    assert "Booking  flow  1" in overture(tmp_path, "agents", "list").stdout
+
+
+def test_nothing_is_kept_where_one_of_the_files_is_wrong(tmp_path: Path) -> None:
+    run = overture(tmp_path, "agents", "apply", file(tmp_path, "a.yaml", SOUND), file(tmp_path, "b.yaml", BROKEN))
+    assert run.returncode == 1
+    assert "b.yaml has errors; nothing was kept." in run.stderr
+    assert overture(tmp_path, "agents", "list").stdout.startswith("There are no agents.")
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "told"),
+    [
+        (SOUND, 0, "good"),
+        (BROKEN, 1, "nowhere"),
+        (WORDY, 0, "warning"),
+        ("kind: flow\nname: [", 1, "line 2"),
+        ("- a list", 1, "it holds no fields"),
+        ("", 1, "it holds no fields"),
+        (b"\xff\xfe\x00", 2, "is not UTF-8 text"),
+        ("x" * 1_000_000, 2, "is too large for an agent"),
+    ],
+)
+def test_the_linter_says_what_is_wrong(tmp_path: Path, text: str | bytes, status: int, told: str) -> None:
+    run = overture(tmp_path, "agents", "lint", file(tmp_path, "agent.yaml", text))
+    assert (run.returncode, told in run.stdout + run.stderr) == (status, True), run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for verb in ("lint", "apply"):
+        run = overture(tmp_path, "agents", verb, "missing.yaml")
+        assert (run.returncode, run.stderr) == (
+            2,
+            "overture: missing.yaml cannot be read: No such file or directory.\n",
+        )
