@@ -82,12 +82,8 @@ class _Records:
                 self._again(send, retry.delay(send.tries, result.retry_after_seconds))
             case Misconfigured():
                 self._finish(send, attempts.AttemptState.REJECTED, result)
-                stops = _fact(result).stops
-                if stops is Stops.NOTHING:
-                    self._fail(send, result)
-                else:
-                    self._stops.append((send, stops, result.description))
-                    self._again(send, REST)
+                self._stops.append((send, _rests(result), result.description))
+                self._again(send, REST)
             case Permanent():
                 self._finish(send, attempts.AttemptState.REJECTED, result)
                 self._fail(send, result)
@@ -228,6 +224,11 @@ def _status(
         error_code=error_code,
         reason=reason,
     )
+
+
+def _rests(failure: Misconfigured) -> Stops:
+    """What rests for a misconfiguration; where nothing says which sender it is, the whole account."""
+    return Stops.SENDER if _fact(failure).stops is Stops.SENDER else Stops.ACCOUNT
 
 
 def _number(failure: Failure) -> int | None:
