@@ -176,7 +176,7 @@ def _one_kind(document: dict[str, Any], schema: dict[str, Any]) -> str:
 
 
 def _said(document: dict[str, Any], schema: dict[str, Any]) -> str:
-    direct = [schema, *schema.get("anyOf", ())]
+    direct = [schema, *schema.get("anyOf", ()), *(_resolved(document, one) for one in _options(schema))]
     return next((one["description"] for one in direct if "description" in one), "")
 
 

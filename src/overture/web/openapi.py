@@ -1,7 +1,8 @@
 """The OpenAPI 3.1 document, made of the route table: what is served is what is described."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -50,7 +51,7 @@ _TAGS: Final = {
 
 def document(routes: Sequence[Route]) -> dict[str, Any]:
     """The OpenAPI document of these routes."""
-    kinds = [one for route in routes for one in (route.takes, route.gives, route.asks) if _is_struct(one)]
+    kinds = [one for route in routes for one in (route.takes, *_either(route.gives), route.asks) if _is_struct(one)]
     unique = list(dict.fromkeys([*kinds, ChatError, ProblemDetails]))
     schemas, components = msgspec.json.schema_components(unique, ref_template=_REF)
     shapes = dict(zip(unique, schemas, strict=True))
@@ -155,11 +156,18 @@ def _in_headers(route: Route) -> Iterable[dict[str, Any]]:
 def _success(route: Route, shapes: dict[Any, Any]) -> dict[str, Any]:
     if route.gives is None:
         return {"description": "Done."}
-    if not _is_struct(route.gives):
-        kind = "object" if route.gives is dict else "string"
+    first, *others = _either(route.gives)
+    if not _is_struct(first):
+        kind = "object" if first is dict else "string"
         return {"description": "Done.", "content": {route.media: {"schema": {"type": kind}}}}
-    said = (route.gives.__doc__ or "Done.").strip().partition("\n")[0]
-    return {"description": said, "content": {route.media: {"schema": shapes[route.gives]}}}
+    said = (first.__doc__ or "Done.").strip().partition("\n")[0]
+    schema = {"anyOf": [shapes[one] for one in (first, *others)]} if others else shapes[first]
+    return {"description": said, "content": {route.media: {"schema": schema}}}
+
+
+def _either(kind: Any) -> tuple[Any, ...]:
+    """The kinds that a route may give, the usual one first."""
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
 
 
 def _refusal(status: int, path: str, shapes: dict[Any, Any]) -> dict[str, Any]:
