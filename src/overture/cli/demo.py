@@ -63,9 +63,6 @@ class _Demo:
             await work
         except asyncio.CancelledError:
             self._take_leave()
-        else:
-            if not self._once:
-                self._take_leave()
 
     def _take_leave(self) -> None:
         if self._once or not self._serving:
@@ -90,7 +87,7 @@ class _Demo:
         )
         with self._screen.step("the database, the key, everybody's consent"):
             words = await demo_house.prepare(set_up, self._key, self._people, await _closed(handset, self._people))
-        async with _running(set_up, door) as overture, Client(socket=set_up.socket) as operator:
+        async with _running(set_up, door) as stopping, Client(socket=set_up.socket) as operator:
             base_url = f"http://{demo_house.HOST}:{port}"
             async with Client(base_url=base_url, key=self._key) as client:
                 stage = Stage(
@@ -104,23 +101,23 @@ class _Demo:
                     folder=self._folder,
                 )
                 playing = asyncio.get_running_loop().create_task(demo_play.play(stage, words, once=self._once))
-                await self._until_one_ends(playing, overture, handset)
+                await self._until_one_ends(playing, stopping, handset)
 
-    async def _until_one_ends(
-        self, playing: asyncio.Task[None], overture: asyncio.Task[None], handset: Handset
-    ) -> None:
+    async def _until_one_ends(self, playing: asyncio.Task[None], stopping: asyncio.Event, handset: Handset) -> None:
         died = asyncio.get_running_loop().create_task(handset.ended())
+        told = asyncio.get_running_loop().create_task(stopping.wait())
         self._serving = True
         try:
-            await asyncio.wait({playing, overture, died}, return_when=asyncio.FIRST_COMPLETED)
-            if died.done() and not overture.done():
+            await asyncio.wait({playing, told, died}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.is_set():  # by a signal, or by Overture's end; what the play makes of it does not matter
+                raise asyncio.CancelledError
+            if died.done():
                 telling.stop(f"Handset has stopped by itself (status {died.result()}), and the demo with it.")
-            if playing.done():
-                playing.result()
+            playing.result()
         finally:
-            for task in (playing, died):
+            for task in (playing, died, told):
                 task.cancel()
-            await asyncio.gather(playing, died, return_exceptions=True)
+            await asyncio.gather(playing, died, told, return_exceptions=True)
 
     def _listen(self) -> socket.socket:
         try:
@@ -130,8 +127,8 @@ class _Demo:
 
 
 @contextlib.asynccontextmanager
-async def _running(set_up: Settings, door: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
-    """Overture, from when it takes calls until the block ends."""
+async def _running(set_up: Settings, door: socket.socket) -> AsyncIterator[asyncio.Event]:
+    """Overture, from when it takes calls until the block ends; the event is set as soon as it is about to stop."""
     stopping, ready = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     task = loop.create_task(
@@ -143,7 +140,8 @@ async def _running(set_up: Settings, door: socket.socket) -> AsyncIterator[async
         if not ready.is_set():
             await task
             raise asyncio.CancelledError  # a signal came while it started
-        yield task
+        task.add_done_callback(lambda _: stopping.set())
+        yield stopping
     finally:
         waiting.cancel()
         stopping.set()
