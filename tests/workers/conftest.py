@@ -12,3 +12,10 @@ async def world(database_url: str) -> AsyncIterator[World]:
     """A database with one agent and two senders."""
     async with a_world(database_url) as world:
         yield world
+
+
+@pytest.fixture
+async def sqlite_world(sqlite_url: str) -> AsyncIterator[World]:
+    """The same on SQLite alone, for what is tried many times."""
+    async with a_world(sqlite_url) as world:
+        yield world

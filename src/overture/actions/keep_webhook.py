@@ -11,11 +11,11 @@ from overture.store.engine import Writing
 
 async def keep_webhooks(tx: Writing, events: Sequence[RawEvent], now: datetime, ids: Ids) -> list[bool]:
     """Keep each event once; whether it was new. The caller commits, and answers the provider only then."""
-    first = {event.account_sid + event.unique_key: event for event in reversed(events)}
+    first: dict[tuple[str, str], int] = {}
     kept = []
-    for event in events:
-        if first[event.account_sid + event.unique_key] is event:
+    for n, event in enumerate(events):
+        if first.setdefault((event.account_sid, event.unique_key), n) == n:
             shard = shard_for(event.account_sid, event.ordering_key)
             kept.append((ids.new(now, shard), shard, event))
     new = await inbox.insert_all(tx, kept, now)
-    return [event.unique_key in new and first[event.account_sid + event.unique_key] is event for event in events]
+    return [e.unique_key in new and first[e.account_sid, e.unique_key] == n for n, e in enumerate(events)]
