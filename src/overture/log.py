@@ -6,15 +6,21 @@ Whatever reaches a line, from us or from a library, goes through the same filter
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from datetime import date, timedelta
+from pathlib import PurePath
 from typing import Any, Final
 
 import structlog
 
-_NUMBER: Final = re.compile(r"(?<![\w+-])\+?\d[\d\s().\-]{6,}\d(?![\w-])")
+_NUMBER: Final = re.compile(
+    r"(?P<sure>\+\d[\d\s().\-]{6,}\d|(?<=%2[Bb])\d{8,})"
+    r"|(?<![A-Za-z0-9+-])(?!\d{4}-\d\d-\d\d(?!\d)|\d{1,3}(?:\.\d{1,3}){3}(?![\d.]))"  # neither a date nor an address
+    r"\d[\d\s().\-]{6,}\d(?![A-Za-z0-9-])"
+)
 _SECRETS: Final = re.compile(
     r"ovt_[a-z]+_[A-Za-z0-9]+_[A-Za-z0-9]+|(?i:bearer|basic)\s+[A-Za-z0-9+/=_.\-]{8,}|sk-[A-Za-z0-9_\-]{8,}"
-    r"|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
+    r"|(?<=://)[^\s/@:]*:[^\s\"'<>]+(?=@)"
 )
 _SECRET_FIELDS: Final = frozenset(
     {"auth_token", "api_key", "api_key_secret", "secret", "password", "authorization", "body", "text"}
@@ -64,13 +70,31 @@ def get(name: str) -> Any:
 def redact(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace secrets and numbers in every field of a line."""
     for name, value in fields.items():
-        if name in _SECRET_FIELDS:
-            fields[name] = "[hidden]"
-        elif name not in _PLAIN_FIELDS and isinstance(value, str):
-            fields[name] = clean(value)
-        elif isinstance(value, BaseException | list | tuple | dict | set):
-            fields[name] = clean(str(value))
+        if not name.startswith("_") and name not in _PLAIN_FIELDS:  # structlog keeps its own things under underscores
+            fields[name] = _cleaned(name, value)
     return fields
+
+
+def _cleaned(name: str, value: Any) -> Any:
+    """A field's value as it may be shown; of an object of ours, whose parts nobody vouches for, the name alone."""
+    if name.lower() in _SECRET_FIELDS:
+        return "[hidden]"
+    match value:
+        case None | bool() | float():
+            return value
+        case int():
+            cleaned = clean(str(value))
+            return value if cleaned == str(value) else cleaned
+        case bytes():
+            return clean(value.decode("latin-1"))
+        case str() | BaseException() | PurePath() | date() | timedelta():
+            return clean(str(value))
+        case Mapping():
+            return {str(key): _cleaned(str(key), one) for key, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_cleaned(name, one) for one in value]
+        case _:
+            return f"<{type(value).__name__}>"
 
 
 def clean(text: str) -> str:
@@ -80,5 +104,5 @@ def clean(text: str) -> str:
 
 def _masked(match: re.Match[str]) -> str:
     digits = re.sub(r"\D", "", match[0])
-    is_number = match[0].startswith("+") or 10 <= len(digits) <= 15
+    is_number = match["sure"] is not None or 10 <= len(digits) <= 15
     return f"[number ..{digits[-2:]}]" if is_number else match[0]
