@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.domain import variants
-from overture.domain.agent import EndReason
+from overture.domain.agent import EndReason, Json
 from overture.domain.errors import Refusal
 from overture.domain.event import Event, EventKind
 from overture.domain.ids import shard_for
@@ -122,7 +122,7 @@ class Plan:
             agent_version=facts.agent.version,
             last_seq=len(bodies),
             turn_due_at=None if bodies else self._now,
-            variables=start.variables,
+            variables=_variables(start, opened),
             start_digest=start.digest,
             previous_conversation_id=None if opened.ends is None else opened.ends.id,
         )
@@ -300,6 +300,13 @@ class Plan:
             self._now,
             reason=EndReason.SUPERSEDED.value,
         )
+
+
+def _variables(start: Start, opened: Open) -> dict[str, Json]:
+    """The caller's values; a text that gave way to its template is kept for the agent as `initial_message`."""
+    if start.text is None or not isinstance(opened.opening, Template):
+        return start.variables
+    return {"initial_message": start.text, **start.variables}
 
 
 def _kept(rows: Mapping[int, _T], lost: set[int]) -> list[_T]:
