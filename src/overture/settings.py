@@ -14,6 +14,7 @@ from msgspec import Struct, ValidationError, convert
 
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
 _SENDER: Final = re.compile(r"(?:(sms|whatsapp):)?(\+?[0-9]{3,15})(?:=([^\s,=]{1,64}))?")
+_ADDRESS: Final = re.compile(r"(?:whatsapp:)?\+?[0-9]{3,15}")
 _T = TypeVar("_T")
 _D = TypeVar("_D")
 
@@ -80,6 +81,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_format: Literal["text", "json"]
     origins: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        return f"Settings(data={str(self.data)!r}, host={self.host!r}, port={self.port}, role={self.role!r})"
+
     @property
     def socket(self) -> Path:
         """Where the command line finds a running server: only the data folder's owner can open it."""
@@ -92,12 +96,12 @@ def read(
     """The settings in force; `given` (command-line options, by name) go before everything. Raises SettingsError."""
     named = file or (Path(environment["OVERTURE_CONFIG"]) if environment.get("OVERTURE_CONFIG") else None)
     source = _Source(environment, _read_file(named or Path("overture.toml"), required=named is not None), given or {})
-    data = Path(source.value("data", "data", str)).expanduser().absolute()
+    data = Path(source.value("data", "data", _text)).expanduser().absolute()
     accounts = _accounts(source)
     settings = Settings(
         data=data,
         database_url=source.value("database_url", f"sqlite:///{data}/overture.db", _database_url),
-        host=source.value("host", "127.0.0.1", str),
+        host=source.value("host", "127.0.0.1", _text),
         port=source.value("port", 8080, _port),
         role=source.value("role", "all", _one_of("all", "api", "worker")),
         public_urls=source.value("public_url", (), _urls),
@@ -105,7 +109,7 @@ def read(
         senders=_senders(source, accounts),
         models=_models(source),
         quiet_seconds=source.value("quiet_seconds", None, _seconds),
-        reply_wait_seconds=source.value("reply_wait_seconds", 15.0, _seconds) or 15.0,
+        reply_wait_seconds=source.value("reply_wait_seconds", 15.0, _some_seconds),
         log_level=source.value("log_level", "info", _one_of("debug", "info", "warning", "error")),
         log_format=source.value("log_format", "text", _one_of("text", "json")),
         origins=source.origins,
@@ -168,6 +172,8 @@ def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
         if required:
             raise SettingsError(f"OVERTURE_CONFIG names {path}, and there is no such file.") from missing
         return {}
+    except OSError as wrong:
+        raise SettingsError(f"OVERTURE_CONFIG names {path}, which cannot be read: {wrong.strerror}.") from wrong
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise SettingsError(f"{path} is not valid TOML: {wrong}") from wrong
 
@@ -243,25 +249,39 @@ def _urls(raw: Any) -> tuple[str, ...]:
 def _url(raw: Any) -> str:
     text = str(raw).strip().rstrip("/")
     if not re.fullmatch(r"https?://[^\s/#?@]+(?:/[^\s#?]*)?", text):
-        raise ValueError(f"{text!r} is no http or https address.")
+        shown = re.sub(r"//\S*@", "//", text)
+        raise ValueError(f"{shown!r} is no http or https address without a user, a query or a fragment.")
     return text
 
 
 def _database_url(raw: Any) -> str:
     text = str(raw)
-    if not text.startswith(("sqlite:///", "postgresql://", "postgres://")):
+    if not text.startswith(("sqlite:///", "postgresql://", "postgres://")) or text == "sqlite:///":
         raise ValueError("a database is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.")
     return text
 
 
+def _text(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise TypeError(f"{raw!r} is no text: write it in quotes.")
+    return raw
+
+
 def _port(raw: Any) -> int:
-    port = int(raw)
-    if not 0 <= port <= 65535:
-        raise ValueError(f"{port} is no port: 1 to 65535, or 0 for any that is free.")
-    return port
+    text = "" if isinstance(raw, bool) else str(raw)
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        raise ValueError(f"{raw!r} is no port: 1 to 65535, or 0 for any that is free.")
+    return int(text)
 
 
-def _seconds(raw: Any) -> float | None:
+def _some_seconds(raw: Any) -> float:
+    seconds = _seconds(raw)
+    if seconds < 0.1:
+        raise ValueError(f"{raw} seconds are too few: give a tenth at least.")
+    return seconds
+
+
+def _seconds(raw: Any) -> float:
     seconds = float(raw)
     if not 0 <= seconds <= 3600:
         raise ValueError(f"{raw} is not between 0 and 3600 seconds.")
@@ -280,7 +300,11 @@ def _one_of(*choices: str) -> Callable[[Any], Any]:
 def _sender_list(raw: Any) -> tuple[SenderSettings, ...]:
     """Senders as [[senders]] tables of the file, or as one text: `sms:+1555…=AGENT, whatsapp:+1555…`."""
     if isinstance(raw, list):
-        return tuple(_converted(table, SenderSettings, f"senders[{n}]") for n, table in enumerate(raw))
+        tables = tuple(_converted(table, SenderSettings, f"senders[{n}]") for n, table in enumerate(raw))
+        for n, sender in enumerate(tables):
+            if not _ADDRESS.fullmatch(sender.address):
+                raise ValueError(f"senders[{n}]: {sender.address!r} is no number, and only a number can be answered.")
+        return tables
     senders = []
     for text in _listed(raw):
         match = _SENDER.fullmatch(text)
