@@ -1,5 +1,6 @@
 """The demo, as somebody runs it who has just cloned the project."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import aiohttp
 import pytest
 
 from tests.cli.commands import KEY, Running, is_free, overture, running
+from tests.cli.models import model
 
 ANY = ("demo", "--port", "0", "--handset-port", "0")
 BOOKED = "Booking to Grace: Thank you, Grace! You are down for a haircut: Tuesday, 3pm."
@@ -65,9 +67,17 @@ async def test_it_goes_on_until_ctrl_c_and_the_pasted_line_works(tmp_path: Path)
     assert [is_free(port) for port in used] == [True, True]
 
 
-async def _shell(line: str) -> bytes:
-    import asyncio
+async def test_with_a_model_a_third_phone_talks_to_the_concierge(tmp_path: Path) -> None:
+    async with model(says="Breakfast is from 7am.") as endpoint, aiohttp.ClientSession() as http:
+        with running(tmp_path, *ANY, OVERTURE_MODEL_BASE_URL=endpoint, OVERTURE_MODEL_NAME="small") as demo:
+            await asyncio.to_thread(demo.until, "Concierge to Linus: Hi Linus, this is the concierge of Harbour House.")
+            typed = {"from": "+15550100003", "to": "+15551234567", "body": "When is breakfast?"}
+            async with http.post(f"http://127.0.0.1:{ports(demo)[1]}/handset/v1/inbound", json=typed) as answer:
+                assert answer.status == 201
+            await asyncio.to_thread(demo.until, "Concierge to Linus: Breakfast is from 7am.")
 
+
+async def _shell(line: str) -> bytes:
     shell = await asyncio.create_subprocess_shell(line, stdout=asyncio.subprocess.PIPE)
     out, _ = await shell.communicate()
     return out

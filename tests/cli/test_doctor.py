@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from handset.testing import RunningHandset
 from handset.testing import running as handset_running
 from tests.cli.commands import overture
+from tests.cli.models import model
 
 PUBLIC = "https://overture.example.org"
 SENDERS = "sms:+15551234567,whatsapp:+15551234567"
@@ -21,32 +21,6 @@ async def handset(inbound: str = f"{PUBLIC}/webhooks/twilio/inbound") -> AsyncIt
     """A provider that knows our sender, whose webhook goes there."""
     async with handset_running({"numbers": [{"address": "+15551234567", "inbound_url": inbound}]}) as running:
         yield running
-
-
-@contextlib.asynccontextmanager
-async def model(status: int = 200) -> AsyncIterator[str]:
-    """A model endpoint that completes with one word, or refuses everything; its address."""
-
-    async def answer(request: web.Request) -> web.Response:
-        if status != 200:
-            return web.json_response({"error": {"message": "no"}}, status=status)
-        if request.path.endswith("/models"):
-            return web.json_response({"object": "list", "data": []})
-        told = {"role": "assistant", "content": "ready"}
-        choice = {"index": 0, "message": told, "finish_reason": "stop"}
-        usage = {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6}
-        completion = {"id": "1", "object": "chat.completion", "created": 1, "model": "small-1", "choices": [choice]}
-        return web.json_response({**completion, "usage": usage})
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handle_signals=False)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    finally:
-        await runner.cleanup()
 
 
 async def doctor(folder: Path, *arguments: str, **settings: str) -> tuple[int, str]:
