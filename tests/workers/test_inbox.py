@@ -53,7 +53,7 @@ async def test_shuffled_and_repeated_statuses_come_to_the_same(sqlite_world: Wor
     world = sqlite_world
     history = data.draw(st.sampled_from(HISTORIES))
     told = data.draw(st.permutations(history + data.draw(st.lists(st.sampled_from(history), max_size=4))))
-    finals = []
+    finals: list[tuple[object, ...]] = []
     for order in (history, told):
         an_id = await world.starts(text=f"{len(finals)} {await world.value('SELECT count(*) FROM message')}")
         await world.sends()
