@@ -70,7 +70,9 @@ async def test_it_goes_on_until_ctrl_c_and_the_pasted_line_works(tmp_path: Path)
 async def test_with_a_model_a_third_phone_talks_to_the_concierge(tmp_path: Path) -> None:
     async with model(says="Breakfast is from 7am.") as endpoint, aiohttp.ClientSession() as http:
         with running(tmp_path, *ANY, OVERTURE_MODEL_BASE_URL=endpoint, OVERTURE_MODEL_NAME="small") as demo:
-            await asyncio.to_thread(demo.until, "Concierge to Linus: Hi Linus, this is the concierge of Harbour House.")
+            await asyncio.to_thread(
+                demo.until, "Concierge to Linus: .*Hi Linus, this is the concierge of Harbour House."
+            )
             typed = {"from": "+15550100003", "to": "+15551234567", "body": "When is breakfast?"}
             async with http.post(f"http://127.0.0.1:{ports(demo)[1]}/handset/v1/inbound", json=typed) as answer:
                 assert answer.status == 201

@@ -45,8 +45,8 @@ def test_the_version_is_told(tmp_path: Path) -> None:
     ("arguments", "settings", "status", "told"),
     [
         (["sevre"], {}, 2, "No such command 'sevre'"),
-        (["serve", "--port", "many"], {}, 2, "--port: "),
-        (["serve", "--port", "70000"], {}, 2, "--port: 70000 is no port"),
+        (["serve", "--port", "many"], {}, 2, "--port: 'many' is no port"),
+        (["serve", "--port", "70000"], {}, 2, "--port: '70000' is no port"),
         (["serve", "--role", "worker"], {}, 2, "needs PostgreSQL"),
         (["serve", "--role", "boss"], {}, 2, "--role: 'boss' is none of all, api, worker."),
         (["serve", "--config", "no.toml"], {}, 2, "no.toml, and there is no such file"),
