@@ -57,7 +57,7 @@ class _Demo:
     async def play(self) -> None:
         """Set up, play, take down; a signal ends it at any time."""
         work = asyncio.get_running_loop().create_task(self._all())
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, work.cancel)
         try:
             await work
