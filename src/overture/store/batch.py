@@ -53,7 +53,7 @@ class Batch(Generic[Ask, Answer]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((ask, future))
-        if self._draining < self._store.writers and (not self._draining or len(self._waiting) > self._limit // 2):
+        if self._draining < self._store.writers and (not self._draining or len(self._waiting) >= self._limit // 4):
             self._start_drain()
         return future
 

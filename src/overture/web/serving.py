@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,7 @@ def listen_locally(path: Path) -> socket.socket:
 
 async def serve(doors: Sequence[tuple[ASGIApp, socket.socket]], stopping: asyncio.Event) -> None:
     """Answer at every door until `stopping` is set, then give what is open its last answers."""
+    _spare_the_collector()
     servers = [_Server(_config(app)) for app, _ in doors]
     serving = [
         asyncio.get_running_loop().create_task(server.serve(sockets=[opened]))
@@ -63,6 +65,16 @@ async def serve(doors: Sequence[tuple[ASGIApp, socket.socket]], stopping: asynci
     for server in servers:
         server.should_exit = True
     await asyncio.gather(*serving)
+
+
+def _spare_the_collector() -> None:
+    """Leave what is loaded by now out of garbage collections, and collect what requests leave less often.
+
+    A full pass over all of it took 46 ms, in which nobody is answered; requests leave hardly any cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 100)
 
 
 class _Server(uvicorn.Server):
