@@ -174,7 +174,7 @@ class World:
         """An out road, as a process of its own would have it."""
         claims: Batch[Claims, list[Outgoing]] = Batch(self.store, claim_deliveries, self.ids)
         outcomes: Batch[Outcome, bool] = Batch(self.store, record_outcomes, self.ids)
-        return OutboxRoad(store=self.store, provider=self.client, claims=claims, outcomes=outcomes)
+        return OutboxRoad(store=self.store, provider=self.client, ids=self.ids, claims=claims, outcomes=outcomes)
 
     # what is on disk
 

@@ -128,7 +128,7 @@ class House:
         claims: Batch[Claims, list[Outgoing]] = Batch(self.store, claim_deliveries, self.ids)
         outcomes: Batch[Outcome, bool] = Batch(self.store, record_outcomes, self.ids, after=lambda _: wake("outbox"))
         findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
-        out = OutboxRoad(store=self.store, provider=self._provider, claims=claims, outcomes=outcomes)
+        out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
         turns = TurnRoad(store=self.store, model=self._model, ids=self.ids, signals=self.signals)
         inbox = InboxRoad(
             store=self.store,

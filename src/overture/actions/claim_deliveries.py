@@ -38,6 +38,24 @@ async def claim_deliveries(tx: Writing, asked: Sequence[Claims], now: datetime, 
     return answers
 
 
+async def park_first(tx: Writing, now: datetime, ids: Ids) -> None:
+    """After a message could not be claimed alone: a person is to look at it. The caller commits."""
+    for priority in Priority:
+        if (where := await outbox.park_first(tx, priority, now)) is not None:
+            workspace_id, conversation_id, seq = where
+            change = messages.StatusChange(
+                workspace_id=workspace_id,
+                conversation_id=conversation_id,
+                seq=seq,
+                status=DeliveryStatus.QUEUED,
+                reason="needs_review",
+            )
+            await messages.set_statuses(tx, [change])
+            event = events.make(ids, EventKind.MESSAGE_NEEDS_REVIEW, workspace_id, conversation_id, now, seq=seq)
+            await events.insert_all(tx, [event], now)
+            return
+
+
 async def _claim(tx: Writing, sends: Sequence[outbox.Send], now: datetime, ids: Ids) -> list[Outgoing]:
     leaving, staying = [], []
     for send in sends:

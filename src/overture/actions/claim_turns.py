@@ -6,9 +6,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.domain import retry
 from overture.domain.agent import Agent
+from overture.domain.event import EventKind
 from overture.domain.message import Direction
-from overture.store import agents, messages, threads, turns
+from overture.domain.ports import Ids
+from overture.store import agents, events, messages, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
 from overture.store.messages import Message
@@ -52,6 +55,17 @@ async def claim_turns(tx: Writing, limit: int, now: datetime) -> list[TurnClaim]
             )
         )
     return claims
+
+
+async def put_off_first(tx: Writing, now: datetime, ids: Ids, wrong: str) -> None:
+    """After a turn could not be claimed alone: try it later, or pause its conversation. The caller commits."""
+    first = await turns.put_off_first(tx, now, now + LEASE)
+    if first is None or first[2] < retry.POISON_TRIES:
+        return
+    workspace_id, conversation_id, _ = first
+    await turns.park(tx, workspace_id, conversation_id, wrong)
+    paused = events.make(ids, EventKind.CONVERSATION_PAUSED, workspace_id, conversation_id, now, reason="poison")
+    await events.insert_all(tx, [paused], now)
 
 
 async def read_lines(tx: Reading, conversation: Conversation) -> tuple[tuple[Message, ...], tuple[Message, ...]]:

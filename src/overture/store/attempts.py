@@ -38,7 +38,7 @@ _FINISH: Final = RowsCommand(
     """
     UPDATE attempt SET state = rows.state, sid = coalesce(attempt.sid, rows.sid),
         status = coalesce(rows.status, attempt.status), error_code = coalesce(rows.error_code, attempt.error_code),
-        reason = coalesce(rows.reason, attempt.reason), duplicate = rows.duplicate,
+        reason = coalesce(rows.reason, attempt.reason), duplicate = (attempt.duplicate OR rows.duplicate),
         finished_at = coalesce(attempt.finished_at, $1)
     FROM rows
     WHERE attempt.message_id = rows.message_id AND attempt.number = rows.number AND attempt.shard = rows.shard

@@ -115,6 +115,7 @@ _CANCEL: Final = RowsCommand(
     RETURNING workspace_id, conversation_id, seq, message_id
     """,
 )
+_PARK: Final = Command("UPDATE outbox SET state = 'needs_review' WHERE message_id = $1 AND shard = $2")
 _CARRY_OVER: Final = Command(
     """
     UPDATE outbox SET epoch = $4
@@ -218,6 +219,15 @@ async def insert_all(
 async def lock_due(tx: Writing, priority: int, now: datetime, limit: int) -> list[Send]:
     """Queued messages that may go now, the first of each thread, held until the commit."""
     return [_send(row) for row in await tx.all(_DUE, priority, stored(now), limit)]
+
+
+async def park_first(tx: Writing, priority: int, now: datetime) -> tuple[str, str, int] | None:
+    """Leave the message that may go first to a person, unread; its (workspace, conversation, seq)."""
+    row = await tx.one(_DUE, priority, stored(now), 1)
+    if row is None:
+        return None
+    await tx.run(_PARK, row[0], row[1])
+    return row[2], row[3], row[6]
 
 
 async def lock_open_due(tx: Writing, now: datetime, limit: int) -> list[Send]:

@@ -47,8 +47,20 @@ _RELEASE: Final = Command(
 _FINISH: Final = Command(
     """
     UPDATE conversation SET mode = $3, end_reason = $4, mode_note = $5, epoch = $6, last_seq = $7, handled_seq = $8,
-        fence = fence + 1, turns = turns + 1, tries = 0, turn_leased = FALSE, turn_due_at = $9, reply_due_at = $9, first_pending_at = $9,
-        state = $10, place = $11, expects = $12, last_activity_at = $13, ended_at = $14
+        fence = fence + 1, turns = turns + 1, tries = 0, turn_leased = FALSE,
+        turn_due_at = $9, reply_due_at = $9, first_pending_at = $9, state = $10, place = $11, expects = $12, last_activity_at = $13, ended_at = $14
+    WHERE workspace_id = $1 AND id = $2
+    """
+)
+_PUT_OFF: Final = Command(
+    """
+    UPDATE conversation SET turn_due_at = $3, turn_leased = FALSE, fence = fence + 1, tries = tries + 1
+    WHERE workspace_id = $1 AND id = $2 RETURNING tries
+    """
+)
+_PARK: Final = Command(
+    """
+    UPDATE conversation SET mode = 'paused', mode_note = $3, epoch = epoch + 1, turn_due_at = NULL, reply_due_at = NULL
     WHERE workspace_id = $1 AND id = $2
     """
 )
@@ -134,6 +146,20 @@ async def claim_due(tx: Writing, now: datetime, until: datetime, limit: int) -> 
     await tx.run_rows(_CLAIM, sorted(keys), stored(until))
     found = await conversations.find_all(tx, keys)
     return [found[key] for key in keys]
+
+
+async def put_off_first(tx: Writing, now: datetime, until: datetime) -> tuple[str, str, int] | None:
+    """Put off the turn that is due first; its (workspace, conversation) and how often it was tried."""
+    due = await tx.one(_LOCK_DUE, stored(now), 1)
+    if due is None:
+        return None
+    rows = await tx.run(_PUT_OFF, due[0], due[1], stored(until))
+    return due[0], due[1], rows[0][0]
+
+
+async def park(tx: Writing, workspace_id: str, conversation_id: str, why: str) -> None:
+    """Pause a conversation whose turn cannot even be read; a person is to look at it."""
+    await tx.run(_PARK, workspace_id, conversation_id, why)
 
 
 async def renew(tx: Writing, claimed: Conversation, until: datetime) -> bool:

@@ -44,6 +44,7 @@ TURN: Final = timedelta(seconds=30)  # a person who waits longer for a text mess
 MODEL: Final = timedelta(seconds=20)
 REQUESTS: Final = 8  # model requests of one turn
 TRIES: Final = 3  # claims of one turn that died or failed before the fallback is said
+GRACE_SECONDS: Final = 1.0  # the model's client keeps the time itself; where it fails to, the contact still gets a word
 RENEW_SECONDS: Final = 10.0  # a third of the lease
 
 _AUTHORS: Final = {
@@ -156,12 +157,19 @@ class _Turn:
             )
         )
         try:
-            answer = await self._model.complete(request, timeout_seconds=timeout_seconds)
+            answer = await self._complete(request, timeout_seconds)
         except Failure as failure:
             await self._end_step(number, "failed", f"{failure.code}: {failure.description}")
             raise
         await self._end_step(number, "done", msgspec.json.encode(answer).decode())
         return answer
+
+    async def _complete(self, request: ModelRequest, timeout_seconds: float) -> ModelAnswered:
+        try:
+            async with asyncio.timeout(timeout_seconds + GRACE_SECONDS):
+                return await self._model.complete(request, timeout_seconds=timeout_seconds)
+        except TimeoutError as silent:
+            raise Transient("model_silent", "The model did not answer in time.") from silent
 
     async def _end_step(self, number: int, state: str, result: str) -> None:
         await self._store.write(

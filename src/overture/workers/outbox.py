@@ -4,10 +4,10 @@ import asyncio
 from typing import Final
 
 from overture import log
-from overture.actions.claim_deliveries import Claims
+from overture.actions.claim_deliveries import Claims, park_first
 from overture.actions.record_outcome import Outcome, Result
 from overture.domain.errors import Failure, OutcomeUnknown, Unavailable
-from overture.domain.ports import Outgoing, Provider
+from overture.domain.ports import Ids, Outgoing, Provider
 from overture.store import outbox
 from overture.store.batch import Batch
 from overture.store.engine import Store
@@ -26,14 +26,17 @@ class OutboxRoad:
         *,
         store: Store,
         provider: Provider,
+        ids: Ids,
         claims: Batch[Claims, list[Outgoing]],
         outcomes: Batch[Outcome, bool],
     ) -> None:
         self._store: Final = store
         self._provider: Final = provider
+        self._ids: Final = ids
         self._claims: Final = claims
         self._outcomes: Final = outcomes
         self._flying: Final[set[asyncio.Task[None]]] = set()
+        self._one_by_one = 0
 
     async def look(self) -> float | None:
         """Claim as much as there is room for; the seconds until more may be due."""
@@ -41,12 +44,24 @@ class OutboxRoad:
         if room == 0:
             await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
             return 0
-        claimed = await self._claims.submit(Claims(limit=room))
+        limit = 1 if self._one_by_one else room
+        try:
+            claimed = await self._claims.submit(Claims(limit=limit))
+        except Unavailable:
+            raise
+        except Exception:
+            _log.exception("claims_stumble", alone=limit == 1)
+            if limit == 1:
+                await self._store.write(lambda tx: park_first(tx, self._store.now(), self._ids))
+            else:
+                self._one_by_one = IN_FLIGHT
+            return 0
+        self._one_by_one = max(0, self._one_by_one - 1)
         for outgoing in claimed:
             task = asyncio.get_running_loop().create_task(self._send(outgoing))
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
-        return 0 if len(claimed) == room else await self._seconds_to_next()
+        return 0 if len(claimed) == limit else await self._seconds_to_next()
 
     async def drain(self) -> None:
         """Wait for what is at the provider: its outcome must be known before the process ends."""
@@ -62,6 +77,9 @@ class OutboxRoad:
                 await self._outcomes.submit(outcome)
             except Unavailable:
                 await asyncio.sleep(0.5)
+            except Exception:
+                _log.exception("outcome_unrecorded", message_id=outgoing.message_id, attempt=outgoing.attempt)
+                return
             else:
                 return
         _log.error("outcome_unrecorded", message_id=outgoing.message_id, attempt=outgoing.attempt)

@@ -1,6 +1,7 @@
 """The turn road: claim conversations that wait for their agent, and run one turn of each."""
 
 import asyncio
+import traceback
 from typing import Final
 
 from overture import log
@@ -29,6 +30,7 @@ class TurnRoad:
         self._ids: Final = ids
         self._signals: Final = signals
         self._running: Final[set[asyncio.Task[None]]] = set()
+        self._one_by_one = 0
 
     async def look(self) -> float | None:
         """Claim as much as there is room for; the seconds until more may be due."""
@@ -36,12 +38,21 @@ class TurnRoad:
         if room == 0:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             return 0
-        claims = await self._store.write(lambda tx: claim_turns.claim_turns(tx, room, self._store.now()))
+        limit = 1 if self._one_by_one else room
+        try:
+            claims = await self._store.write(lambda tx: claim_turns.claim_turns(tx, limit, self._store.now()))
+        except Unavailable:
+            raise
+        except Exception as wrong:
+            _log.exception("turns_stumble", alone=limit == 1)
+            await self._step_over(wrong, alone=limit == 1)
+            return 0
+        self._one_by_one = max(0, self._one_by_one - 1)
         for claim in claims:
             task = asyncio.get_running_loop().create_task(self._run(claim))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        if len(claims) == room:
+        if len(claims) == limit:
             return 0
         now = self._store.now()
         due = await self._store.read(lambda tx: turns.find_next_due(tx, now))
@@ -55,6 +66,14 @@ class TurnRoad:
             task.cancel()
         if self._running:
             await asyncio.wait(set(self._running))
+
+    async def _step_over(self, wrong: Exception, *, alone: bool) -> None:
+        """After claims that failed, make each alone; one that fails alone is put off, so that it harms no other."""
+        if not alone:
+            self._one_by_one = AT_ONCE
+            return
+        told = "".join(traceback.format_exception(wrong))[-2000:]
+        await self._store.write(lambda tx: claim_turns.put_off_first(tx, self._store.now(), self._ids, told))
 
     async def _run(self, claim: TurnClaim) -> None:
         conversation = claim.conversation
