@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from benchmarks import load, report, roads
-from benchmarks.roads import Plan
+from benchmarks import footprint, load, report, roads
+from benchmarks.roads import Measured, Plan
 
-_PARTS: Final = ("accepts", "intake")
+_PARTS: Final = ("accepts", "intake", "memory", "demo")
 
 
 def _asked() -> argparse.Namespace:
@@ -30,6 +30,9 @@ def _asked() -> argparse.Namespace:
 def main() -> int:
     """Measure, print, and tell by the exit status whether the run is valid."""
     asked = _asked()
+    if unknown := set(asked.parts) - set(_PARTS):
+        print(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(_PARTS)}.")
+        return 2
     parts = set(asked.parts or _PARTS)
     cores = sorted(os.sched_getaffinity(0))
     if shutil.which(load.WRK) is None:
@@ -48,9 +51,15 @@ def main() -> int:
             warm_up_seconds=2,
             connections=asked.connections,
         )
-        with roads.opened(plan, accepts="accepts" in parts, intake="intake" in parts) as opened:
-            measured = roads.measure(opened, plan)
-    report.show(measured)
+        measured: list[Measured] = []
+        if parts & {"accepts", "intake"}:
+            with roads.opened(plan, accepts="accepts" in parts, intake="intake" in parts) as opened:
+                measured = roads.measure(opened, plan)
+            report.show_rates(measured)
+        if "memory" in parts:
+            report.show_footprints([footprint.memory(plan)])
+        if "demo" in parts:
+            report.show_footprints([footprint.demo(plan)])
     return 1 if any(one.faults for one in measured) else 0
 
 

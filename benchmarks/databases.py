@@ -46,7 +46,8 @@ def count_in_sqlite(path: Path, table: str) -> int:
     """How many rows a table of a database file has."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+        [(count,)] = connection.execute(f"SELECT count(*) FROM {table}")
+        return int(str(count))
     finally:
         connection.close()
 
