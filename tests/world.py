@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
+import asyncpg
 
 from overture.actions.claim_deliveries import Claims, claim_deliveries
 from overture.actions.keep_webhook import keep_webhooks
@@ -346,6 +347,8 @@ async def a_world(url: str, *, model: ModelClient | None = None, furnish: bool =
     clock = StillClock()
     store = TimedStore(open_store(url, clock), clock)
     await store.open()
+    if furnish and not url.startswith("sqlite:"):
+        await _empty(url)
     try:
         async with ScriptedTwilio(clock, ACCOUNT).listening() as twilio:
             world = World(store, clock, twilio, ScriptedModel() if model is None else model)
@@ -359,6 +362,14 @@ async def a_world(url: str, *, model: ModelClient | None = None, furnish: bool =
                 await world.client.aclose()
     finally:
         await store.close()
+
+
+async def _empty(url: str) -> None:
+    """Leave nothing in a PostgreSQL database that other tests have used."""
+    connection = await asyncpg.connect(url)
+    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    await connection.execute("; ".join(f'DELETE FROM "{row[0]}"' for row in tables if row[0] != "migration"))
+    await connection.close()
 
 
 async def add_sender(world: World, channel: Channel, address: str = OURS, **changes: Any) -> str:

@@ -48,7 +48,8 @@ _FINISH: Final = Command(
     """
     UPDATE conversation SET mode = $3, end_reason = $4, mode_note = $5, epoch = $6, last_seq = $7, handled_seq = $8,
         fence = fence + 1, turns = turns + 1, tries = 0, turn_leased = FALSE,
-        turn_due_at = $9, reply_due_at = $9, first_pending_at = $9, state = $10, place = $11, expects = $12, last_activity_at = $13, ended_at = $14
+        turn_due_at = $9, reply_due_at = $9, first_pending_at = $9,
+        state = $10, place = $11, expects = $12, last_activity_at = $13, ended_at = $14
     WHERE workspace_id = $1 AND id = $2
     """
 )
