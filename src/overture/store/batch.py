@@ -53,7 +53,7 @@ class Batch(Generic[Ask, Answer]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((ask, future))
-        if self._draining < self._store.writers and (not self._draining or len(self._waiting) >= self._limit // 4):
+        if self._draining < self._store.writers and self._is_worth_a_batch(beside=self._draining):
             self._start_drain()
         return future
 
@@ -61,6 +61,10 @@ class Batch(Generic[Ask, Answer]):
         """Return when everything submitted so far has been answered."""
         while self._drains:
             await asyncio.wait(set(self._drains))
+
+    def _is_worth_a_batch(self, *, beside: int) -> bool:
+        """Whether what waits should leave now, with so many batches under way: beside one, a handful waits for it."""
+        return not beside or len(self._waiting) >= self._limit // 4
 
     def _start_drain(self) -> None:
         self._draining += 1
@@ -70,7 +74,7 @@ class Batch(Generic[Ask, Answer]):
 
     async def _drain(self) -> None:
         try:
-            while self._waiting:
+            while self._waiting and self._is_worth_a_batch(beside=self._draining - 1):
                 batch = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
                 await self._commit(batch)
         finally:
