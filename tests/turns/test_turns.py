@@ -11,11 +11,9 @@ import pytest
 from overture.actions import claim_turns, commit_turn
 from overture.actions.claim_turns import TurnClaim
 from overture.actions.end_conversation import end_conversation
-from overture.actions.open_chat import Opened, open_chat
-from overture.actions.say_in_chat import Said, say_in_chat
 from overture.domain.agent import Ask, EndReason, FlowSpec, Node, PromptSpec
 from overture.domain.conversation import Mode
-from overture.domain.errors import Permanent, Refusal, Transient
+from overture.domain.errors import Permanent, Transient
 from overture.domain.turn import Finish, ModelRequest
 from overture.store import turns
 from overture.turns.run_turn import run_turn
@@ -24,7 +22,6 @@ from tests.world import BOOKER, NOON, WORKSPACE, ScriptedModel, World, a_world
 PROMPT = PromptSpec(
     name="Helper", instructions="Help.", greeting="Hi there!", fallback="A colleague will write to you."
 )
-CHAT = "0192f0c1-2345-7abc-8def-0123456789ab"
 
 
 @asynccontextmanager
@@ -340,110 +337,3 @@ async def test_a_silent_turn_is_a_decision_on_record(world: World) -> None:
     assert outcome == commit_turn.Committed(messages=0, mode=Mode.BOT)
     [turn] = await world.store.read(lambda tx: turns.list_of_conversation(tx, WORKSPACE, an_id))
     assert turn.outcome == "silent"
-
-
-# inactivity
-
-
-async def test_a_conversation_that_rests_too_long_ends(world: World) -> None:
-    an_id = await world.starts()
-    world.clock.passes(hours=71, minutes=59)
-    await world.timers.look()
-    assert (await world.conversation(an_id)).mode is Mode.BOT
-    world.clock.passes(minutes=1)
-    await world.timers.look()
-    conversation = await world.conversation(an_id)
-    assert (conversation.mode, conversation.end_reason) == (Mode.ENDED, EndReason.INACTIVITY_TIMEOUT)
-    assert await world.value("SELECT count(*) FROM timer") == 0
-    assert (await world.lines(an_id))[0].reason == "cancelled"  # it never left, and says so
-
-
-async def test_activity_puts_the_end_off(world: World) -> None:
-    an_id = await world.starts()
-    world.clock.passes(hours=71)
-    await world.hears("Monday")
-    await world.takes_turns()
-    world.clock.passes(hours=2)
-    await world.timers.look()
-    world.clock.passes(hours=69)
-    await world.timers.look()
-    assert (await world.conversation(an_id)).mode is Mode.BOT
-    world.clock.passes(hours=1)
-    await world.timers.look()
-    assert (await world.conversation(an_id)).end_reason is EndReason.INACTIVITY_TIMEOUT
-
-
-async def test_a_conversation_in_human_hands_is_not_ended_by_the_clock(world: World) -> None:
-    an_id = await world.starts()
-    await world.change("UPDATE conversation SET mode = 'human'")
-    for _ in range(3):
-        world.clock.passes(hours=73)
-        await world.timers.look()
-    assert (await world.conversation(an_id)).mode is Mode.HUMAN
-    assert await world.value("SELECT count(*) FROM timer") == 1
-
-
-# chats over the API
-
-
-async def opens(world: World, **changes: Any) -> Opened | Refusal:
-    given: dict[str, Any] = {"workspace_id": WORKSPACE, "chat_id": CHAT, "agent_id": "booker", "metadata": {}}
-    now = world.clock.now()
-    return await world.store.write(lambda tx: open_chat(tx, now=now, ids=world.ids, **(given | changes)))
-
-
-async def says(world: World, text: str) -> Said | Refusal:
-    now = world.clock.now()
-    return await world.store.write(
-        lambda tx: say_in_chat(tx, workspace_id=WORKSPACE, chat_id=CHAT, text=text, now=now, ids=world.ids)
-    )
-
-
-async def test_a_chat_over_the_api_needs_no_outbox(world: World) -> None:
-    opened = await opens(world)
-    assert isinstance(opened, Opened)
-    assert opened.created
-    for text in ("Monday", "ten"):
-        assert isinstance(await says(world, text), Said)
-        await world.takes_turns()
-    assert await world.texts(CHAT) == [
-        "Hello! Which day suits you?",
-        "> Monday",
-        "Monday it is. At what time?",
-        "> ten",
-        "See you on Monday at ten.",
-    ]
-    counts = await world.counts()
-    assert (counts["outbox"], counts["thread"], counts["contact"], counts["attempt"]) == (0, 0, 0, 0)
-    ended = await says(world, "more")
-    assert isinstance(ended, Refusal)
-    assert ended.code == "chat_ended"
-
-
-async def test_a_chat_is_opened_once(world: World) -> None:
-    await opens(world)
-    again = await opens(world)
-    assert isinstance(again, Opened)
-    assert not again.created
-    other = await opens(world, metadata={"other": 1})
-    assert isinstance(other, Refusal)
-    assert other.code == "chat_exists"
-    assert await world.texts(CHAT) == ["Hello! Which day suits you?"]
-
-
-async def test_a_repeated_text_while_its_turn_runs_is_the_same_line(world: World) -> None:
-    await opens(world)
-    first = await says(world, "Monday")
-    assert await says(world, "Monday") == first
-    await world.takes_turns()
-    assert await says(world, "Monday") != first
-
-
-async def test_a_phone_conversation_is_no_chat(world: World) -> None:
-    an_id = await world.starts()
-    now = world.clock.now()
-    refused = await world.store.write(
-        lambda tx: say_in_chat(tx, workspace_id=WORKSPACE, chat_id=an_id, text="Hi", now=now, ids=world.ids)
-    )
-    assert isinstance(refused, Refusal)
-    assert refused.code == "wrong_channel"
