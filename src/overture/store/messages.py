@@ -60,22 +60,37 @@ _LAST: Final = Query(
     ORDER BY seq DESC LIMIT $4
     """
 )
-_SET_STATUS: Final = RowsCommand(
-    {
-        "workspace_id": "text",
-        "conversation_id": "text",
-        "seq": "int",
-        "status": "text",
-        "error_code": "int",
-        "reason": "text",
-        "sid": "text",
-    },
+_WAITING: Final = Query(
+    f"""
+    SELECT {_COLUMNS} FROM message
+    WHERE workspace_id = $1 AND conversation_id = $2 AND seq > $3 AND seq <= $4 AND direction = 'in'
+    ORDER BY seq LIMIT $5
     """
+)
+_STATUS_COLUMNS: Final = {
+    "workspace_id": "text",
+    "conversation_id": "text",
+    "seq": "int",
+    "status": "text",
+    "error_code": "int",
+    "reason": "text",
+    "sid": "text",
+}
+_SET_STATUS_SQL: Final = """
     UPDATE message SET status = rows.status, error_code = rows.error_code, reason = rows.reason,
         provider_sid = coalesce(rows.sid, message.provider_sid)
     FROM rows
     WHERE message.workspace_id = rows.workspace_id AND message.conversation_id = rows.conversation_id
-        AND message.seq = rows.seq
+        AND message.seq = rows.seq AND NOT (
+            message.possible_duplicate AND message.status IN ('delivered', 'read') AND rows.status <> 'read'
+        )
+"""
+_SET_STATUS: Final = RowsCommand(_STATUS_COLUMNS, _SET_STATUS_SQL)
+_ADVANCE_STATUS: Final = RowsCommand(
+    _STATUS_COLUMNS,
+    f"""
+    {_SET_STATUS_SQL}
+        AND (message.status IS NULL OR message.status NOT IN ('delivered', 'read') OR rows.status = 'read')
     """,
 )
 _FLAG: Final = RowsCommand(
@@ -187,6 +202,13 @@ async def list_after(tx: Reading, workspace_id: str, conversation_id: str, seq: 
     return [_message(row) for row in await tx.all(_LIST, workspace_id, conversation_id, seq, limit)]
 
 
+async def list_inbound(
+    tx: Reading, workspace_id: str, conversation_id: str, after: int, up_to: int, limit: int
+) -> list[Message]:
+    """The contact's messages after a sequence number and up to another, oldest first."""
+    return [_message(row) for row in await tx.all(_WAITING, workspace_id, conversation_id, after, up_to, limit)]
+
+
 async def list_before(tx: Reading, workspace_id: str, conversation_id: str, seq: int, limit: int) -> list[Message]:
     """The last messages before a sequence number, oldest first."""
     rows = await tx.all(_LAST, workspace_id, conversation_id, seq, limit)
@@ -194,9 +216,18 @@ async def list_before(tx: Reading, workspace_id: str, conversation_id: str, seq:
 
 
 async def set_statuses(tx: Writing, changes: Sequence[StatusChange]) -> None:
-    """Record what became of messages; at most one change a message."""
+    """Record what became of messages; at most one change a message.
+
+    Of a message that was sent twice, what one attempt achieved is not undone by the other.
+    """
     rows = [(c.workspace_id, c.conversation_id, c.seq, c.status.value, c.error_code, c.reason, c.sid) for c in changes]
     await tx.run_rows(_SET_STATUS, sorted(rows, key=lambda row: row[:3]))
+
+
+async def advance_statuses(tx: Writing, changes: Sequence[StatusChange]) -> None:
+    """As `set_statuses`, but what has reached its reader stays so, whatever is told of another attempt."""
+    rows = [(c.workspace_id, c.conversation_id, c.seq, c.status.value, c.error_code, c.reason, c.sid) for c in changes]
+    await tx.run_rows(_ADVANCE_STATUS, sorted(rows, key=lambda row: row[:3]))
 
 
 async def flag_possible_duplicates(tx: Writing, keys: Sequence[tuple[str, str, int]]) -> None:
