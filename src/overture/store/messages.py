@@ -67,16 +67,17 @@ _WAITING: Final = Query(
     ORDER BY seq LIMIT $5
     """
 )
-_STATUS_COLUMNS: Final = {
-    "workspace_id": "text",
-    "conversation_id": "text",
-    "seq": "int",
-    "status": "text",
-    "error_code": "int",
-    "reason": "text",
-    "sid": "text",
-}
-_SET_STATUS_SQL: Final = """
+_SET_STATUS: Final = RowsCommand(
+    {
+        "workspace_id": "text",
+        "conversation_id": "text",
+        "seq": "int",
+        "status": "text",
+        "error_code": "int",
+        "reason": "text",
+        "sid": "text",
+    },
+    """
     UPDATE message SET status = rows.status, error_code = rows.error_code, reason = rows.reason,
         provider_sid = coalesce(rows.sid, message.provider_sid)
     FROM rows
@@ -84,13 +85,6 @@ _SET_STATUS_SQL: Final = """
         AND message.seq = rows.seq AND NOT (
             message.possible_duplicate AND message.status IN ('delivered', 'read') AND rows.status <> 'read'
         )
-"""
-_SET_STATUS: Final = RowsCommand(_STATUS_COLUMNS, _SET_STATUS_SQL)
-_ADVANCE_STATUS: Final = RowsCommand(
-    _STATUS_COLUMNS,
-    f"""
-    {_SET_STATUS_SQL}
-        AND (message.status IS NULL OR message.status NOT IN ('delivered', 'read') OR rows.status = 'read')
     """,
 )
 _FLAG: Final = RowsCommand(
@@ -222,12 +216,6 @@ async def set_statuses(tx: Writing, changes: Sequence[StatusChange]) -> None:
     """
     rows = [(c.workspace_id, c.conversation_id, c.seq, c.status.value, c.error_code, c.reason, c.sid) for c in changes]
     await tx.run_rows(_SET_STATUS, sorted(rows, key=lambda row: row[:3]))
-
-
-async def advance_statuses(tx: Writing, changes: Sequence[StatusChange]) -> None:
-    """As `set_statuses`, but what has reached its reader stays so, whatever is told of another attempt."""
-    rows = [(c.workspace_id, c.conversation_id, c.seq, c.status.value, c.error_code, c.reason, c.sid) for c in changes]
-    await tx.run_rows(_ADVANCE_STATUS, sorted(rows, key=lambda row: row[:3]))
 
 
 async def flag_possible_duplicates(tx: Writing, keys: Sequence[tuple[str, str, int]]) -> None:
