@@ -75,7 +75,7 @@ def _queued(data: Path) -> int:
     try:
         return databases.count_in_sqlite(data / "overture.db", "outbox")
     except apsw.BusyError:
-        return 0
+        return 0  # its writer holds the file for this instant
 
 
 def _await_answer(url: str, until: float) -> None:
