@@ -80,12 +80,12 @@ class House:
         self._drains: Final[list[Callable[[], Any]]] = []
         self._closes: Final[list[Callable[[], Any]]] = []
 
-    async def open(self) -> Parts:
-        """Connect, adopt the settings, and put the parts together; nothing runs yet."""
+    async def open(self, *, adopt: bool = True) -> Parts:
+        """Connect, adopt the settings' senders (unless told not to), and put the parts together; nothing runs yet."""
         self.settings.data.mkdir(parents=True, exist_ok=True)
         await self.store.open()
         self._closes.append(self.store.close)
-        instance = await self._adopt()
+        instance = await self._identify(adopt=adopt)
         accounts, secret = self.settings.accounts, bytes.fromhex(instance.callback_secret)
         self._verifier = TwilioWebhooks(
             accounts={account.sid: account.auth_tokens for account in accounts},
@@ -164,17 +164,18 @@ class House:
         for close in reversed(self._closes):
             await close()
 
-    async def _adopt(self) -> Instance:
+    async def _identify(self, *, adopt: bool) -> Instance:
         now = self.store.now()
         offered = Instance(id=self.ids.new(now), callback_secret=secrets.token_hex(32))
         wanted = [_sender(setting) for setting in self.settings.senders]
 
-        async def adopt(tx: Any) -> Instance:
+        async def identify(tx: Any) -> Instance:
             await instances.add_workspace(tx, WORKSPACE, WORKSPACE, now)
-            await adopt_settings(tx, WORKSPACE, wanted, now, self.ids)
+            if adopt:
+                await adopt_settings(tx, WORKSPACE, wanted, now, self.ids)
             return await instances.get_or_make(tx, offered, now)
 
-        return await self.store.write(adopt)
+        return await self.store.write(identify)
 
     def _parts(self) -> Parts:
         wake = self.signals.wake
@@ -220,6 +221,7 @@ async def serve(
     settings' host and port; `stopping` ends it as the signals do.
     """
     house = House(settings, stopping)
+    local: socket.socket | None = None
     event_loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         event_loop.add_signal_handler(number, house.stopping.set)
@@ -238,15 +240,20 @@ async def serve(
         await serving.serve([(make_app(parts), door), (make_app(parts, trusted=True), local)], house.stopping)
     finally:
         await house.close()
-        settings.socket.unlink(missing_ok=True)
+        if local is not None:  # another server's socket is not ours to take away
+            settings.socket.unlink(missing_ok=True)
 
 
 @contextlib.asynccontextmanager
 async def serving_locally(settings: Settings) -> AsyncIterator[None]:
-    """Serve the data folder's socket alone, without workers: for a command where no server runs."""
+    """Serve the data folder's socket alone, without workers: for a command where no server runs.
+
+    The settings' senders are not adopted: a command may be given less than the server was.
+    """
     house = House(settings)
+    local: socket.socket | None = None
     try:
-        parts = await house.open()
+        parts = await house.open(adopt=False)
         local = serving.listen_locally(settings.socket)
         task = asyncio.get_running_loop().create_task(
             serving.serve([(make_app(parts, trusted=True), local)], house.stopping)
@@ -256,7 +263,8 @@ async def serving_locally(settings: Settings) -> AsyncIterator[None]:
         await task
     finally:
         await house.close()
-        settings.socket.unlink(missing_ok=True)
+        if local is not None:
+            settings.socket.unlink(missing_ok=True)
 
 
 def _sender(setting: Any) -> SenderSetting:

@@ -65,7 +65,7 @@ def live(**changes: Any) -> LiveConversation:
         "mode": Mode.BOT,
         "epoch": 0,
         "digest": "other",
-        "created_at": NOW - timedelta(seconds=30),
+        "asked_at": NOW - timedelta(seconds=30),
     }
     return LiveConversation(**(given | changes))
 
@@ -219,7 +219,7 @@ def test_the_same_call_again_within_a_minute_is_a_retry(
     age: int, digest: str, key: str | None, heard: int | None, is_replay: bool
 ) -> None:
     thread = KnownThread(id="t", last_inbound_at=None if heard is None else NOW - timedelta(seconds=heard))
-    present = live(digest=digest, created_at=NOW - timedelta(seconds=age))
+    present = live(digest=digest, asked_at=NOW - timedelta(seconds=age))
     decided = decide_start(start(idempotency_key=key), facts(live=present, thread=thread), NOW)
     assert (decided == Replay(conversation_id="c")) is is_replay
 

@@ -27,7 +27,10 @@ class SenderSetting(Struct, frozen=True, kw_only=True):
 async def adopt_settings(
     tx: Writing, workspace_id: str, wanted: Sequence[SenderSetting], now: datetime, ids: Ids
 ) -> None:
-    """Make the workspace's senders those of the settings; others are retired. The caller commits."""
+    """Make the workspace's senders those of the settings; others are retired. The caller commits.
+
+    Settings that name none leave all as they are: they are more likely incomplete than meant.
+    """
     await instances.add_workspace(tx, workspace_id, workspace_id, now)
     for account_sid in sorted({setting.account_sid for setting in wanted}):
         await instances.add_account(tx, workspace_id, account_sid, now)
@@ -49,5 +52,5 @@ async def adopt_settings(
             stopped_because=None,
         )
         await senders.upsert(tx, sender, now)
-    for gone in present.values():
+    for gone in present.values() if wanted else ():
         await senders.retire(tx, workspace_id, gone.id, now)

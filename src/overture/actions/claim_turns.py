@@ -9,7 +9,6 @@ from msgspec import Struct
 from overture.domain import retry
 from overture.domain.agent import Agent
 from overture.domain.event import EventKind
-from overture.domain.message import Direction
 from overture.domain.ports import Ids
 from overture.store import agents, events, messages, threads, turns
 from overture.store.conversations import Conversation
@@ -71,8 +70,8 @@ async def put_off_first(tx: Writing, now: datetime, ids: Ids, wrong: str) -> Non
 async def read_lines(tx: Reading, conversation: Conversation) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
     """The history of a conversation and the lines that wait for an answer."""
     workspace, handled = conversation.workspace_id, conversation.handled_seq
-    lines = await messages.list_after(tx, workspace, conversation.id, handled, HISTORY * 4)
-    waiting = [one for one in lines if one.direction is Direction.IN and one.seq <= conversation.in_seq]
+    up_to = conversation.in_seq
+    waiting = await messages.list_inbound(tx, workspace, conversation.id, handled, up_to, HISTORY)
     first = waiting[0].seq if waiting else conversation.last_seq + 1
     before = await messages.list_before(tx, workspace, conversation.id, first, HISTORY)
     if conversation.previous_conversation_id is not None and len(before) < HISTORY:

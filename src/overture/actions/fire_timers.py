@@ -1,6 +1,7 @@
 """Fire timers: what is due is taken out and acted on in one commit, so that none fires twice or stale."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from overture.actions.end_conversation import end_conversation
 from overture.domain.agent import EndReason
@@ -9,18 +10,23 @@ from overture.domain.ports import Ids
 from overture.store import agents, conversations, timers
 from overture.store.engine import Writing
 
+_SOON: Final = timedelta(minutes=5)  # a line waits for its answer: that comes first
+_UNKNOWN: Final = timedelta(days=1)  # an agent that cannot be read ends nothing
+
 
 async def fire_timers(tx: Writing, limit: int, now: datetime, ids: Ids) -> int:
     """Fire what is due, at most `limit`; how many. The caller commits."""
     due = await timers.take_due(tx, now, limit)
-    found = await conversations.find_all(tx, [(timer.workspace_id, timer.conversation_id) for timer in due])
+    found = await conversations.lock_all(tx, [(timer.workspace_id, timer.conversation_id) for timer in due])
     live = [one for one in found.values() if one.mode is not Mode.ENDED]
     versions = await agents.find_versions(tx, ((c.workspace_id, c.agent_id, c.agent_version) for c in live))
     again = []
     for conversation in live:
-        agent = versions[conversation.workspace_id, conversation.agent_id, conversation.agent_version]
-        rests_until = conversation.last_activity_at + agent.inactivity
-        if rests_until <= now and conversation.mode is Mode.BOT:
+        agent = versions.get((conversation.workspace_id, conversation.agent_id, conversation.agent_version))
+        inactivity = _UNKNOWN if agent is None else agent.inactivity
+        rests_until = conversation.last_activity_at + inactivity
+        waits = conversation.in_seq > conversation.handled_seq or conversation.turn_due_at is not None
+        if rests_until <= now and conversation.mode is Mode.BOT and not waits:
             await end_conversation(
                 tx,
                 workspace_id=conversation.workspace_id,
@@ -32,7 +38,7 @@ async def fire_timers(tx: Writing, limit: int, now: datetime, ids: Ids) -> int:
         else:
             again.append(
                 timers.Timer(
-                    due_at=max(rests_until, now + agent.inactivity) if rests_until <= now else rests_until,
+                    due_at=rests_until if rests_until > now else now + (_SOON if waits else inactivity),
                     conversation_id=conversation.id,
                     kind=timers.TimerKind.INACTIVITY,
                     shard=conversation.shard,

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from overture.actions import receive_message, record_delivery
 from overture.domain import retry
 from overture.domain.errors import Invalid
@@ -28,7 +30,8 @@ async def handle_inbox(
     for one in kept:
         try:
             if one.event.kind == "inbound":
-                messages.append((one, parser.parse_inbound(one.event)))
+                parsed = parser.parse_inbound(one.event)
+                messages.append((one, msgspec.structs.replace(parsed, received_at=one.received_at)))
             else:
                 reports.append((one, parser.parse_status(one.event)))
         except Invalid as unreadable:

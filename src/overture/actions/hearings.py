@@ -8,7 +8,7 @@ from msgspec import Struct
 from overture.actions import change_consent
 from overture.domain import consent, reply_time, routing
 from overture.domain.agent import Agent, FlowSpec, Json
-from overture.domain.channel import Channel, split_address
+from overture.domain.channel import split_address
 from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import Event, EventKind
@@ -25,7 +25,8 @@ from overture.store.engine import Writing
 class Facts(Struct, frozen=True, kw_only=True):
     """What is on record for one inbound message.
 
-    `agent` is the version that carries (or carried) the pair's conversation, `last` the conversation opened last.
+    `agent` is the version that carries (or carried) the pair's conversation, `last` the conversation opened last,
+    `resuming_agent` the present version of the agent that carried it, where it is still in use.
     """
 
     contact: KnownContact | None
@@ -34,6 +35,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     last: conversations.Conversation | None
     agent: Agent | None
     inbound_agent: Agent | None
+    resuming_agent: Agent | None = None
 
 
 class _Line(Struct, frozen=True, kw_only=True):
@@ -43,6 +45,11 @@ class _Line(Struct, frozen=True, kw_only=True):
     workspace_id: str
     conversation_id: str
     shard: int
+
+
+def _written(message: Inbound) -> str:
+    """The contact's own words, without descriptions of what came with them."""
+    return message.text if message.body is None else message.body
 
 
 class Plan:
@@ -70,22 +77,26 @@ class Plan:
         meaning = self._meaning(message, sender, contact)
         if meaning in (consent.Meaning.OPT_OUT, consent.Meaning.OPT_IN):
             return self._change_consent(n, message, sender, facts, contact, meaning)
-        if meaning is consent.Meaning.HELP and sender.channel is Channel.SMS:
+        if meaning is consent.Meaning.HELP and self._provider_answers(message, sender):
             return self._note(n, message, facts) or "help, answered by the provider"
+        if sender.removed_at is not None:
+            return self._nowhere(n, message, sender)
+        if facts.live is not None and contact.opted_out_at is not None:
+            return self._note(n, message, facts) or "silence, after an opt-out"
         if facts.live is not None:
             return self._hear(n, message, sender, facts, facts.live)
         last = facts.last
         where = routing.route(
-            message.text,
+            _written(message),
             last_ended_at=None if last is None else last.ended_at,
             last_reason=None if last is None else last.end_reason,
             opted_out=contact.opted_out_at is not None,
             has_inbound_agent=facts.inbound_agent is not None,
-            now=self._now,
+            now=message.received_at or self._now,
         )
         match where:
-            case routing.Route.RESUME if facts.agent is not None and last is not None:
-                return self._open(n, message, sender, facts, contact, facts.agent, last)
+            case routing.Route.RESUME if facts.resuming_agent is not None and last is not None:
+                return self._open(n, message, sender, facts, contact, facts.resuming_agent, last)
             case routing.Route.INBOUND_AGENT | routing.Route.RESUME if facts.inbound_agent is not None:
                 return self._open(n, message, sender, facts, contact, facts.inbound_agent, None)
             case routing.Route.SILENCE | routing.Route.NOTE:
@@ -147,7 +158,7 @@ class Plan:
         elif message.profile_name:
             self._names.append((sender.workspace_id, contact.address, message.profile_name))
         thread_id = self._thread_id(n, sender, facts, contact, form)
-        self._heard[n] = (thread_id, contact.shard, self._now, form)
+        self._heard[n] = (thread_id, contact.shard, message.received_at or self._now, form)
         return contact
 
     def _thread_id(self, n: int, sender: senders.Sender, facts: Facts, contact: KnownContact, form: str) -> str:
@@ -169,12 +180,21 @@ class Plan:
     def _meaning(self, message: Inbound, sender: senders.Sender, contact: KnownContact) -> consent.Meaning:
         if message.opt_out_type is not None:
             return consent.meaning_of_opt_out_type(message.opt_out_type)
-        return consent.meaning(
-            message.text,
-            channel=sender.channel,
-            sender_kind=sender.kind,
-            opted_out=contact.opted_out_at is not None,
-            handling=sender.keyword_handling,
+        meanings = [
+            consent.meaning(
+                words,
+                channel=sender.channel,
+                sender_kind=sender.kind,
+                opted_out=contact.opted_out_at is not None,
+                handling=sender.keyword_handling,
+            )
+            for words in (message.button_payload or "", _written(message))
+        ]
+        return next((one for one in meanings if one is not consent.Meaning.NOTHING), consent.Meaning.NOTHING)
+
+    def _provider_answers(self, message: Inbound, sender: senders.Sender) -> bool:
+        return message.opt_out_type is not None or consent.provider_answers(
+            _written(message), channel=sender.channel, handling=sender.keyword_handling
         )
 
     def _change_consent(
@@ -199,9 +219,7 @@ class Plan:
             sender_id=sender.id,
         )
         self._note(n, message, facts)
-        answered = message.opt_out_type is not None or consent.provider_answers(
-            message.text, channel=sender.channel, handling=sender.keyword_handling
-        )
+        answered = self._provider_answers(message, sender)
         first = contact.opted_out_at is None
         if out and first and not answered and n in self._notes and facts.thread is not None:
             self._confirm[n] = (facts.thread.id, sender.id)

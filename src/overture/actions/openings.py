@@ -283,6 +283,10 @@ class Plan:
             where = (join.live.id, facts.contact.shard, facts.thread.id)
             self._say(n, start, facts, where, bodies[n], first_seq=taken[0], epoch=taken[1])
             joined.add(n)
+        again = [
+            (start.workspace_id, join.live.id, start.digest) for n, (start, _, join) in joins.items() if n in joined
+        ]
+        await conversations.ask_again(tx, again, self._now)
         return joined
 
     async def _free_keys(self, tx: Writing, lost: set[int]) -> None:

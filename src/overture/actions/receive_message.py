@@ -112,9 +112,8 @@ async def _read_facts(tx: Writing, batch: Sequence[tuple[int, Inbound, senders.S
             wanted.append((sender.workspace_id, pair.thread.last_conversation_id))
     found = await conversations.find_all(tx, wanted)
     versions = await agents.find_versions(tx, ((c.workspace_id, c.agent_id, c.agent_version) for c in found.values()))
-    current = await agents.find_current(
-        tx, ((s.workspace_id, s.inbound_agent_id) for _, _, s in batch if s.inbound_agent_id is not None)
-    )
+    inbound_agents = {(s.workspace_id, s.inbound_agent_id) for _, _, s in batch if s.inbound_agent_id is not None}
+    current = await agents.find_current(tx, inbound_agents | {(c.workspace_id, c.agent_id) for c in found.values()})
     facts = []
     for (_, _, sender), pair in zip(batch, pairs, strict=True):
         live = None if pair.live is None else found.get((sender.workspace_id, pair.live.id))
@@ -128,6 +127,7 @@ async def _read_facts(tx: Writing, batch: Sequence[tuple[int, Inbound, senders.S
                 live=live,
                 last=last,
                 agent=None if of is None else versions.get((of.workspace_id, of.agent_id, of.agent_version)),
+                resuming_agent=None if last is None else current.get((last.workspace_id, last.agent_id)),
                 inbound_agent=None
                 if sender.inbound_agent_id is None
                 else current.get((sender.workspace_id, sender.inbound_agent_id)),

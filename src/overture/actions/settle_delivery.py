@@ -40,11 +40,15 @@ class Search(Struct, frozen=True, kw_only=True):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """What a look found: candidates for the message, oldest first."""
+    """What a look found: candidates for the message, oldest first.
+
+    `failed` where the list could not be read: that proves nothing, but an expired message waits for it no longer.
+    """
 
     message_id: str
     attempt: int
     candidates: tuple[ProviderMessage, ...]
+    failed: bool = False
 
 
 def matches(search: Search, found: Sequence[ProviderMessage]) -> tuple[ProviderMessage, ...]:
@@ -110,6 +114,9 @@ async def settle_deliveries(tx: Writing, findings: Sequence[Finding], now: datet
         if send is None or send.attempt != finding.attempt or send.state is not outbox.OutboxState.UNCERTAIN:
             answers.append("settled otherwise")
             continue
+        if finding.failed:
+            answers.append(await _unread(tx, send, now, ids))
+            continue
         claimed = await attempts.find_claimed(tx, send.account_sid, [c.sid for c in finding.candidates])
         free = [candidate for candidate in finding.candidates if candidate.sid not in claimed]
         if free:
@@ -156,6 +163,13 @@ async def _accept(tx: Writing, send: outbox.Send, found: ProviderMessage, now: d
     await _tell(tx, EventKind.MESSAGE_ACCEPTED, send, now, ids, provider_sid=found.sid, settled=True)
 
 
+async def _unread(tx: Writing, send: outbox.Send, now: datetime, ids: Ids) -> str:
+    """No list could be read: wait for one while the message is worth it, then let a person decide."""
+    if now < send.expires_at or now - (send.started_at or send.created_at) < SETTLE:
+        return "uncertain"
+    return await _hand_to_a_person(tx, send, now, ids, looks=send.looks)
+
+
 async def _absent(tx: Writing, send: outbox.Send, now: datetime, ids: Ids) -> str:
     looks = send.looks + 1
     started = send.started_at or send.created_at
@@ -172,6 +186,10 @@ async def _absent(tx: Writing, send: outbox.Send, now: datetime, ids: Ids) -> st
         await attempts.finish(tx, [absent], now)
         await _tell(tx, EventKind.MESSAGE_QUEUED, send, now, ids, possible_duplicate=True)
         return "queued"
+    return await _hand_to_a_person(tx, send, now, ids, looks=looks)
+
+
+async def _hand_to_a_person(tx: Writing, send: outbox.Send, now: datetime, ids: Ids, *, looks: int) -> str:
     await outbox.update(tx, [_changed(send, outbox.OutboxState.NEEDS_REVIEW, now, looks=looks, resent=send.resent)])
     await _tell(tx, EventKind.MESSAGE_NEEDS_REVIEW, send, now, ids)
     change = messages.StatusChange(

@@ -93,6 +93,8 @@ class Inbound(Struct, frozen=True, kw_only=True):
 
     `sender` is our address that was written to, `contact` the address that wrote, both in the provider's form.
     `text` holds what the agent is shown: the body, a button's text, or a description in words of what else came.
+    `body` is what was written or tapped alone, where it is told apart: consent is read from that. `received_at` is
+    when we kept it, None for now.
     """
 
     sid: str
@@ -105,6 +107,8 @@ class Inbound(Struct, frozen=True, kw_only=True):
     button_payload: str | None = None
     opt_out_type: str | None = None
     replied_to_sid: str | None = None
+    body: str | None = None
+    received_at: datetime | None = None
 
 
 class RawEvent(Struct, frozen=True, kw_only=True):

@@ -65,13 +65,13 @@ class KnownThread(Struct, frozen=True, kw_only=True):
 
 
 class LiveConversation(Struct, frozen=True, kw_only=True):
-    """The conversation that is going on in a thread."""
+    """The conversation that is going on in a thread; `digest` and `asked_at` are those of the last call for it."""
 
     id: str
     mode: Mode
     epoch: int
     digest: str
-    created_at: datetime
+    asked_at: datetime
 
 
 class KnownKey(Struct, frozen=True, kw_only=True):
@@ -196,7 +196,7 @@ def _is_repeat(asked: Start, facts: Facts, now: datetime) -> bool:
     if asked.idempotency_key is not None or live is None or live.digest != asked.digest:
         return False
     heard = thread.last_inbound_at if thread is not None else None
-    return now - live.created_at < REPEAT and (heard is None or heard < live.created_at)
+    return now - live.asked_at < REPEAT and (heard is None or heard < live.asked_at)
 
 
 def choose_opening(asked: Start, facts: Facts, agent: Agent, now: datetime) -> Opening | Refusal:

@@ -1,5 +1,6 @@
 """Stored agents and their versions. A version never changes, so its decoded form is kept in memory."""
 
+import contextlib
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
@@ -90,8 +91,11 @@ async def find_current(tx: Reading, asked: Iterable[tuple[str, str]]) -> dict[tu
 
 async def find_versions(tx: Reading, asked: Iterable[tuple[str, str, int]]) -> dict[tuple[str, str, int], Agent]:
     """Given versions of agents, deleted ones included: a conversation keeps the version it began with."""
-    rows = await tx.all_of(_VERSIONS, sorted(set(asked)))
-    return {(row[0], row[1], row[2]): Agent(id=row[1], version=row[2], spec=_spec(row[3])) for row in rows}
+    found = {}
+    for row in await tx.all_of(_VERSIONS, sorted(set(asked))):
+        with contextlib.suppress(msgspec.MsgspecError):  # one that a later version wrote: its conversations wait
+            found[row[0], row[1], row[2]] = Agent(id=row[1], version=row[2], spec=_spec(row[3]))
+    return found
 
 
 async def find(tx: Reading, workspace_id: str, agent_id: str) -> AgentRecord | None:

@@ -37,6 +37,7 @@ _INSERT: Final = insert(
     same={
         "created_at": "$1",
         "last_activity_at": "$1",
+        "asked_at": "$1",
         "mode": "'bot'",
         "epoch": "0",
         "fence": "0",
@@ -52,12 +53,13 @@ _COLUMNS: Final = """
     variables, metadata, start_digest, previous_conversation_id, created_at, last_activity_at, ended_at, deleted_at
 """
 _GET: Final = Query(f"SELECT {_COLUMNS} FROM conversation WHERE workspace_id = $1 AND id = $2")
-_FIND_ALL: Final = RowsQuery(
-    {"workspace_id": "text", "id": "text"},
-    f"""
+_OF_ROWS: Final = f"""
     SELECT {", ".join("c." + name.strip() for name in _COLUMNS.split(","))} FROM rows
     JOIN conversation c ON c.workspace_id = rows.workspace_id AND c.id = rows.id
-    """,
+"""
+_FIND_ALL: Final = RowsQuery({"workspace_id": "text", "id": "text"}, _OF_ROWS)
+_LOCK_ALL: Final = RowsQuery(
+    {"workspace_id": "text", "id": "text"}, f"{_OF_ROWS} ORDER BY c.workspace_id, c.id /*pg: FOR UPDATE OF c */"
 )
 _LOCK: Final = Query(f"SELECT {_COLUMNS} FROM conversation WHERE workspace_id = $1 AND id = $2 /*pg: FOR UPDATE */")
 _PAGE: Final = """
@@ -85,6 +87,13 @@ _NEXT_SEQ: Final = RowsCommand(
     UPDATE conversation SET last_seq = conversation.last_seq + rows.count, last_activity_at = $1 FROM rows
     WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id AND conversation.mode <> 'ended'
     RETURNING conversation.workspace_id, conversation.id, conversation.last_seq, conversation.epoch
+    """,
+)
+_ASK_AGAIN: Final = RowsCommand(
+    {"workspace_id": "text", "id": "text", "digest": "text"},
+    """
+    UPDATE conversation SET start_digest = rows.digest, asked_at = $1 FROM rows
+    WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id
     """,
 )
 _HEAR: Final = RowsCommand(
@@ -264,6 +273,12 @@ async def find_all(tx: Reading, wanted: Sequence[tuple[str, str]]) -> dict[tuple
     return {(one.workspace_id, one.id): one for one in found}
 
 
+async def lock_all(tx: Writing, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Conversation]:
+    """Conversations by (workspace, id), held until the commit."""
+    found = (conversation(row) for row in await tx.all_of(_LOCK_ALL, sorted(set(wanted))))
+    return {(one.workspace_id, one.id): one for one in found}
+
+
 async def find_locked(tx: Writing, workspace_id: str, conversation_id: str) -> Conversation | None:
     """One conversation, held until the commit."""
     return _conversation_or_none(await tx.one(_LOCK, workspace_id, conversation_id))
@@ -301,6 +316,11 @@ async def end_all(tx: Writing, ends: Sequence[tuple[str, str, int, EndReason]], 
 async def mark_deleted(tx: Writing, workspace_id: str, conversation_id: str, now: datetime) -> None:
     """Hide a conversation from the API; its record stays."""
     await tx.run(_MARK_DELETED, workspace_id, conversation_id, stored(now))
+
+
+async def ask_again(tx: Writing, asked: Sequence[tuple[str, str, str]], now: datetime) -> None:
+    """Remember the last call for each (workspace, conversation) by its digest, so that its repetition is known."""
+    await tx.run_rows(_ASK_AGAIN, sorted(asked), stored(now))
 
 
 async def take_seqs(

@@ -83,7 +83,8 @@ _SET_STATUS: Final = RowsCommand(
     FROM rows
     WHERE message.workspace_id = rows.workspace_id AND message.conversation_id = rows.conversation_id
         AND message.seq = rows.seq AND NOT (
-            message.possible_duplicate AND message.status IN ('delivered', 'read') AND rows.status <> 'read'
+            message.possible_duplicate AND coalesce(message.status, '') IN ('delivered', 'read')
+            AND rows.status <> 'read'
         )
     """,
 )

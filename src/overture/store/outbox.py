@@ -63,7 +63,10 @@ _DUE: Final = Query(
         AND NOT EXISTS (
             SELECT 1 FROM outbox e
             WHERE e.thread_id = o.thread_id AND e.state <> 'needs_review' AND e.message_id <> o.message_id AND (
-                e.state <> 'queued' OR (e.created_at, e.seq, e.message_id) < (o.created_at, o.seq, o.message_id)
+                e.state <> 'queued'
+                OR (e.conversation_id = o.conversation_id AND e.seq < o.seq)
+                OR (e.conversation_id <> o.conversation_id
+                    AND (e.created_at, e.message_id) < (o.created_at, o.message_id))
             )
         )
     ORDER BY o.due_at LIMIT $3 /*pg: FOR UPDATE OF o, t, v, c SKIP LOCKED */

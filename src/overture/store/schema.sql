@@ -111,6 +111,7 @@ CREATE TABLE conversation (
     variables text NOT NULL,
     metadata text NOT NULL,
     start_digest text NOT NULL,
+    asked_at bigint NOT NULL,
     previous_conversation_id text,
     created_at bigint NOT NULL,
     last_activity_at bigint NOT NULL,

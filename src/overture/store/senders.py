@@ -14,7 +14,7 @@ from overture.store.statement import Command, Query, Row, RowsQuery
 _COLUMNS: Final = """
     sender.id, sender.workspace_id, sender.account_sid, sender.channel, sender.address, sender.kind,
     sender.messaging_service_sid, sender.keyword_handling, sender.inbound_agent_id, sender.activated_at,
-    sender.stopped_at, sender.stopped_because
+    sender.stopped_at, sender.stopped_because, sender.removed_at
 """
 _UPSERT: Final = Command(
     """
@@ -45,7 +45,7 @@ _BY_ACCOUNT: Final = RowsQuery(
     f"""
     SELECT {_COLUMNS} FROM rows JOIN sender
         ON sender.account_sid = rows.account_sid AND sender.channel = rows.channel AND sender.address = rows.address
-    WHERE sender.removed_at IS NULL AND sender.activated_at IS NOT NULL
+    WHERE sender.activated_at IS NOT NULL
     """,
 )
 _STOP_ACCOUNT: Final = Command(
@@ -75,6 +75,7 @@ class Sender(Struct, frozen=True, kw_only=True):
     activated_at: datetime | None
     stopped_at: datetime | None
     stopped_because: str | None
+    removed_at: datetime | None = None
 
 
 async def upsert(tx: Writing, sender: Sender, now: datetime) -> None:
@@ -116,7 +117,10 @@ async def find_by_number(tx: Reading, asked: Iterable[tuple[str, str]]) -> dict[
 async def find_by_account(
     tx: Reading, asked: Iterable[tuple[str, Channel, str]]
 ) -> dict[tuple[str, Channel, str], Sender]:
-    """The senders behind (account, channel, address) triples, as a webhook names them."""
+    """The senders behind (account, channel, address) triples, as a webhook names them.
+
+    Those that are no longer used are found too: who opts out at one must not be written to from another.
+    """
     found = (_sender(row) for row in await tx.all_of(_BY_ACCOUNT, sorted(set(asked))))
     return {(sender.account_sid, sender.channel, sender.address): sender for sender in found}
 
@@ -150,4 +154,5 @@ def _sender(row: Row) -> Sender:
         activated_at=instant_or_none(row[9]),
         stopped_at=instant_or_none(row[10]),
         stopped_because=row[11],
+        removed_at=instant_or_none(row[12]),
     )

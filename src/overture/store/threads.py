@@ -16,7 +16,7 @@ from overture.store.statement import Row, RowsCommand, RowsQuery, insert
 _PAIR: Final = """
     contact.id, contact.shard, contact.address, contact.opted_out_at,
     thread.id, thread.last_inbound_at, thread.last_conversation_id,
-    conversation.id, conversation.mode, conversation.epoch, conversation.start_digest, conversation.created_at
+    conversation.id, conversation.mode, conversation.epoch, conversation.start_digest, conversation.asked_at
 """
 _FROM_PAIR: Final = """
     FROM rows
@@ -225,7 +225,5 @@ def _pair(row: Row) -> PairFacts:
         else KnownThread(id=row[7], last_inbound_at=instant_or_none(row[8]), last_conversation_id=row[9]),
         live=None
         if row[10] is None
-        else LiveConversation(
-            id=row[10], mode=Mode(row[11]), epoch=row[12], digest=row[13], created_at=instant(row[14])
-        ),
+        else LiveConversation(id=row[10], mode=Mode(row[11]), epoch=row[12], digest=row[13], asked_at=instant(row[14])),
     )

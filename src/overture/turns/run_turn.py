@@ -17,7 +17,7 @@ from overture.actions import claim_turns, commit_turn
 from overture.actions.claim_turns import TurnClaim
 from overture.agents import kinds, variables
 from overture.domain import retry
-from overture.domain.errors import Failure, Transient
+from overture.domain.errors import Failure, Transient, Unavailable
 from overture.domain.message import Author as MessageAuthor
 from overture.domain.message import Direction
 from overture.domain.ports import Ids, ModelClient
@@ -73,6 +73,7 @@ class _Turn:
         self._started_at: Final = store.now()
         self._turn_id: Final = ids.new(self._started_at, claim.conversation.shard)
         self._steps = 0
+        self._deadline = max(self._started_at, claim.conversation.reply_due_at or self._started_at) + TURN
 
     async def run(self) -> commit_turn.Outcome:
         """Draft, wait for the quiet time, commit; again when the contact wrote meanwhile."""
@@ -98,6 +99,7 @@ class _Turn:
                 if not isinstance(outcome, commit_turn.Newer):
                     return outcome
                 heard, in_seq, reply_due_at = outcome.heard, outcome.in_seq, outcome.reply_due_at
+                self._deadline = max(self._store.now(), reply_due_at or self._started_at) + TURN
                 redrafts += 1
 
     async def _draft(self, heard: Sequence[Message]) -> tuple[kinds.State, Finish]:
@@ -132,7 +134,7 @@ class _Turn:
 
     async def _ask(self, need: NeedModel) -> ModelAnswered | ModelFailed:
         """Ask the model, again after a passing failure, within the turn's time."""
-        deadline = self._started_at + TURN
+        deadline = self._deadline
         for attempt in range(TRIES):
             left = (deadline - self._store.now()).total_seconds()
             if left <= 0:
@@ -144,6 +146,8 @@ class _Turn:
                 if self._store.now() + timedelta(seconds=pause) >= deadline:
                     return ModelFailed(reason=passing.description)
                 await asyncio.sleep(pause)
+            except Unavailable:
+                raise  # the database is away, not the model: the claim runs out and the turn is run again
             except Failure as lasting:
                 return ModelFailed(reason=lasting.description)
         return ModelFailed(reason="The model gave no answer in time.")

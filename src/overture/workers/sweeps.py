@@ -42,9 +42,10 @@ class SettleRoad:
             )
         except Failure as failure:
             _log.warning("settle_waits", message_id=search.message_id, why=failure.description)
-            return  # a look that failed proves nothing: it is due again in half a minute
-        candidates = settle_delivery.matches(search, found)
-        finding = Finding(message_id=search.message_id, attempt=search.attempt, candidates=candidates)
+            finding = Finding(message_id=search.message_id, attempt=search.attempt, candidates=(), failed=True)
+        else:
+            candidates = settle_delivery.matches(search, found)
+            finding = Finding(message_id=search.message_id, attempt=search.attempt, candidates=candidates)
         state = await self._findings.submit(finding)
         _log.info("settled", message_id=search.message_id, attempt=search.attempt, state=state)
 

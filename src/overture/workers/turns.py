@@ -79,6 +79,9 @@ class TurnRoad:
         conversation = claim.conversation
         try:
             outcome = await run_turn(claim, store=self._store, model=self._model, ids=self._ids)
+        except asyncio.CancelledError:
+            await self._release(claim)  # the house closes: another process, or the next start, goes on at once
+            raise
         except Unavailable as away:
             _log.warning("turn_waits", conversation_id=conversation.id, code=away.code)
             return

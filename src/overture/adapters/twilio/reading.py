@@ -78,6 +78,7 @@ def inbound(event: RawEvent) -> Inbound:
         sender=sender,
         contact=contact,
         text=_in_words(fields, kinds),
+        body=_written(fields),
         profile_name=fields.get("ProfileName") or None,
         media_urls=urls,
         button_payload=fields.get("ButtonPayload") or None,
@@ -141,6 +142,10 @@ def _kind(content_type: str, channel: Channel) -> str:
     return "file"
 
 
+def _written(fields: Mapping[str, str]) -> str:
+    return fields.get("Body") or fields.get("ButtonText") or fields.get("ListTitle") or ""
+
+
 def _in_words(fields: Mapping[str, str], kinds: Sequence[str]) -> str:
     """The text that an agent reads: descriptions of what came with a message, then what was written or tapped."""
     shown = [f"[{kind}]" for kind in kinds]
@@ -148,7 +153,7 @@ def _in_words(fields: Mapping[str, str], kinds: Sequence[str]) -> str:
     if _DEGREES.fullmatch(latitude) and _DEGREES.fullmatch(longitude):
         names = ", ".join(name for name in (fields.get("Label"), fields.get("Address")) if name)
         shown.append(f"[location {latitude},{longitude}{': ' if names else ''}{names}]")
-    written = fields.get("Body") or fields.get("ButtonText") or fields.get("ListTitle") or ""
+    written = _written(fields)
     if written.strip():
         shown.append(written)
     return " ".join(shown) if shown else "[empty message]"
