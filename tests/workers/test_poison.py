@@ -140,3 +140,11 @@ async def test_a_stop_and_the_queue_race_on_two_processes_and_nothing_leaves_aft
         await one.sends(3)
         assert len(one.twilio.posts) == posted
         assert await one.value("SELECT count(*) FROM outbox") == 0
+
+
+async def test_a_parked_webhook_is_told_of(world: World) -> None:
+    await world.starts()
+    await world.keeps(world.written("hello", NumMedia="many"))
+    await world.handles()
+    assert await world.column("SELECT state FROM inbox") == ["parked"]
+    assert len(await world.events("inbound.parked")) == 1

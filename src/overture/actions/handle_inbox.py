@@ -8,9 +8,10 @@ import msgspec
 from overture.actions import receive_message, record_delivery
 from overture.domain import retry
 from overture.domain.errors import Invalid
+from overture.domain.event import EventKind
 from overture.domain.ports import Ids, Inbound, StatusReport, WebhookParser
 from overture.domain.reply_time import QuietTimes
-from overture.store import inbox
+from overture.store import events, inbox, senders
 from overture.store.engine import Writing
 
 BATCH: Final = 64
@@ -35,7 +36,7 @@ async def handle_inbox(
             else:
                 reports.append((one, parser.parse_status(one.event)))
         except Invalid as unreadable:
-            handled.append(_handled(one, "parked", unreadable.description))
+            handled.append(await _park(tx, one, unreadable.description, now, ids))
     received = await receive_message.receive_messages(tx, [m for _, m in messages], now, ids, quiet)
     for (one, _), what in zip(messages, received, strict=True):
         handled.append(_handled(one, "done" if what.routed else "unrouted", what.outcome, what.workspace_id))
@@ -45,13 +46,22 @@ async def handle_inbox(
     return len(kept)
 
 
-async def put_off(tx: Writing, now: datetime, wrong: str) -> None:
+async def put_off(tx: Writing, now: datetime, ids: Ids, wrong: str) -> None:
     """After a webhook could not be handled alone: try it later, or park it with its traceback."""
     for one in await inbox.lock_due(tx, now, 1):
         if one.tries + 1 >= retry.POISON_TRIES:
-            await inbox.finish(tx, [_handled(one, "parked", wrong)])
+            await inbox.finish(tx, [await _park(tx, one, wrong, now, ids)])
         else:
             await inbox.try_again(tx, [(one.id, one.shard, now + retry.delay(one.tries + 4))])
+
+
+async def _park(tx: Writing, one: inbox.Kept, why: str, now: datetime, ids: Ids) -> inbox.Handled:
+    """Keep a webhook that nothing can be made of for a person, and tell that it is there."""
+    workspace_id = await senders.find_workspace_of_account(tx, one.event.account_sid)
+    if workspace_id is not None:
+        parked = events.make(ids, EventKind.INBOUND_PARKED, workspace_id, None, now, inbox_id=one.id)
+        await events.insert_all(tx, [parked], now)
+    return _handled(one, "parked", why, workspace_id)
 
 
 def _handled(one: inbox.Kept, state: str, outcome: str, workspace_id: str | None = None) -> inbox.Handled:

@@ -60,6 +60,9 @@ _STOP: Final = Command(
 _START_ALL: Final = Command("UPDATE sender SET stopped_at = NULL, stopped_because = NULL WHERE stopped_at < $1")
 
 
+_WORKSPACE_OF: Final = Query("SELECT min(workspace_id) FROM sender WHERE account_sid = $1")
+
+
 class Sender(Struct, frozen=True, kw_only=True):
     """One address of ours on one channel."""
 
@@ -123,6 +126,12 @@ async def find_by_account(
     """
     found = (_sender(row) for row in await tx.all_of(_BY_ACCOUNT, sorted(set(asked))))
     return {(sender.account_sid, sender.channel, sender.address): sender for sender in found}
+
+
+async def find_workspace_of_account(tx: Reading, account_sid: str) -> str | None:
+    """The workspace that has senders at a provider account."""
+    row = await tx.one(_WORKSPACE_OF, account_sid)
+    return None if row is None else row[0]
 
 
 async def stop(tx: Writing, sender_id: str, because: str, now: datetime) -> bool:

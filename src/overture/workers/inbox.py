@@ -37,7 +37,7 @@ class InboxRoad:
             _log.exception("inbox_stumbles", alone=limit == 1)
             if limit == 1:
                 told = "".join(traceback.format_exception(wrong))[-2000:]
-                await self._store.write(lambda tx: handle_inbox.put_off(tx, self._store.now(), told))
+                await self._store.write(lambda tx: handle_inbox.put_off(tx, self._store.now(), self._ids, told))
             else:
                 self._one_by_one = handle_inbox.BATCH
             return 0
