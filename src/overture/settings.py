@@ -14,7 +14,8 @@ from msgspec import Struct, ValidationError, convert
 
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
 _SENDER: Final = re.compile(r"(?:(sms|whatsapp):)?(\+?[0-9]{3,15})(?:=([^\s,=]{1,64}))?")
-_ADDRESS: Final = re.compile(r"(?:whatsapp:)?\+?[0-9]{3,15}")
+_ADDRESS: Final = re.compile(r"(?:whatsapp:)?(\+?[0-9]{3,15})")
+_LONGEST_SHORT_CODE: Final = 8  # digits; what is longer is a number whose + was forgotten, and would match no message
 _T = TypeVar("_T")
 _D = TypeVar("_D")
 
@@ -95,7 +96,8 @@ def read(
 ) -> Settings:
     """The settings in force; `given` (command-line options, by name) go before everything. Raises SettingsError."""
     named = file or (Path(environment["OVERTURE_CONFIG"]) if environment.get("OVERTURE_CONFIG") else None)
-    source = _Source(environment, _read_file(named or Path("overture.toml"), required=named is not None), given or {})
+    path = named or Path("overture.toml")
+    source = _Source(environment, _read_file(path, required=named is not None), str(path), given or {})
     data = Path(source.value("data", "data", _text)).expanduser().absolute()
     accounts = _accounts(source)
     settings = Settings(
@@ -125,9 +127,12 @@ def read(
 class _Source:
     """Looks values up in their order, and remembers where each was found."""
 
-    def __init__(self, environment: Mapping[str, str], file: dict[str, Any], given: Mapping[str, str]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], file: dict[str, Any], named: str, given: Mapping[str, str]
+    ) -> None:
         self._environment: Final = environment
         self._file: Final = file
+        self.named: Final = named
         self._given: Final = given
         self._asked: Final[set[str]] = set()
         self.origins: Final[dict[str, str]] = {}
@@ -141,7 +146,7 @@ class _Source:
         elif self._environment.get(variable):
             origin, raw = variable, self._environment[variable]
         elif name in self._file:
-            origin, raw = f"overture.toml: {name}", self._file[name]
+            origin, raw = f"{self.named}: {name}", self._file[name]
         else:
             self.origins[name] = "default"
             return default
@@ -151,18 +156,22 @@ class _Source:
         except (ValueError, TypeError) as wrong:
             raise SettingsError(f"{origin}: {wrong}") from wrong
 
-    def table(self, name: str) -> list[Any]:
-        """A list of tables of the file."""
+    def tables(self, name: str, kind: type[_T]) -> list[_T]:
+        """A list of tables of the file, each as its kind."""
         self._asked.add(name)
         found = self._file.get(name, [])
         if not isinstance(found, list):
-            raise SettingsError(f"overture.toml: {name} must be written as [[{name}]] tables.")
-        return found
+            raise SettingsError(f"{self.named}: {name} must be written as [[{name}]] tables.")
+        try:
+            return [_converted(raw, kind, f"{name}[{n}]") for n, raw in enumerate(found)]
+        except ValueError as wrong:
+            raise SettingsError(f"{self.named}: {wrong}") from wrong
 
     def refuse_unknown(self) -> None:
         """Refuse names in the file that mean nothing: a misspelt setting must not be silently ignored."""
         if unknown := sorted(set(self._file) - self._asked):
-            raise SettingsError(f"overture.toml: {unknown[0]} is no setting. Known: {', '.join(sorted(self._asked))}.")
+            known = ", ".join(sorted(self._asked))
+            raise SettingsError(f"{self.named}: {unknown[0]} is no setting. Known: {known}.")
 
 
 def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
@@ -179,7 +188,8 @@ def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
 
 
 def _accounts(source: _Source) -> tuple[AccountSettings, ...]:
-    accounts = [_converted(raw, AccountSettings, f"accounts[{n}]") for n, raw in enumerate(source.table("accounts"))]
+    accounts = source.tables("accounts", AccountSettings)
+    origins = [f"{source.named}: accounts[{n}]" for n in range(len(accounts))]
     sid = source.value("twilio_account_sid", "", str)
     tokens = source.value("twilio_auth_token", (), _listed)
     key, secret = source.value("twilio_api_key_sid", "", str), source.value("twilio_api_key_secret", "", str)
@@ -188,9 +198,10 @@ def _accounts(source: _Source) -> tuple[AccountSettings, ...]:
         accounts.append(
             AccountSettings(sid=sid, auth_tokens=tokens, api_key_sid=key, api_key_secret=secret, base_url=base_url)
         )
-    for account in accounts:
+        origins.append(source.origins["twilio_account_sid"])
+    for account, origin in zip(accounts, origins, strict=True):
         if not _ACCOUNT_SID.fullmatch(account.sid):
-            raise SettingsError(f"{account.sid!r} is no account SID: AC and 32 digits or letters a to f.")
+            raise SettingsError(f"{origin}: {account.sid!r} is no account SID: AC and 32 digits or letters a to f.")
     return tuple(accounts)
 
 
@@ -219,7 +230,7 @@ def _with_account(sender: SenderSettings, account: str) -> SenderSettings:
 
 
 def _models(source: _Source) -> tuple[ModelSettings, ...]:
-    models = [_converted(raw, ModelSettings, f"models[{n}]") for n, raw in enumerate(source.table("models"))]
+    models = source.tables("models", ModelSettings)
     base_url = source.value("model_base_url", "", _url)
     name = source.value("model_name", "", str)
     key = source.value("model_api_key", "", str)
@@ -234,7 +245,7 @@ def _converted(raw: Any, kind: type[_T], where: str) -> _T:
     try:
         return convert(raw, kind)
     except ValidationError as wrong:
-        raise SettingsError(f"overture.toml: {where}: {wrong}") from wrong
+        raise ValueError(f"{where}: {wrong}") from wrong
 
 
 def _listed(raw: Any) -> tuple[str, ...]:
@@ -302,8 +313,10 @@ def _sender_list(raw: Any) -> tuple[SenderSettings, ...]:
     if isinstance(raw, list):
         tables = tuple(_converted(table, SenderSettings, f"senders[{n}]") for n, table in enumerate(raw))
         for n, sender in enumerate(tables):
-            if not _ADDRESS.fullmatch(sender.address):
+            match = _ADDRESS.fullmatch(sender.address)
+            if match is None:
                 raise ValueError(f"senders[{n}]: {sender.address!r} is no number, and only a number can be answered.")
+            _refuse_bare(match[1], f"senders[{n}]: ")
         return tables
     senders = []
     for text in _listed(raw):
@@ -312,5 +325,12 @@ def _sender_list(raw: Any) -> tuple[SenderSettings, ...]:
             raise ValueError(
                 f"{text!r} is no sender: write sms:+15551234567 or whatsapp:+15551234567, =AGENT after it."
             )
+        _refuse_bare(match[2])
         senders.append(convert({"channel": match[1] or "sms", "address": match[2], "agent": match[3]}, SenderSettings))
     return tuple(senders)
+
+
+def _refuse_bare(number: str, where: str = "") -> None:
+    """Refuse a number that is too long for a short code and has no plus."""
+    if not number.startswith("+") and len(number) > _LONGEST_SHORT_CODE:
+        raise ValueError(f"{where}{number!r} is no short code (3 to 8 digits): write it with + and country code.")
