@@ -67,6 +67,40 @@ async def test_it_goes_on_until_ctrl_c_and_the_pasted_line_works(tmp_path: Path)
     assert [is_free(port) for port in used] == [True, True]
 
 
+async def test_a_number_outside_the_cast_is_called_by_its_number(tmp_path: Path) -> None:
+    asked = {
+        "agent_id": "0b6f0a52-6f0e-4c0b-9a53-6f2f6f1d2a11",
+        "channel": "sms",
+        "to_number": "+15550100777",
+        "from_number": "+15551234567",
+        "custom_variables": {"customer_name": "Kim", "appointment": "Friday"},
+    }
+    with running(tmp_path, *ANY) as demo:
+        port = ports(demo)[0]
+        headers = {"Authorization": f"Bearer {demo.until(KEY.pattern)[0]}"}
+        url = f"http://127.0.0.1:{port}/v2/chat/outbound"
+        async with aiohttp.ClientSession(headers=headers) as http, http.post(url, json=asked) as answer:
+            assert answer.status == 200
+        await asyncio.to_thread(demo.until, r"Appointment reminder to \+15550100777: Hi Kim,")
+        assert "to Ada: Hi Kim" not in demo.said
+
+
+async def test_a_stop_of_an_earlier_run_is_lifted_and_told(tmp_path: Path) -> None:
+    typed = {"from": "+15550100001", "to": "+15551234567", "body": "STOP"}
+    with running(tmp_path, *ANY, "--data", "kept") as demo:
+        demo.until(r"(?s)Appointment reminder to Ada: Hi Ada.*\n +delivered(\n|, Appointment reminder)")
+        url = f"http://127.0.0.1:{ports(demo)[1]}/handset/v1/inbound"
+        async with aiohttp.ClientSession() as http, http.post(url, json=typed) as answer:
+            assert answer.status == 201
+        await asyncio.to_thread(demo.until, "The conversation of Appointment reminder and Ada has ended")
+        assert "had written STOP" not in demo.said
+        assert demo.interrupt() == 0
+    again = overture(tmp_path, *ANY, "--data", "kept", "--once")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "Ada had written STOP; the demo lifts it." in again.stdout
+    assert "Grace had written STOP" not in again.stdout
+
+
 async def test_with_a_model_a_third_phone_talks_to_the_concierge(tmp_path: Path) -> None:
     async with model(says="Breakfast is from 7am.") as endpoint, aiohttp.ClientSession() as http:
         with running(tmp_path, *ANY, OVERTURE_MODEL_BASE_URL=endpoint, OVERTURE_MODEL_NAME="small") as demo:

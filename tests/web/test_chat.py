@@ -55,6 +55,32 @@ async def test_the_same_chat_is_found_again_and_another_is_refused(world: World)
     assert await world.count("conversation") == 1
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "agent"),
+    [
+        ({"agent_id": PROMPT_AGENT}, 200, PROMPT_AGENT),
+        ({"agent_id": "nobody", "model_id": PROMPT_AGENT}, 200, PROMPT_AGENT),  # model_id goes before it
+        ({"agent_id": PROMPT_AGENT, "model_id": None}, 200, PROMPT_AGENT),
+        ({}, 400, "model_id"),
+        ({"agent_id": None}, 400, "model_id"),
+        ({"agent_id": ""}, 400, "agent_id"),
+        ({"agent_id": 5}, 400, "agent_id"),
+    ],
+)
+async def test_a_chats_agent_has_two_names(world: World, asked: dict[str, object], status: int, agent: str) -> None:
+    reply = await world.client.post(f"/v2/chat/{CHAT}", asked)
+    assert reply.status == status, reply.body
+    assert agent == (reply.json["response"]["agent_id"] if status == 200 else reply.detail["field"])
+
+
+async def test_a_conversation_tells_whom_it_goes_to(world: World) -> None:
+    asked = {"agent_id": AGENT, "channel": "sms", "to_number": "+15559876543", "from_number": SMS_SENDER}
+    an_id = (await world.client.post("/v2/chat/outbound", asked)).json["response"]["conversation_id"]
+    assert (await world.client.get(f"/v2/chat/{an_id}")).json["response"]["contact_number"] == "+15559876543"
+    await open_chat(world)
+    assert (await world.client.get(f"/v2/chat/{CHAT}")).json["response"]["contact_number"] is None
+
+
 async def test_a_chat_may_get_its_id_from_the_server(world: World) -> None:
     reply = await world.client.post("/v2/chat", {"model_id": PROMPT_AGENT})
     assert UUID(reply.json["response"]["chat_id"]).version == 7

@@ -86,7 +86,10 @@ class _Demo:
             self._folder, port=port, handset_url=handset.base_url, once=self._once, models=self._own
         )
         with self._screen.step("the database, the key, everybody's consent"):
-            words = await demo_house.prepare(set_up, self._key, self._people, await _closed(handset, self._people))
+            closed = await _closed(handset, self._people)
+            prepared = await demo_house.prepare(set_up, self._key, self._people, closed)
+        for name in prepared.stopped:
+            self._screen.say(f"        {name} had written STOP; the demo lifts it.")
         async with _running(set_up, door) as stopping, Client(socket=set_up.socket) as operator:
             base_url = f"http://{demo_house.HOST}:{port}"
             async with Client(base_url=base_url, key=self._key) as client:
@@ -100,7 +103,7 @@ class _Demo:
                     key=self._key,
                     folder=self._folder,
                 )
-                playing = asyncio.get_running_loop().create_task(demo_play.play(stage, words, once=self._once))
+                playing = asyncio.get_running_loop().create_task(demo_play.play(stage, prepared.words, once=self._once))
                 await self._until_one_ends(playing, stopping, handset)
 
     async def _until_one_ends(self, playing: asyncio.Task[None], stopping: asyncio.Event, handset: Handset) -> None:

@@ -66,8 +66,15 @@ def find_key(data: Path, given: str | None) -> str:
     return made
 
 
-async def prepare(set_up: Settings, key: str, people: Collection[Cast], closed: Collection[Cast]) -> dict[str, str]:
-    """Keep the key and let everybody be written to again; by phone, the word that opens each `closed` window.
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """By phone, the word that opens each window that was not open; and whose STOP of earlier was lifted."""
+
+    words: dict[str, str]
+    stopped: tuple[str, ...]
+
+
+async def prepare(set_up: Settings, key: str, people: Collection[Cast], closed: Collection[Cast]) -> Prepared:
+    """Keep the key and let everybody be written to again, those of `closed` windows by a word of theirs.
 
     Somebody who took part before is opted out until they type START, so that the word opens the window and no
     conversation. Nothing serves meanwhile.
@@ -79,13 +86,15 @@ async def prepare(set_up: Settings, key: str, people: Collection[Cast], closed: 
         await house.open()
         await house.store.write(lambda tx: _keep_key(tx, parts, house))
 
-        async def agree(tx: Writing) -> dict[str, str]:
-            words = {}
+        async def agree(tx: Writing) -> Prepared:
+            words, stopped = {}, []
             for person in people:
-                known = await _change_consent(tx, person, house, opted_out=person in closed)
+                was_out = await _change_consent(tx, person, house, opted_out=person in closed)
                 if person in closed:
-                    words[person.phone] = "START" if known else "Hello"
-            return words
+                    words[person.phone] = "Hello" if was_out is None else "START"
+                if was_out:
+                    stopped.append(person.name)
+            return Prepared(words=words, stopped=tuple(stopped))
 
         return await house.store.write(agree)
     finally:
@@ -111,11 +120,11 @@ async def _keep_key(tx: Writing, parts: KeyParts, house: House) -> None:
         )
 
 
-async def _change_consent(tx: Writing, person: Cast, house: House, *, opted_out: bool) -> bool:
-    """Change it where it is not as wished; whether the contact is known."""
+async def _change_consent(tx: Writing, person: Cast, house: House, *, opted_out: bool) -> bool | None:
+    """Change it where it is not as wished; how it was, None where the contact is not known."""
     known = await contacts.find(tx, DEFAULT_WORKSPACE, person.number)
     if known is None:
-        return False
+        return None
     an_id, shard, was_out = known
     if was_out is not opted_out:
         change = change_consent.Change(
@@ -129,4 +138,4 @@ async def _change_consent(tx: Writing, person: Cast, house: House, *, opted_out:
             evidence="the demo was started",
         )
         await change_consent.change_consents(tx, [change], house.store.now(), house.ids)
-    return True
+    return was_out

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from overture.cli.demo_scene import Cast
 from overture.client import Client
-from overture.domain.channel import Channel
 from overture.web.api.chat_shapes import Chat, ChatMessage
 
 _TELLING: Final = frozenset({"delivered", "read", "undelivered", "failed", "canceled"})
@@ -58,7 +57,8 @@ class Follower:
     def __init__(self, screen: Screen, client: Client, people: tuple[Cast, ...], since: datetime) -> None:
         self._screen: Final = screen
         self._client: Final = client
-        self._agents: Final[Mapping[str, Cast]] = {person.agent_id: person for person in people}
+        self._agents: Final[Mapping[str, str]] = {person.agent_id: person.agent_name for person in people}
+        self._people: Final[Mapping[str, str]] = {person.number: person.name for person in people}
         self._since: Final = since
         self._shown: Final[dict[tuple[str, int], str]] = {}
         self._ended: Final[set[str]] = set()
@@ -97,10 +97,8 @@ class Follower:
             self._screen.verbatim(f"          {status}{why}{which}", "red" if status in _FAILED else "dim")
 
     def _names(self, chat: Chat) -> tuple[str, str]:
-        known = self._agents.get(chat.agent_id)
-        if known is not None and Channel(known.channel) is chat.channel:
-            return known.agent_name, known.name
-        return known.agent_name if known else "Agent", "contact"
+        number = chat.contact_number or "contact"
+        return self._agents.get(chat.agent_id, "Agent"), self._people.get(number, number)
 
 
 def _beginning(text: str) -> str:

@@ -38,13 +38,21 @@ from overture.web.routes import Call, delete, get, post
 T = TypeVar("T")
 
 _LOOK_SECONDS: Final = 0.25  # a reply that another process commits is found this late at most
+_OF_BOOKING: Final = {"model_id": "2a886b7d-d52d-4f8b-8ea0-19d3edc79214"}  # the shipped agent agents/booking.yaml
 _REPLIES: Final = 50  # lines after a message that may be its answer
 
 
 class NewChat(Struct, frozen=True, kw_only=True):
-    """A chat to open."""
+    """A chat to open: `model_id`, or `agent_id`, which is the same."""
 
-    model_id: Annotated[str, Meta(min_length=1, max_length=64, description="The agent's id.")]
+    model_id: Annotated[str, Meta(min_length=1, max_length=64, description="The agent's id.")] | None = None
+    agent_id: (
+        Annotated[
+            str,
+            Meta(min_length=1, max_length=64, description="An alias of `model_id`, which goes before it."),
+        ]
+        | None
+    ) = None
     metadata: Annotated[dict[str, Any], Meta(description="Anything; kept with the chat.")] | None = None
 
 
@@ -68,7 +76,7 @@ class Done(Struct, frozen=True, kw_only=True):
     status: Literal["ok"] = "ok"
 
 
-@post("/v2/chat", may=Scope.SEND, takes=NewChat, gives=ChatResponse, tag="Chats", refusals=(400,))
+@post("/v2/chat", may=Scope.SEND, takes=NewChat, gives=ChatResponse, tag="Chats", example=_OF_BOOKING, refusals=(400,))
 async def create_chat_with_new_id(call: Call[NewChat, None]) -> ChatResponse:
     """Open a chat under a new id.
 
@@ -77,7 +85,15 @@ async def create_chat_with_new_id(call: Call[NewChat, None]) -> ChatResponse:
     return await _open(call, call.parts.ids.new(call.now))
 
 
-@post("/v2/chat/{chat_id}", may=Scope.SEND, takes=NewChat, gives=ChatResponse, tag="Chats", refusals=(400,))
+@post(
+    "/v2/chat/{chat_id}",
+    may=Scope.SEND,
+    takes=NewChat,
+    gives=ChatResponse,
+    tag="Chats",
+    example=_OF_BOOKING,
+    refusals=(400,),
+)
 async def create_chat(call: Call[NewChat, None]) -> ChatResponse:
     """Open a chat.
 
@@ -192,13 +208,16 @@ async def send_chat_message(call: Call[NewMessage, None]) -> ChatMessageResponse
 
 async def _open(call: Call[NewChat, None], chat_id: str) -> ChatResponse:
     parts, metadata = call.parts, call.body.metadata or {}
+    agent_id = call.body.model_id or call.body.agent_id
+    if agent_id is None:
+        raise Invalid("invalid_request", "model_id is missing.", field="model_id", hint="The agent's id.")
     reading.check_kept("metadata", metadata)
     opened = await parts.store.write(
         lambda tx: open_chat(
             tx,
             workspace_id=call.workspace_id,
             chat_id=chat_id,
-            agent_id=call.body.model_id,
+            agent_id=agent_id,
             metadata=metadata,
             now=call.now,
             ids=parts.ids,

@@ -19,7 +19,7 @@ from overture.domain.conversation import ChatStatus, chat_status
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Invalid
 from overture.domain.message import Author, Direction
-from overture.store import agents, conversations, messages, turns
+from overture.store import agents, conversations, messages, threads, turns
 from overture.store.conversations import Conversation, Listed
 from overture.store.engine import Reading, instant, stored
 from overture.store.messages import Message
@@ -66,6 +66,7 @@ class Chat(Struct, frozen=True, kw_only=True):
     fsm_log: dict[str, Any] | None
     agent_id: str
     channel: Channel
+    contact_number: Annotated[str | None, Meta(description="The person's number; null in a chat over the API.")] = None
     end_reason: EndReason | None = None
     metadata: dict[str, Any] = {}
 
@@ -117,6 +118,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     lines: list[Message]
     agent: Agent | None
     turns: list[turns.TurnRecord]
+    contact_number: str | None = None
 
 
 async def find_seen(tx: Reading, workspace_id: str, conversation_id: str) -> Seen | None:
@@ -130,7 +132,15 @@ async def find_seen(tx: Reading, workspace_id: str, conversation_id: str) -> See
         lines=await messages.list_after(tx, workspace_id, conversation_id, 0, _ALL_LINES),
         agent=(await agents.find_versions(tx, [version])).get(version),
         turns=await turns.list_of_conversation(tx, workspace_id, conversation_id),
+        contact_number=await _find_number(tx, conversation.thread_id),
     )
+
+
+async def _find_number(tx: Reading, thread_id: str | None) -> str | None:
+    if thread_id is None:
+        return None
+    found = (await threads.find_numbers(tx, [thread_id])).get(thread_id)
+    return None if found is None else found[0]
 
 
 def chat(seen: Seen, *, with_history: bool = True) -> Chat:
@@ -147,6 +157,7 @@ def chat(seen: Seen, *, with_history: bool = True) -> Chat:
         fsm_log=_fsm_log(seen, spoken),
         agent_id=conversation.agent_id,
         channel=conversation.channel,
+        contact_number=seen.contact_number,
         end_reason=conversation.end_reason,
         metadata=conversation.metadata,
     )
