@@ -1,6 +1,7 @@
 """The verbs of `overture agents`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,30 @@ def test_nothing_is_kept_where_one_of_the_files_is_wrong(tmp_path: Path) -> None
     run = overture(tmp_path, "agents", "apply", file(tmp_path, "a.yaml", SOUND), file(tmp_path, "b.yaml", BROKEN))
     assert run.returncode == 1
     assert "b.yaml has errors; nothing was kept." in run.stderr
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "data").mkdir()
     assert overture(tmp_path, "agents", "list").stdout.startswith("There are no agents.")
+
+
+def test_a_file_without_an_id_is_the_one_agent_of_its_name(tmp_path: Path) -> None:
+    salon = file(tmp_path, "salon.yaml", SOUND)
+    first = overture(tmp_path, "agents", "apply", salon)
+    (an_id,) = re.findall(r"Salon, version 1: (\S+)\n", first.stdout)
+    assert f"Put `id: {an_id}` into {salon}" in first.stdout
+    file(tmp_path, "salon.yaml", SOUND.replace("Hello!", "Good morning!"))
+    assert f"Salon, version 2: {an_id}\n" in overture(tmp_path, "agents", "apply", salon).stdout
+    named = file(tmp_path, "named.yaml", f"id: {an_id}\n{SOUND}")
+    assert "Put `id" not in overture(tmp_path, "agents", "apply", named).stdout
+    file(tmp_path, "named.yaml", f"id: other\n{SOUND}")
+    assert overture(tmp_path, "agents", "apply", named).stdout == "Salon, version 1: other\n"
+    assert "Salon, version 1: " in overture(tmp_path, "agents", "apply", salon).stdout  # which of two nobody can say
+    assert len(json.loads(overture(tmp_path, "agents", "list", "--json").stdout)) == 3
+
+
+def test_two_files_of_one_name_need_ids(tmp_path: Path) -> None:
+    run = overture(tmp_path, "agents", "apply", file(tmp_path, "a.yaml", SOUND), file(tmp_path, "b.yaml", SOUND))
+    assert run.returncode == 1
+    assert "both hold 'Salon' without an id; nothing was kept." in run.stderr
 
 
 def test_the_linter_says_what_is_wrong_with_each_file(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_the_version_is_told(tmp_path: Path) -> None:
         (["serve", "--role", "boss"], {}, 2, "--role: 'boss' is none of all, api, worker."),
         (["serve", "--config", "no.toml"], {}, 2, "no.toml, and there is no such file"),
         (["serve"], {"OVERTURE_SENDERS": "+1555"}, 2, "OVERTURE_TWILIO_ACCOUNT_SID"),
+        (["serve"], {"OVERTURE_SENDERS": "15551234567"}, 2, "write it with + and country code"),
         (["serve"], {"OVERTURE_DATABASE_URL": "mysql://x"}, 2, "a database is sqlite:///PATH"),
         (["serve", "--data", "d" * 200], {}, 1, "give a shorter data folder"),
         (["keys", "list"], {"OVERTURE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, 1, "database"),

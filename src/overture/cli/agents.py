@@ -2,7 +2,9 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import to_builtins
 from rich.console import Console
@@ -16,6 +18,9 @@ from overture.domain.agent import AgentSpec
 from overture.domain.errors import Invalid
 from overture.settings import Settings
 from overture.web.api.agents import AgentList, SavedView
+
+if TYPE_CHECKING:
+    from overture.client import Client
 
 _MOST = 200  # of a list; the API gives no more at once, and nobody reads more on a screen
 
@@ -47,17 +52,27 @@ def apply(settings: Settings, files: list[Path]) -> None:
             _print(file, errors)
             telling.stop(f"{file} has errors; nothing was kept.", hint="docs/agents.md says how agents are written.")
 
+    specs = [_read(file) for file in files]
+    _refuse_twins(files, specs)
+
     async def keep() -> list[SavedView]:
         async with serving.operator(settings) as client:
-            return [await client.put_agent(text=_text(file)) for file in files]
+            known = await _ids_by_name(client) if any(spec.id is None for spec in specs) else {}
+            return [
+                await client.put_agent(text=_text(file), agent_id=_own_id(spec, known))
+                for file, spec in zip(files, specs, strict=True)
+            ]
 
-    for file, saved in zip(files, telling.run(keep()), strict=True):
+    for file, spec, saved in zip(files, specs, telling.run(keep()), strict=True):
         _print(file, saved.warnings)
         print(f"{saved.name}, version {saved.version}: {saved.id}")
+        if spec.id is None:
+            print(f"         Put `id: {saved.id}` into {file}: by its id it stays this agent under any name.")
 
 
 def show(settings: Settings, *, as_json: bool) -> None:
     """Print the agents, newest first."""
+    serving.require_data(settings, "`overture agents apply FILE` makes it.")
 
     async def look() -> AgentList:
         async with serving.operator(settings) as client:
@@ -78,6 +93,31 @@ def show(settings: Settings, *, as_json: bool) -> None:
     Console(highlight=False, markup=False).print(table)
     if found.total > len(found.agents):
         print(f"... and {found.total - len(found.agents)} more.")
+
+
+def _refuse_twins(files: list[Path], specs: list[AgentSpec]) -> None:
+    """Files without an id are told apart by their agents' names."""
+    first: dict[str, Path] = {}
+    for file, spec in zip(files, specs, strict=True):
+        if spec.id is None and (other := first.setdefault(spec.name, file)) is not file:
+            hint = "Give each an id or a name of its own."
+            telling.stop(f"{other} and {file} both hold {spec.name!r} without an id; nothing was kept.", hint=hint)
+
+
+async def _ids_by_name(client: "Client") -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    seen = 0
+    while (page := await client.list_agents(limit=_MOST, offset=seen)).agents:
+        for agent in page.agents:
+            ids.setdefault(agent.name, []).append(agent.id)
+        seen += len(page.agents)
+    return ids
+
+
+def _own_id(spec: AgentSpec, known: Mapping[str, list[str]]) -> str | None:
+    """Which agent a specification is: that of its id, else the only one of its name, else a new one (None)."""
+    ids = known.get(spec.name, [])
+    return ids[0] if spec.id is None and len(ids) == 1 else spec.id
 
 
 def _read(file: Path) -> AgentSpec:

@@ -14,6 +14,7 @@ from overture.settings import Settings
 from overture.web.api.keys import CreatedKeyView, KeyView
 
 _USUAL = (Scope.SEND, Scope.READ, Scope.WRITE)
+_MAKES = "`overture keys create NAME` makes it."
 
 
 def create(settings: Settings, *, name: str, scopes: list[str], days: int | None) -> None:
@@ -39,6 +40,7 @@ def create(settings: Settings, *, name: str, scopes: list[str], days: int | None
 
 def show(settings: Settings, *, as_json: bool) -> None:
     """Print the keys."""
+    serving.require_data(settings, _MAKES)
 
     async def look() -> list[KeyView]:
         async with serving.operator(settings) as client:
@@ -51,21 +53,37 @@ def show(settings: Settings, *, as_json: bool) -> None:
     if not found:
         print("There are no keys. `overture keys create NAME` makes one.")
         return
-    table = Table("key", "name", "may", "made", "state", box=None, pad_edge=False)
+    table = Table("id", "name", "may", "made", "state", box=None, pad_edge=False)
     for key in found:
         table.add_row(key.kid, key.name, ", ".join(key.scopes), _day(key.created_at), _state(key))
     Console(highlight=False, markup=False).print(table)
 
 
-def revoke(settings: Settings, kid: str) -> None:
-    """Take a key out of use."""
+def revoke(settings: Settings, which: str) -> None:
+    """Take a key out of use, known by its id or by a name that no other key in use has."""
+    serving.require_data(settings, _MAKES)
 
-    async def end() -> None:
+    async def end() -> KeyView:
         async with serving.operator(settings) as client:
-            await client.revoke_key(kid)
+            found = _find(await client.list_keys(), which)
+            await client.revoke_key(found.kid)
+            return found
 
-    telling.run(end())
-    print(f"The key {kid} is revoked. Other server processes refuse it within a minute.")
+    ended = telling.run(end())
+    print(f"The key {ended.kid} ({ended.name}) is revoked. Other server processes refuse it within a minute.")
+
+
+def _find(keys: list[KeyView], which: str) -> KeyView:
+    """The key of an id, else the one of a name. Raises Stop."""
+    by_id = [key for key in keys if key.kid == which]
+    named = [key for key in keys if key.name == which]
+    found = by_id or [key for key in named if key.revoked_at is None] or named[:1]
+    if not found:
+        telling.stop(f"There is no key {which}.", hint="`overture keys list` shows them.")
+    if len(found) > 1:
+        ids = ", ".join(key.kid for key in found)
+        telling.stop(f"{len(found)} keys are called {which}: {ids}.", hint="Give the id of one.")
+    return found[0]
 
 
 def _state(key: KeyView) -> str:

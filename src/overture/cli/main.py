@@ -124,7 +124,7 @@ def list_keys(data: Data = None, config: Config = None, *, as_json: AsJson = Fal
 
 @keys.command("revoke")
 def revoke_key(
-    kid: Annotated[str, typer.Argument(help="The key's name, as `keys list` shows it.")],
+    key: Annotated[str, typer.Argument(metavar="NAME", help="The key's name, or its id where several have the name.")],
     data: Data = None,
     config: Config = None,
 ) -> None:
@@ -132,7 +132,7 @@ def revoke_key(
     from overture.cli import keys as verbs
     from overture.cli import serving
 
-    verbs.revoke(serving.read(config, data=data), kid)
+    verbs.revoke(serving.read(config, data=data), key)
 
 
 @agents.command("apply")
@@ -141,7 +141,10 @@ def apply_agents(
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Keep each file's agent as its new version; what is kept already makes none."""
+    """Keep each file's agent as its new version; what is kept already makes none.
+
+    A file without an id is the agent of its name where there is one, else a new one.
+    """
     from overture.cli import agents as verbs
     from overture.cli import serving
 

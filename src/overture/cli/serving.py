@@ -41,6 +41,13 @@ def serve(settings: Settings) -> None:
     telling.run(bootstrap.serve(settings, ready=ready))
 
 
+def require_data(settings: Settings, hint: str) -> None:
+    """Refuse to look into a data folder that is not there: looking would make it. Raises Stop."""
+    database = Path(settings.database_url.removeprefix("sqlite:///"))
+    if settings.database_url.startswith("sqlite:///") and not settings.data.exists() and not database.exists():
+        telling.stop(f"There is no data folder {settings.data}.", hint=f"{hint} --data names another.")
+
+
 @contextlib.asynccontextmanager
 async def operator(settings: Settings) -> AsyncIterator["Client"]:
     """A client of the server of this data folder, without a key; where none runs, one is started for the while."""

@@ -91,6 +91,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         app,
         lifespan="off",
         log_config=None,
+        log_level="warning",  # one server a door: each would tell of the start and the end that the house tells of
         access_log=False,
         server_header=False,
         date_header=False,
