@@ -44,6 +44,7 @@ def test_every_route_declares_who_may() -> None:
         "/openapi.json",
         "/docs",
         "/static/{name}",
+        "/",
     }
     assert {route.paths[0] for route in ROUTES if route.may is Door.PROVIDER} == {
         "/webhooks/twilio/inbound",
@@ -129,6 +130,11 @@ def test_every_reference_of_the_document_leads_somewhere() -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
+async def test_the_bare_address_leads_to_the_documentation(world: World) -> None:
+    reply = await world.client.with_key(None).get("/")
+    assert (reply.status, reply.headers["location"], reply.body) == (307, "/docs", b"")
+
+
 async def test_the_documents_are_served(world: World) -> None:
     anybody = world.client.with_key(None)
     assert (await anybody.get("/openapi.json")).json["openapi"] == "3.1.0"
@@ -151,7 +157,8 @@ async def test_the_documents_are_served(world: World) -> None:
     ("method", "path", "status", "code"),
     [
         ("GET", "/nowhere", 404, "route_unknown"),
-        ("GET", "/", 404, "route_unknown"),
+        ("GET", "//", 404, "route_unknown"),
+        ("POST", "/", 405, "method_not_allowed"),
         ("GET", "/v2/chat/", 404, "route_unknown"),
         ("GET", "/v2/chat/a/b/c", 404, "route_unknown"),
         ("GET", "/v2/chat/outbound", 405, "method_not_allowed"),

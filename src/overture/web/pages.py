@@ -44,6 +44,11 @@ def make_pages(routes: Sequence[Route]) -> tuple[Route, ...]:
     """The routes of the documents about these routes; the documents describe themselves as well."""
     files = Files()
 
+    @get("/", may=Door.ANYONE, status=307, tag="Operations")
+    async def find_documentation(_call: Call[None, None]) -> Answer:
+        """Go to the documentation page."""
+        return Answer(status=307, content_type=None, headers=((b"location", b"/docs"),))
+
     @get("/openapi.json", may=Door.ANYONE, gives=dict, tag="Operations")
     async def get_openapi(_call: Call[None, None]) -> Answer:
         """Get the OpenAPI document."""
@@ -65,7 +70,7 @@ def make_pages(routes: Sequence[Route]) -> tuple[Route, ...]:
             raise Unknown("file_unknown", "There is no such file.", field="name")
         return Answer(body=found[0], content_type=found[1], policy=answers.FOR_EVER)
 
-    own = (get_openapi, show_documentation, get_static_file)
+    own = (find_documentation, get_openapi, show_documentation, get_static_file)
     described = openapi.document((*routes, *own))
     document = answers.encode(described)
     page = (

@@ -57,7 +57,7 @@ class Answer:
 
     body: Any = b""
     status: int = 200
-    content_type: bytes = b"application/json"
+    content_type: bytes | None = b"application/json"
     headers: Headers = ()
     policy: Headers = answers.NO_STORE
 
