@@ -51,6 +51,13 @@ def test_a_sound_flow_has_no_findings() -> None:
             "nodes.start.goto",
             "never reached",
         ),
+        (
+            'nodes: {start: {say: "That is {count * 5 + 20} dollars", end: completed}}',
+            "warning",
+            "nodes.start.say",
+            "'{count * 5 + 20}' is no placeholder",
+        ),
+        ('nodes: {start: {say: "A } B", end: completed}}', "warning", "nodes.start.say", "'}' is no placeholder"),
         ('nodes: {start: {say: "Hi {name}", end: completed}}', "error", "nodes.start.say", "'name' is not declared"),
         ("nodes: {start: {say: A, hand_over: 'x {name}'}}", "error", "nodes.start.hand_over", "'name'"),
         ("not_understood: 'x {name}'" + CLEAN, "error", "not_understood", "'name'"),

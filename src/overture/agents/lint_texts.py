@@ -38,6 +38,7 @@ _OFFER: Final = re.compile(
     r"(?: (?:with|mit))? [\"'“„]?(\w{3,12})\b([^.!?\n]{0,120})",
     re.IGNORECASE,
 )
+_BRACED: Final = re.compile(r"\{[^{}]{0,80}\}|[{}]")
 _ABOUT_OPTING_OUT: Final = re.compile(
     r"unsubscribe|opt(?:ing)?.?out|\bstop\b|messages|texts|\bhelp\b|abmeld|abbestell|hilfe|nachrichten", re.IGNORECASE
 )
@@ -59,6 +60,14 @@ def lint_message(where: str, text: str, known: Collection[str]) -> list[Finding]
         for word in _offered(text)
     ]
     bare = variables.PLACEHOLDER.sub("", text)
+    findings += [
+        warning(
+            where,
+            f"{braced!r} is no placeholder, so it would be sent as it stands.",
+            "Braces hold a name, as in {name} or {name|there}; nothing is calculated in a text.",
+        )
+        for braced in dict.fromkeys(_BRACED.findall(bare))
+    ]
     limit = REPLY_LIMIT[Channel.SMS]
     if len(bare) > limit:
         findings.append(
