@@ -85,6 +85,8 @@ def test_make_demo_hands_over_what_was_given_and_nothing_else(
 
 
 def test_make_help_names_every_target() -> None:
-    made = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    made = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     named = {line.split()[1] for line in made.stdout.splitlines()}
     assert named == {"help", "demo", "dev", "test", "check", "bench", "lock", "clean"}
