@@ -141,19 +141,7 @@ async def _queue(
         return
     pairs = await threads.find_of_conversations(tx, [(present.workspace_id, present.id)])
     pair = pairs[present.workspace_id, present.id]
-    sends = [
-        outbox.NewSend(
-            message_id=line.id,
-            shard=present.shard,
-            workspace_id=present.workspace_id,
-            conversation_id=present.id,
-            thread_id=present.thread_id,
-            sender_id=pair.sender_id,
-            seq=line.seq,
-            epoch=epoch,
-        )
-        for line in lines
-    ]
+    sends = [outbox.send_of(line, thread_id=present.thread_id, sender_id=pair.sender_id, epoch=epoch) for line in lines]
     await outbox.insert_all(tx, sends, now=now, expires_at=now + REPLY_LIFE, priority=Priority.REPLY)
 
 

@@ -78,11 +78,11 @@ class Plan:
         if meaning in (consent.Meaning.OPT_OUT, consent.Meaning.OPT_IN):
             return self._change_consent(n, message, sender, facts, contact, meaning)
         if meaning is consent.Meaning.HELP and self._provider_answers(message, sender):
-            return self._note(n, message, facts) or "help, answered by the provider"
+            return self._note(n, message, facts, "help, answered by the provider")
         if sender.removed_at is not None:
             return self._nowhere(n, message, sender)
         if facts.live is not None and contact.opted_out_at is not None:
-            return self._note(n, message, facts) or "silence, after an opt-out"
+            return self._note(n, message, facts, "silence, after an opt-out")
         if facts.live is not None:
             return self._hear(n, message, sender, facts, facts.live)
         last = facts.last
@@ -100,7 +100,7 @@ class Plan:
             case routing.Route.INBOUND_AGENT | routing.Route.RESUME if facts.inbound_agent is not None:
                 return self._open(n, message, sender, facts, contact, facts.inbound_agent, None)
             case routing.Route.SILENCE | routing.Route.NOTE:
-                return self._note(n, message, facts) or "silence"
+                return self._note(n, message, facts, "silence")
             case _:
                 return self._nowhere(n, message, sender)
 
@@ -218,12 +218,12 @@ class Plan:
             evidence=message.text[:500],
             sender_id=sender.id,
         )
-        self._note(n, message, facts)
+        outcome = self._note(n, message, facts, "opted out" if out else "opted in")
         answered = self._provider_answers(message, sender)
         first = contact.opted_out_at is None
         if out and first and not answered and n in self._notes and facts.thread is not None:
             self._confirm[n] = (facts.thread.id, sender.id)
-        return "opted out" if out else "opted in"
+        return outcome
 
     def _hear(
         self, n: int, message: Inbound, sender: senders.Sender, facts: Facts, live: conversations.Conversation
@@ -248,12 +248,12 @@ class Plan:
             own=None if agent is None else agent.spec.quiet_seconds,
         )
 
-    def _note(self, n: int, message: Inbound, facts: Facts) -> str | None:
-        """Keep a message on the pair's conversation without an answer; None where there is none to keep it on."""
+    def _note(self, n: int, message: Inbound, facts: Facts, outcome: str) -> str:
+        """Keep a message, without an answer, on the pair's conversation where there is one."""
         of = facts.live or facts.last
         if of is not None:
             self._notes[n] = self._line(message, of.workspace_id, of.id, of.shard)
-        return None
+        return outcome
 
     def _open(
         self,
@@ -334,9 +334,8 @@ class Plan:
             line = self._notes[n]
             noted = await conversations.note(tx, [(line.workspace_id, line.conversation_id)], self._now)
             seq, epoch = noted[line.workspace_id, line.conversation_id]
-            message_id = self._ids.new(self._now, line.shard)
             new = messages.NewMessage(
-                id=message_id,
+                id=self._ids.new(self._now, line.shard),
                 workspace_id=line.workspace_id,
                 conversation_id=line.conversation_id,
                 seq=seq,
@@ -345,16 +344,7 @@ class Plan:
                 author=Author.AGENT,
                 body=Text(text=consent.CONFIRMATION),
             )
-            send = outbox.NewSend(
-                message_id=message_id,
-                shard=line.shard,
-                workspace_id=line.workspace_id,
-                conversation_id=line.conversation_id,
-                thread_id=thread_id,
-                sender_id=sender_id,
-                seq=seq,
-                epoch=epoch,
-            )
+            send = outbox.send_of(new, thread_id=thread_id, sender_id=sender_id, epoch=epoch)
             until = self._now + REPLY_LIFE
             await messages.insert_all(tx, [new], now=self._now, expires_at=until)
             await outbox.insert_all(

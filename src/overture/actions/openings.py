@@ -197,9 +197,8 @@ class Plan:
         conversation_id, shard, thread_id = where
         author = Author.AGENT if start.text is None and start.template is None else Author.CALLER
         for seq, body in enumerate(bodies, first_seq):
-            message_id = self._ids.new(self._now, shard)
             new = messages.NewMessage(
-                id=message_id,
+                id=self._ids.new(self._now, shard),
                 workspace_id=start.workspace_id,
                 conversation_id=conversation_id,
                 seq=seq,
@@ -208,16 +207,7 @@ class Plan:
                 author=author,
                 body=body,
             )
-            send = outbox.NewSend(
-                message_id=message_id,
-                shard=shard,
-                workspace_id=start.workspace_id,
-                conversation_id=conversation_id,
-                thread_id=thread_id,
-                sender_id=facts.sender_id,
-                seq=seq,
-                epoch=epoch,
-            )
+            send = outbox.send_of(new, thread_id=thread_id, sender_id=facts.sender_id, epoch=epoch)
             self._messages.setdefault(n, []).append(new)
             self._sends.setdefault(n, []).append(send)
 

@@ -15,6 +15,7 @@ from overture.domain.channel import Channel
 from overture.domain.message import Body
 from overture.store import messages
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
+from overture.store.messages import NewMessage
 from overture.store.statement import Command, Query, RowsCommand, RowsQuery, insert
 
 _INSERT: Final = insert(
@@ -126,7 +127,6 @@ _CARRY_OVER: Final = Command(
     """
 )
 _NEXT_DUE: Final = Query("SELECT min(due_at) FROM outbox WHERE state = 'queued' AND priority IN (0, 1) AND due_at > $1")
-_COUNT: Final = Query("SELECT state, count(*) FROM outbox GROUP BY state")
 
 
 class OutboxState(StrEnum):
@@ -200,6 +200,20 @@ class Change(Struct, frozen=True, kw_only=True):
     started_at: datetime | None
     looks: int = 0
     resent: bool = False
+
+
+def send_of(message: NewMessage, *, thread_id: str, sender_id: str, epoch: int) -> NewSend:
+    """The send that carries a message of ours over its thread."""
+    return NewSend(
+        message_id=message.id,
+        shard=message.shard,
+        workspace_id=message.workspace_id,
+        conversation_id=message.conversation_id,
+        thread_id=thread_id,
+        sender_id=sender_id,
+        seq=message.seq,
+        epoch=epoch,
+    )
 
 
 async def insert_all(
@@ -285,11 +299,6 @@ async def find_next_due(tx: Reading, now: datetime) -> datetime | None:
     """When the next message that waits for its time may go."""
     row = await tx.one(_NEXT_DUE, stored(now))
     return None if row is None else instant_or_none(row[0])
-
-
-async def count_by_state(tx: Reading) -> dict[str, int]:
-    """How many messages stand where."""
-    return {row[0]: row[1] for row in await tx.all(_COUNT)}
 
 
 def _send(row: Any) -> Send:
