@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from overture import log
 from overture.actions.adopt_settings import SenderSetting, adopt_settings
@@ -24,7 +24,7 @@ from overture.adapters.twilio.client import TwilioAccount, TwilioClient
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.errors import Failure
-from overture.domain.ports import Outgoing, RawEvent
+from overture.domain.ports import Outgoing, Provider, RawEvent
 from overture.domain.reply_time import QuietTimes
 from overture.domain.sender import KeywordHandling, SenderKind, kind_of
 from overture.domain.sending import Start
@@ -57,6 +57,12 @@ _HANDLING: Final = {
 _log: Final = log.get(__name__)
 
 
+class ClosingProvider(Provider, Protocol):
+    """A provider whose connections are closed at the end."""
+
+    async def aclose(self) -> None: ...
+
+
 def open_store(settings: Settings, signals: Signals) -> Store:
     """The store that the database URL names, not yet connected."""
     clock = SystemClock()
@@ -67,13 +73,43 @@ def open_store(settings: Settings, signals: Signals) -> Store:
     return store
 
 
-class House:
-    """Everything that runs in this process."""
+def open_provider(settings: Settings, secret: bytes) -> TwilioClient:
+    """The provider of the settings' accounts; `secret` marks its callback URLs."""
+    return TwilioClient(
+        accounts={
+            account.sid: TwilioAccount(
+                sid=account.sid,
+                auth_token=account.auth_tokens[0] if account.auth_tokens else "",
+                api_key_sid=account.api_key_sid,
+                api_key_secret=account.api_key_secret,
+                base_url=account.base_url,
+            )
+            for account in settings.accounts
+        },
+        secret=secret,
+        public_base_url=settings.public_urls[0] if settings.public_urls else None,
+    )
 
-    def __init__(self, settings: Settings, stopping: asyncio.Event | None = None) -> None:
+
+class House:
+    """Everything that runs in this process.
+
+    `make_store` and `make_provider` open the doors to the world: who counts what passes through them, or stops the
+    process there, gives others.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        stopping: asyncio.Event | None = None,
+        *,
+        make_store: Callable[[Settings, Signals], Store] = open_store,
+        make_provider: Callable[[Settings, bytes], ClosingProvider] = open_provider,
+    ) -> None:
         self.settings: Final = settings
         self.signals: Final = Signals()
-        self.store: Final = open_store(settings, self.signals)
+        self.store: Final = make_store(settings, self.signals)
+        self._make_provider: Final = make_provider
         self.ids: Final = RandomIds()
         self.stopping: Final = stopping or asyncio.Event()
         self._roads: Final[list[asyncio.Task[None]]] = []
@@ -92,20 +128,7 @@ class House:
             public_base_urls=self.settings.public_urls,
             secret=secret,
         )
-        self._provider = TwilioClient(
-            accounts={
-                account.sid: TwilioAccount(
-                    sid=account.sid,
-                    auth_token=account.auth_tokens[0] if account.auth_tokens else "",
-                    api_key_sid=account.api_key_sid,
-                    api_key_secret=account.api_key_secret,
-                    base_url=account.base_url,
-                )
-                for account in accounts
-            },
-            secret=secret,
-            public_base_url=self.settings.public_urls[0] if self.settings.public_urls else None,
-        )
+        self._provider = self._make_provider(self.settings, secret)
         self._closes.append(self._provider.aclose)
         self._model = OpenAICompatible(
             [
@@ -214,13 +237,14 @@ async def serve(
     ready: Callable[[str, int], None] | None = None,
     door: socket.socket | None = None,
     stopping: asyncio.Event | None = None,
+    make_house: Callable[[Settings, asyncio.Event | None], "House"] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return. Raises Failure where it cannot start.
 
     `ready` is told the host and port as soon as connections are taken. `door` listens already, in place of the
-    settings' host and port; `stopping` ends it as the signals do.
+    settings' host and port; `stopping` ends it as the signals do. `make_house` gives a house of its caller's own.
     """
-    house = House(settings, stopping)
+    house = (make_house or House)(settings, stopping)
     local: socket.socket | None = None
     event_loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

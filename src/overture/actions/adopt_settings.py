@@ -8,7 +8,7 @@ from msgspec import Struct
 from overture.domain.channel import Channel
 from overture.domain.ports import Ids
 from overture.domain.sender import KeywordHandling, SenderKind
-from overture.store import instances, senders
+from overture.store import accounts, instances, senders
 from overture.store.engine import Writing
 
 
@@ -33,7 +33,7 @@ async def adopt_settings(
     """
     await instances.add_workspace(tx, workspace_id, workspace_id, now)
     for account_sid in sorted({setting.account_sid for setting in wanted}):
-        await instances.add_account(tx, workspace_id, account_sid, now)
+        await accounts.add(tx, workspace_id, account_sid, now)
     present = {(sender.channel, sender.address): sender for sender in await senders.list_active(tx, workspace_id)}
     for setting in wanted:
         known = present.pop((setting.channel, setting.address), None)

@@ -15,9 +15,6 @@ _INSERT: Final = Command(
 _ADD_WORKSPACE: Final = Command(
     "INSERT INTO workspace (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 )
-_ADD_ACCOUNT: Final = Command(
-    "INSERT INTO provider_account (workspace_id, sid, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
-)
 
 
 _COUNT: Final = Query("SELECT count(*) FROM workspace")
@@ -45,11 +42,6 @@ async def get_or_make(tx: Writing, offered: Instance, now: datetime) -> Instance
 async def add_workspace(tx: Writing, workspace_id: str, name: str, now: datetime) -> None:
     """Keep a workspace; one that is known stays as it is."""
     await tx.run(_ADD_WORKSPACE, workspace_id, name, stored(now))
-
-
-async def add_account(tx: Writing, workspace_id: str, sid: str, now: datetime) -> None:
-    """Keep a provider account; its credentials stay in the settings."""
-    await tx.run(_ADD_ACCOUNT, workspace_id, sid, stored(now))
 
 
 async def count_workspaces(tx: Reading) -> int:

@@ -61,6 +61,7 @@ _DUE: Final = Query(
     f"""
     SELECT {_FACTS} {_JOINS}
     WHERE o.state = 'queued' AND o.priority = $1 AND o.due_at <= $2 AND s.stopped_at IS NULL
+        AND s.shut_at IS NULL
         AND NOT EXISTS (
             SELECT 1 FROM outbox e
             WHERE e.thread_id = o.thread_id AND e.state <> 'needs_review' AND e.message_id <> o.message_id AND (

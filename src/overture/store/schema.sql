@@ -179,7 +179,31 @@ CREATE TABLE instance (
     id text NOT NULL PRIMARY KEY,
     callback_secret text NOT NULL,
     created_at bigint NOT NULL
+, public_urls text NOT NULL DEFAULT '[]', shut_because text);
+
+CREATE TABLE media (
+    id text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    conversation_id text NOT NULL,
+    seq integer NOT NULL,
+    number integer NOT NULL,
+    account_sid text NOT NULL,
+    url text NOT NULL,
+    state text NOT NULL,
+    content_type text,
+    size integer,
+    body bytea,
+    reason text,
+    tries integer NOT NULL,
+    due_at bigint,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (id, shard)
 );
+
+CREATE INDEX media_due ON media (due_at) WHERE due_at IS NOT NULL;
+
+CREATE INDEX media_of_message ON media (workspace_id, conversation_id, seq, number);
 
 CREATE TABLE message (
     workspace_id text NOT NULL,
@@ -226,11 +250,13 @@ CREATE TABLE outbox (
     resent boolean NOT NULL,
     confirms_opt_out boolean NOT NULL,
     created_at bigint NOT NULL,
-    expires_at bigint NOT NULL,
+    expires_at bigint NOT NULL, waits_because text,
     PRIMARY KEY (message_id, shard)
 )  WITHOUT ROWID;
 
 CREATE INDEX outbox_due ON outbox (priority, due_at) WHERE state = 'queued';
+
+CREATE INDEX outbox_in_review ON outbox (workspace_id, message_id) WHERE state = 'needs_review';
 
 CREATE INDEX outbox_of_thread ON outbox (thread_id, created_at, seq) WHERE state <> 'needs_review';
 
@@ -241,9 +267,23 @@ CREATE TABLE provider_account (
     sid text NOT NULL,
     created_at bigint NOT NULL,
     stopped_at bigint,
-    stopped_because text,
+    stopped_because text, swept_at bigint, swept_to bigint, breaker text NOT NULL DEFAULT 'closed', breaker_at bigint, probe_at bigint,
     PRIMARY KEY (workspace_id, sid)
 );
+
+CREATE TABLE second_sid (
+    account_sid text NOT NULL,
+    sid text NOT NULL,
+    shard integer NOT NULL,
+    message_id text NOT NULL,
+    number integer NOT NULL,
+    status text,
+    error_code integer,
+    seen_at bigint NOT NULL,
+    PRIMARY KEY (account_sid, sid, shard)
+)  WITHOUT ROWID;
+
+CREATE INDEX second_sid_of_message ON second_sid (message_id);
 
 CREATE TABLE sender (
     id text NOT NULL PRIMARY KEY,
@@ -260,7 +300,7 @@ CREATE TABLE sender (
     removed_at bigint,
     stopped_at bigint,
     stopped_because text
-);
+, shut_at bigint, shut_because text, webhook_seen_at bigint);
 
 CREATE UNIQUE INDEX sender_by_account ON sender (account_sid, channel, address);
 

@@ -1,0 +1,131 @@
+"""Stored provider accounts: how far each was swept, and whether its breaker lets anything out.
+
+A sender is shut while its account is to be swept first, or while its breaker is not closed; the claims pass it over.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from overture.store.engine import Reading, Writing, instant_or_none, stored
+from overture.store.statement import Command, Query, Row
+
+_ADD: Final = Command(
+    "INSERT INTO provider_account (workspace_id, sid, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+)
+_COLUMNS: Final = "workspace_id, sid, swept_at, swept_to, breaker, breaker_at, probe_at"
+_LIST: Final = Query(f"SELECT {_COLUMNS} FROM provider_account ORDER BY workspace_id, sid")
+_LOCK: Final = Query(
+    f"SELECT {_COLUMNS} FROM provider_account WHERE sid = $1 ORDER BY workspace_id /*pg: FOR UPDATE */"
+)
+_SET_SWEPT: Final = Command(
+    """
+    UPDATE provider_account SET swept_at = $2,
+        swept_to = CASE WHEN swept_to IS NULL OR swept_to < $3 THEN $3 ELSE swept_to END
+    WHERE sid = $1
+    """
+)
+_SET_BREAKER: Final = Command(
+    "UPDATE provider_account SET breaker = $2, breaker_at = $3, probe_at = $3 WHERE sid = $1 AND breaker <> $2"
+)
+_SET_PROBE: Final = Command("UPDATE provider_account SET probe_at = $2 WHERE sid = $1")
+_SHUT: Final = Command(
+    """
+    UPDATE sender SET shut_at = $2, shut_because = $3 WHERE account_sid = $1 AND removed_at IS NULL RETURNING id
+    """
+)
+_SHUT_ALL: Final = Command("UPDATE sender SET shut_at = $1, shut_because = $2 WHERE removed_at IS NULL RETURNING id")
+_OPEN: Final = Command(
+    """
+    UPDATE sender SET shut_at = NULL, shut_because = NULL
+    WHERE account_sid = $1 AND shut_at IS NOT NULL AND shut_at <= $2 RETURNING id
+    """
+)
+
+
+class BreakerState(StrEnum):
+    """Whether an account's messages leave: all, none, or one at a time to see how it goes."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class ShutBecause(StrEnum):
+    """Why a sender's outbox is shut."""
+
+    START = "start"
+    BREAKER = "breaker"
+    RESTORE = "restore"
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """One provider account of a workspace."""
+
+    workspace_id: str
+    sid: str
+    swept_at: datetime | None
+    swept_to: datetime | None
+    breaker: BreakerState
+    breaker_at: datetime | None
+    probe_at: datetime | None
+
+
+async def add(tx: Writing, workspace_id: str, sid: str, now: datetime) -> None:
+    """Keep a provider account; its credentials stay in the settings."""
+    await tx.run(_ADD, workspace_id, sid, stored(now))
+
+
+async def list_all(tx: Reading) -> list[Account]:
+    """Every account of every workspace."""
+    return [_account(row) for row in await tx.all(_LIST)]
+
+
+async def lock(tx: Writing, sid: str) -> list[Account]:
+    """An account, in each workspace that has it, held until the commit."""
+    return [_account(row) for row in await tx.all(_LOCK, sid)]
+
+
+async def set_swept(tx: Writing, sid: str, at: datetime, up_to: datetime) -> None:
+    """Record a sweep that is complete: what the provider dated before `up_to` is known. The mark only rises."""
+    await tx.run(_SET_SWEPT, sid, stored(at), stored(up_to))
+
+
+async def set_breaker(tx: Writing, sid: str, state: BreakerState, now: datetime) -> None:
+    """Move an account's breaker, the first probe due at once."""
+    await tx.run(_SET_BREAKER, sid, state.value, stored(now))
+
+
+async def set_probe(tx: Writing, sid: str, at: datetime) -> None:
+    """When the next probe of an account may go."""
+    await tx.run(_SET_PROBE, sid, stored(at))
+
+
+async def shut(tx: Writing, sid: str, because: ShutBecause, now: datetime) -> Sequence[str]:
+    """Shut the outbox of every sender of an account; their ids."""
+    return [row[0] for row in await tx.run(_SHUT, sid, stored(now), because.value)]
+
+
+async def shut_all(tx: Writing, because: ShutBecause, now: datetime) -> Sequence[str]:
+    """Shut the outbox of every sender; their ids."""
+    return [row[0] for row in await tx.run(_SHUT_ALL, stored(now), because.value)]
+
+
+async def open_senders(tx: Writing, sid: str, shut_by: datetime) -> Sequence[str]:
+    """Open the senders of an account that were shut at `shut_by` or before: a later shutting stands. Their ids."""
+    return [row[0] for row in await tx.run(_OPEN, sid, stored(shut_by))]
+
+
+def _account(row: Row) -> Account:
+    return Account(
+        workspace_id=row[0],
+        sid=row[1],
+        swept_at=instant_or_none(row[2]),
+        swept_to=instant_or_none(row[3]),
+        breaker=BreakerState(row[4]),
+        breaker_at=instant_or_none(row[5]),
+        probe_at=instant_or_none(row[6]),
+    )
