@@ -21,6 +21,7 @@ from overture.adapters.clock import SystemClock
 from overture.adapters.ids import RandomIds
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
 from overture.adapters.twilio.client import TwilioAccount, TwilioClient
+from overture.adapters.twilio.media import TwilioMedia
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.errors import Failure
@@ -41,6 +42,7 @@ from overture.web.app import make_app
 from overture.web.parts import Parts
 from overture.workers import loop
 from overture.workers.inbox import InboxRoad
+from overture.workers.media import MediaRoad
 from overture.workers.outbox import OutboxRoad
 from overture.workers.sweeps import SettleRoad, TimerRoad
 from overture.workers.turns import TurnRoad
@@ -55,6 +57,20 @@ _HANDLING: Final = {
     SenderKind.WHATSAPP: KeywordHandling.OURS,
 }
 _log: Final = log.get(__name__)
+
+
+def open_accounts(settings: Settings) -> dict[str, TwilioAccount]:
+    """The provider accounts of the settings, by SID."""
+    return {
+        account.sid: TwilioAccount(
+            sid=account.sid,
+            auth_token=account.auth_tokens[0] if account.auth_tokens else "",
+            api_key_sid=account.api_key_sid,
+            api_key_secret=account.api_key_secret,
+            base_url=account.base_url,
+        )
+        for account in settings.accounts
+    }
 
 
 class ClosingProvider(Provider, Protocol):
@@ -76,16 +92,7 @@ def open_store(settings: Settings, signals: Signals) -> Store:
 def open_provider(settings: Settings, secret: bytes) -> TwilioClient:
     """The provider of the settings' accounts; `secret` marks its callback URLs."""
     return TwilioClient(
-        accounts={
-            account.sid: TwilioAccount(
-                sid=account.sid,
-                auth_token=account.auth_tokens[0] if account.auth_tokens else "",
-                api_key_sid=account.api_key_sid,
-                api_key_secret=account.api_key_secret,
-                base_url=account.base_url,
-            )
-            for account in settings.accounts
-        },
+        accounts=open_accounts(settings),
         secret=secret,
         public_base_url=settings.public_urls[0] if settings.public_urls else None,
     )
@@ -130,6 +137,8 @@ class House:
         )
         self._provider = self._make_provider(self.settings, secret)
         self._closes.append(self._provider.aclose)
+        self._media = TwilioMedia(open_accounts(self.settings))
+        self._closes.append(self._media.aclose)
         self._model = OpenAICompatible(
             [
                 ModelEndpoint(
@@ -162,12 +171,14 @@ class House:
         )
         settle = SettleRoad(store=self.store, provider=self._provider, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)
+        media = MediaRoad(store=self.store, fetcher=self._media)
         for road, look in (
             ("inbox", inbox.look),
             ("turns", turns.look),
             ("outbox", out.look),
             ("settle", settle.look),
             ("timers", timers.look),
+            ("media", media.look),
         ):
             task = asyncio.get_running_loop().create_task(
                 loop.run(road, look, signals=self.signals, stopping=self.stopping), name=road

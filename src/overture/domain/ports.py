@@ -146,6 +146,21 @@ class WebhookParser(Protocol):
     def parse_status(self, event: RawEvent) -> StatusReport: ...
 
 
+class FetchedMedium(Struct, frozen=True, kw_only=True):
+    """What came with a message, as the provider keeps it."""
+
+    content_type: str
+    body: bytes
+
+
+class MediaFetcher(Protocol):
+    """Fetches what came with messages."""
+
+    async def fetch_medium(self, account_sid: str, url: str) -> FetchedMedium:
+        """One medium. Raises Transient, Permanent or Misconfigured; nothing is retried inside."""
+        ...
+
+
 class ModelClient(Protocol):
     """Asks language models."""
 

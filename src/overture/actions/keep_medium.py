@@ -1,0 +1,34 @@
+"""Keep media: what a message came with is claimed, fetched by its road with no transaction open, and recorded."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from overture.domain import retry
+from overture.domain.errors import Failure, Permanent
+from overture.domain.ports import FetchedMedium
+from overture.store import media
+from overture.store.engine import Writing
+from overture.store.media import ToFetch
+
+LEASE: Final = timedelta(seconds=90)  # longer than the fetch's own limit of sixty
+_TRIES: Final = 8  # with the pauses below some eleven hours: Twilio keeps media for long, an outage ends before
+_FIRST_PAUSE: Final = timedelta(seconds=10)
+
+
+async def claim_media(tx: Writing, limit: int, now: datetime) -> Sequence[ToFetch]:
+    """What is to be fetched now, at most `limit`. The caller commits before it fetches."""
+    return await media.claim_due(tx, now, now + LEASE, limit)
+
+
+async def keep_medium(tx: Writing, asked: ToFetch, result: FetchedMedium | Failure, now: datetime) -> None:
+    """Record what a fetch brought; what failed is tried again while that can help. The caller commits."""
+    match result:
+        case FetchedMedium():
+            await media.keep(tx, asked, content_type=result.content_type, body=result.body)
+        case Permanent():
+            await media.fail(tx, asked, reason=result.description, again_at=None)
+        case Failure():
+            over = asked.tries >= _TRIES
+            pause = max(_FIRST_PAUSE * 4 ** (asked.tries - 1), retry.delay(asked.tries))
+            await media.fail(tx, asked, reason=result.description, again_at=None if over else now + pause)
