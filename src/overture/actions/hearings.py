@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.actions import change_consent
+from overture.actions import change_consent, keep_medium
 from overture.domain import consent, reply_time, routing
 from overture.domain.agent import Agent, FlowSpec, Json
 from overture.domain.channel import split_address
@@ -135,7 +135,10 @@ class Plan:
             for n, (row, message, _) in new.items()
             if n not in lost
         ]
-        await messages.insert_all(tx, [self._message(line, seq) for line, seq in lines], now=self._now)
+        new_messages = [self._message(line, seq) for line, seq in lines]
+        await messages.insert_all(tx, new_messages, now=self._now)
+        heard_with = [(line.message, of) for (line, _), of in zip(lines, new_messages, strict=True)]
+        await keep_medium.note_media(tx, heard_with, self._now, self._ids)
         await threads.hear(tx, [row for n, row in self._heard.items() if n not in lost])
         await self._write_beside(tx, lost)
         await self._write_confirmations(tx, lost)

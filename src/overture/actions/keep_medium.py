@@ -6,14 +6,35 @@ from typing import Final
 
 from overture.domain import retry
 from overture.domain.errors import Failure, Permanent
-from overture.domain.ports import FetchedMedium
+from overture.domain.ports import FetchedMedium, Ids, Inbound
 from overture.store import media
 from overture.store.engine import Writing
 from overture.store.media import ToFetch
+from overture.store.messages import NewMessage
 
 LEASE: Final = timedelta(seconds=90)  # longer than the fetch's own limit of sixty
 _TRIES: Final = 8  # with the pauses below some eleven hours: Twilio keeps media for long, an outage ends before
 _FIRST_PAUSE: Final = timedelta(seconds=10)
+
+
+async def note_media(tx: Writing, heard: Sequence[tuple[Inbound, NewMessage]], now: datetime, ids: Ids) -> None:
+    """Note what came with messages that were just kept; it is fetched later. The caller commits."""
+    new = [
+        media.NewMedium(
+            id=ids.new(now, kept.shard),
+            shard=kept.shard,
+            workspace_id=kept.workspace_id,
+            conversation_id=kept.conversation_id,
+            seq=kept.seq,
+            number=number,
+            account_sid=message.account_sid,
+            url=url,
+        )
+        for message, kept in heard
+        for number, url in enumerate(message.media_urls)
+    ]
+    if new:
+        await media.insert_all(tx, new, now)
 
 
 async def claim_media(tx: Writing, limit: int, now: datetime) -> Sequence[ToFetch]:
