@@ -300,7 +300,7 @@ CREATE TABLE sender (
     removed_at bigint,
     stopped_at bigint,
     stopped_because text
-, shut_at bigint, shut_because text, webhook_seen_at bigint);
+, shut_at bigint, shut_because text, webhook_seen_at bigint, restored_from bigint, restored_at bigint);
 
 CREATE UNIQUE INDEX sender_by_account ON sender (account_sid, channel, address);
 
