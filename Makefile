@@ -1,7 +1,7 @@
 # Everything that is run here, one word each. It needs make and Python 3.11 or newer; the rest is installed, locked by
 # hash, into .venv the first time it is asked for, and a second run starts at once.
 .POSIX:
-.PHONY: help demo dev test check bench lock clean
+.PHONY: help demo dev test promises property faults check bench lock clean
 
 PYTHON = python3
 BIN = .venv/bin
@@ -19,6 +19,15 @@ dev: .venv/dev.stamp ## the development environment, in .venv
 
 test: .venv/dev.stamp ## every test, on all cores; ARGS="tests/domain -k window" narrows it
 	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+
+promises: .venv/dev.stamp ## run the tests that hold promises, and write docs/promises.md with what they reached
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m promise --promises $(ARGS)
+
+property: .venv/dev.stamp ## the property and hammer tests at their full size, some twenty minutes
+	@OVERTURE_TEST_SIZE=full $(BIN)/python -m pytest -n auto --timeout 1800 --promises tests/property $(ARGS)
+
+faults: .venv/dev.stamp ## database restarts, full disks, clock jumps and the soak at their full size
+	@OVERTURE_TEST_SIZE=full $(BIN)/python -m pytest -n auto --timeout 1800 --promises tests/faults $(ARGS)
 
 check: .venv/dev.stamp ## style, types, rooms, docstrings, sizes
 	@echo "1/6 ruff check" && $(BIN)/ruff check

@@ -13,6 +13,8 @@ import pytest
 from tests import databases
 from tests.databases import Databases
 
+pytest_plugins = ["tests.reaching"]
+
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 
 # The machine is shared with the other test processes, so the time of one example says nothing.
