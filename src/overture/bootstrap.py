@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from starlette.types import ASGIApp
+
 from overture import log
 from overture.actions.adopt_settings import SenderSetting, adopt_settings
 from overture.actions.claim_deliveries import Claims, claim_deliveries
@@ -186,6 +188,10 @@ class House:
             self._roads.append(task)
         self._drains.extend((lambda: turns.drain(DRAIN_SECONDS / 2), out.drain, outcomes.settle))
 
+    def make_app(self, parts: Parts, *, trusted: bool = False) -> ASGIApp:
+        """The application behind a door; at a trusted one no key is asked for."""
+        return make_app(parts, trusted=trusted)
+
     async def close(self) -> None:
         """Stop taking work, bring what runs to its end, close what was opened."""
         self.stopping.set()
@@ -272,7 +278,9 @@ async def serve(
             house.start_roads()
         if ready is not None:
             ready(settings.host, door.getsockname()[1])
-        await serving.serve([(make_app(parts), door), (make_app(parts, trusted=True), local)], house.stopping)
+        await serving.serve(
+            [(house.make_app(parts), door), (house.make_app(parts, trusted=True), local)], house.stopping
+        )
     finally:
         await house.close()
         if local is not None:  # another server's socket is not ours to take away
@@ -291,7 +299,7 @@ async def serving_locally(settings: Settings) -> AsyncIterator[None]:
         parts = await house.open(adopt=False)
         local = serving.listen_locally(settings.socket)
         task = asyncio.get_running_loop().create_task(
-            serving.serve([(make_app(parts, trusted=True), local)], house.stopping)
+            serving.serve([(house.make_app(parts, trusted=True), local)], house.stopping)
         )
         yield
         house.stopping.set()
