@@ -10,6 +10,7 @@
     └── Limited              too much, for now                        -> retry_after_seconds
     Failure                  it did not work
     ├── Transient            try again, at the earliest then          -> retry_after_seconds
+    │   └── Unreachable      nobody was there to be asked
     ├── Permanent            never for this message                   -> reason for people
     ├── Misconfigured        stops the account or sender              -> the operator is told what to do
     └── OutcomeUnknown       may have happened                        -> reconcile, never repeat
@@ -84,6 +85,10 @@ class Transient(Failure):
     def __init__(self, code: str, description: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(code, description)
         self.retry_after_seconds: Final = retry_after_seconds
+
+
+class Unreachable(Transient):
+    """Certainly not done: no connection came about."""
 
 
 class Permanent(Failure):

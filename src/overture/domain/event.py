@@ -25,6 +25,8 @@ class EventKind(StrEnum):
     CONTACT_OPTED_OUT = "contact.opted_out"
     CONTACT_OPTED_IN = "contact.opted_in"
     SENDER_STOPPED = "sender.stopped"
+    PROVIDER_UNREACHABLE = "provider.unreachable"
+    PROVIDER_REACHABLE = "provider.reachable"
     INBOUND_UNROUTED = "inbound.unrouted"
     INBOUND_PARKED = "inbound.parked"
 

@@ -38,6 +38,27 @@ _SHUT: Final = Command(
     """
 )
 _SHUT_ALL: Final = Command("UPDATE sender SET shut_at = $1, shut_because = $2 WHERE removed_at IS NULL RETURNING id")
+_ADD_OF_SENDERS: Final = Command(
+    """
+    INSERT INTO provider_account (workspace_id, sid, created_at)
+    SELECT DISTINCT workspace_id, account_sid, CAST($2 AS bigint) FROM sender WHERE account_sid = $1
+    ON CONFLICT DO NOTHING
+    """
+)
+_SHUT_OPEN: Final = Command(
+    """
+    UPDATE sender SET shut_at = $2, shut_because = $3
+    WHERE account_sid = $1 AND removed_at IS NULL AND shut_at IS NULL RETURNING id
+    """
+)
+_SHUT_OTHERWISE: Final = Command(
+    "UPDATE sender SET shut_at = $4, shut_because = $3 WHERE account_sid = $1 AND shut_because = $2 RETURNING id"
+)
+_OPEN_SHUT_BECAUSE: Final = Command(
+    """
+    UPDATE sender SET shut_at = NULL, shut_because = NULL WHERE account_sid = $1 AND shut_because = $2 RETURNING id
+    """
+)
 _OPEN: Final = Command(
     """
     UPDATE sender SET shut_at = NULL, shut_because = NULL
@@ -79,6 +100,11 @@ async def add(tx: Writing, workspace_id: str, sid: str, now: datetime) -> None:
     await tx.run(_ADD, workspace_id, sid, stored(now))
 
 
+async def add_of_senders(tx: Writing, sid: str, now: datetime) -> None:
+    """Keep an account for every workspace that sends from it."""
+    await tx.run(_ADD_OF_SENDERS, sid, stored(now))
+
+
 async def list_all(tx: Reading) -> list[Account]:
     """Every account of every workspace."""
     return [_account(row) for row in await tx.all(_LIST)]
@@ -112,6 +138,21 @@ async def shut(tx: Writing, sid: str, because: ShutBecause, now: datetime) -> Se
 async def shut_all(tx: Writing, because: ShutBecause, now: datetime) -> Sequence[str]:
     """Shut the outbox of every sender; their ids."""
     return [row[0] for row in await tx.run(_SHUT_ALL, stored(now), because.value)]
+
+
+async def shut_open(tx: Writing, sid: str, because: ShutBecause, now: datetime) -> Sequence[str]:
+    """Shut the senders of an account that are open; those that were shut before stay so for their own reason."""
+    return [row[0] for row in await tx.run(_SHUT_OPEN, sid, stored(now), because.value)]
+
+
+async def shut_otherwise(tx: Writing, sid: str, was: ShutBecause, because: ShutBecause, now: datetime) -> Sequence[str]:
+    """Keep senders shut that were so for one reason, for another one. Their ids."""
+    return [row[0] for row in await tx.run(_SHUT_OTHERWISE, sid, was.value, because.value, stored(now))]
+
+
+async def open_shut_because(tx: Writing, sid: str, because: ShutBecause) -> Sequence[str]:
+    """Open the senders of an account that were shut for a reason; others stay shut. Their ids."""
+    return [row[0] for row in await tx.run(_OPEN_SHUT_BECAUSE, sid, because.value)]
 
 
 async def open_senders(tx: Writing, sid: str, shut_by: datetime) -> Sequence[str]:

@@ -19,12 +19,15 @@ from msgspec import Struct
 
 from overture.adapters.twilio import answers, callback, wire
 from overture.domain.delivery import DeliveryStatus
-from overture.domain.errors import Misconfigured, OutcomeUnknown, Transient
+from overture.domain.errors import Misconfigured, OutcomeUnknown, Transient, Unreachable
 from overture.domain.message import Template, Text
 from overture.domain.ports import Accepted, Outgoing, ProviderMessage
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=5)
-"""Seconds. Twilio answers a POST within one; who waits longer learns nothing but that the outcome is unknown."""
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=5)
+"""Seconds. Twilio answers a POST within one; who waits longer learns nothing but that the outcome is unknown.
+
+A provider that swallows requests is to be known for dead within ten seconds of the first.
+"""
 
 _PAGE: Final = 1000  # Twilio's largest
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
@@ -86,7 +89,7 @@ class TwilioClient:
         except aiohttp.InvalidURL as error:
             raise _bad_base_url(account) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Transient("twilio_unreachable", "No connection to the provider came about.") from error
+            raise Unreachable("twilio_unreachable", "No connection to the provider came about.") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise OutcomeUnknown("twilio_no_answer", "The provider did not answer.") from error
         if answer.status not in (200, 201):
