@@ -9,10 +9,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.domain import reasons
 from overture.domain.channel import address_on
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids, Outgoing
+from overture.domain.reasons import Reason
 from overture.domain.sending import Leaving, Priority, Stay, may_leave
 from overture.store import attempts, events, messages, outbox
 from overture.store.engine import Writing
@@ -43,15 +45,25 @@ async def park_first(tx: Writing, now: datetime, ids: Ids) -> None:
     for priority in Priority:
         if (where := await outbox.park_first(tx, priority, now)) is not None:
             workspace_id, conversation_id, seq = where
+            why = reasons.TABLE[Reason.NEEDS_REVIEW]
             change = messages.StatusChange(
                 workspace_id=workspace_id,
                 conversation_id=conversation_id,
                 seq=seq,
                 status=DeliveryStatus.QUEUED,
-                reason="needs_review",
+                reason=why.code,
             )
             await messages.set_statuses(tx, [change])
-            event = events.make(ids, EventKind.MESSAGE_NEEDS_REVIEW, workspace_id, conversation_id, now, seq=seq)
+            event = events.make(
+                ids,
+                EventKind.MESSAGE_NEEDS_REVIEW,
+                workspace_id,
+                conversation_id,
+                now,
+                seq=seq,
+                reason=why.code,
+                description=why.sentence,
+            )
             await events.insert_all(tx, [event], now)
             return
 
@@ -145,6 +157,10 @@ def _attempt(send: outbox.Send) -> attempts.NewAttempt:
         account_sid=send.account_sid,
         conversation_id=send.conversation_id,
         seq=send.seq,
+        thread_id=send.thread_id,
+        epoch=send.epoch,
+        priority=send.priority,
+        confirms_opt_out=send.confirms_opt_out,
     )
 
 

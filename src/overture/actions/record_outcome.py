@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, assert_never
 from msgspec import Struct
 
 from overture.actions import change_consent
-from overture.domain import retry
+from overture.domain import reasons, retry
 from overture.domain.channel import Channel
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Failure, Misconfigured, OutcomeUnknown, Permanent, Transient
@@ -140,7 +140,13 @@ class _Records:
         fact = _fact(failure)
         self._gone.append((send.message_id, send.shard))
         self._statuses.append(_status(send, DeliveryStatus.FAILED, error_code=_number(failure), reason=failure.code))
-        self._tell(EventKind.MESSAGE_FAILED, send, error_code=_number(failure), description=failure.description)
+        self._tell(
+            EventKind.MESSAGE_FAILED,
+            send,
+            error_code=_number(failure),
+            reason=failure.code,
+            description=failure.description,
+        )
         if fact.effect is Effect.OPTED_OUT:
             self._opt_outs.append(change_consent.provider_says_opted_out(send, failure.code))
         if fact.effect is Effect.WINDOW_CLOSED and send.channel is Channel.WHATSAPP and send.started_at is not None:
@@ -177,7 +183,7 @@ class _Records:
                 shard=send.shard,
                 state=state,
                 error_code=_number(failure),
-                reason=failure.description,
+                reason=reasons.kept(failure.code, failure.description),
             )
         )
 

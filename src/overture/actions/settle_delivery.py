@@ -11,13 +11,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.domain import segments
+from overture.domain import reasons, segments
 from overture.domain.channel import address_on
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
 from overture.domain.ids import shard_of
 from overture.domain.message import Template, shown
 from overture.domain.ports import Ids, ProviderMessage
+from overture.domain.reasons import Reason
 from overture.store import attempts, events, messages, outbox
 from overture.store.engine import Writing
 
@@ -79,7 +80,7 @@ async def open_searches(tx: Writing, now: datetime, limit: int) -> list[Search]:
                 number=send.attempt,
                 shard=send.shard,
                 state=attempts.AttemptState.UNCERTAIN,
-                reason="The process that sent it died, or lost its claim.",
+                reason=Reason.CLAIM_RAN_OUT.value,
             )
             for send in died
         ],
@@ -191,13 +192,14 @@ async def _absent(tx: Writing, send: outbox.Send, now: datetime, ids: Ids) -> st
 
 async def _hand_to_a_person(tx: Writing, send: outbox.Send, now: datetime, ids: Ids, *, looks: int) -> str:
     await outbox.update(tx, [_changed(send, outbox.OutboxState.NEEDS_REVIEW, now, looks=looks, resent=send.resent)])
-    await _tell(tx, EventKind.MESSAGE_NEEDS_REVIEW, send, now, ids)
+    why = reasons.TABLE[Reason.NEEDS_REVIEW]
+    await _tell(tx, EventKind.MESSAGE_NEEDS_REVIEW, send, now, ids, reason=why.code, description=why.sentence)
     change = messages.StatusChange(
         workspace_id=send.workspace_id,
         conversation_id=send.conversation_id,
         seq=send.seq,
         status=DeliveryStatus.QUEUED,
-        reason="needs_review",
+        reason=why.code,
     )
     await messages.set_statuses(tx, [change])
     return "needs_review"

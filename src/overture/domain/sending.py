@@ -10,11 +10,12 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from overture.domain import message, segments, window
+from overture.domain import message, reasons, segments, window
 from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, TemplateUse
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
+from overture.domain.reasons import Reason
 
 OPENING_LIFE: Final = timedelta(hours=4)  # an opening that waited longer than a morning surprises its reader
 REPLY_LIFE: Final = timedelta(minutes=30)  # a reply belongs to the moment it answers
@@ -294,11 +295,14 @@ class Stay(Struct, frozen=True, kw_only=True):
 
 
 STAYS: Final[Mapping[str, str]] = {
-    "recipient_opted_out": "The recipient opted out before the message left.",
-    "cancelled": "The conversation ended or was taken over before the message left.",
-    "expired": "The message waited longer than it is worth.",
-    "window_closed": "The customer service window closed before the message left.",
-    "sender_removed": "The sender is no longer active.",
+    reason.value: reasons.TABLE[reason].sentence
+    for reason in (
+        Reason.RECIPIENT_OPTED_OUT,
+        Reason.CANCELLED,
+        Reason.EXPIRED,
+        Reason.WINDOW_CLOSED,
+        Reason.SENDER_REMOVED,
+    )
 }
 
 
