@@ -12,6 +12,7 @@ from overture.web.openapi import document
 from overture.web.routes import Door, Route
 from tests.web.asgi import Reply
 from tests.web.conftest import AGENT, SMS_SENDER, World
+from tests.web.test_media import keep_a_medium
 
 GUARDED = [route for route in ROUTES if isinstance(route.may, Scope)]
 BY_ID = [route for route in GUARDED if "{" in route.paths[0] and route.operation_id != "create-chat"]
@@ -78,7 +79,15 @@ async def _things(world: World) -> dict[str, str]:
     asked = {"agent_id": AGENT, "channel": "sms", "to_number": "+15559876543", "from_number": SMS_SENDER}
     conversation = (await world.client.post("/v2/chat/outbound", asked)).json["response"]["conversation_id"]
     kid = (await world.client.post("/overture/v1/keys", {"name": "ours"})).json["kid"]
-    return {"chat_id": conversation, "conversation_id": conversation, "model_id": AGENT, "agent_id": AGENT, "kid": kid}
+    medium = await keep_a_medium(world, conversation, b"a picture")
+    return {
+        "chat_id": conversation,
+        "conversation_id": conversation,
+        "model_id": AGENT,
+        "agent_id": AGENT,
+        "kid": kid,
+        "medium_id": medium,
+    }
 
 
 @pytest.mark.promise("P28")
