@@ -55,7 +55,7 @@ async def _lock_attempts(tx: Writing, reports: Sequence[StatusReport]) -> list[a
     unsettled = [(a.message_id, a.shard) for a in found if a.state is not attempts.AttemptState.ACCEPTED]
     if unsettled:
         await outbox.lock_messages(tx, unsettled)
-    return await attempts.lock(tx, [(attempt.message_id, attempt.number) for attempt in found])
+    return await attempts.lock(tx, [attempt.message_id for attempt in found])
 
 
 class _Records:

@@ -19,7 +19,7 @@ from overture.domain.ids import shard_of
 from overture.domain.message import Template, shown
 from overture.domain.ports import Ids, ProviderMessage
 from overture.domain.reasons import Reason
-from overture.store import attempts, events, messages, outbox
+from overture.store import attempts, events, messages, outbox, unsettled
 from overture.store.engine import Writing
 
 SETTLE: Final = timedelta(seconds=120)  # a provider that accepts later than this may be sent to twice, at most once
@@ -70,7 +70,7 @@ def matches(search: Search, found: Sequence[ProviderMessage]) -> tuple[ProviderM
 
 async def open_searches(tx: Writing, now: datetime, limit: int) -> list[Search]:
     """What is to be looked for now; claims that ran out become uncertain first. The caller commits."""
-    due = await outbox.lock_open_due(tx, now, limit)
+    due = (await unsettled.lock_due(tx, now, limit))[0]
     died = [send for send in due if send.state is outbox.OutboxState.SENDING]
     await attempts.finish(
         tx,

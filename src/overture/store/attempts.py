@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from overture.store.engine import Reading, Writing, instant, stored
-from overture.store.statement import Row, RowsCommand, RowsQuery, insert
+from overture.store.statement import Query, Row, RowsCommand, RowsQuery, insert
 
 _INSERT: Final = insert(
     "attempt",
@@ -20,6 +20,10 @@ _INSERT: Final = insert(
         "account_sid": "text",
         "conversation_id": "text",
         "seq": "int",
+        "thread_id": "text",
+        "epoch": "int",
+        "priority": "int",
+        "confirms_opt_out": "boolean",
     },
     same={"state": "'sending'", "duplicate": "FALSE", "started_at": "$1"},
 )
@@ -37,7 +41,9 @@ _FINISH: Final = RowsCommand(
     },
     """
     UPDATE attempt SET state = rows.state, sid = coalesce(attempt.sid, rows.sid),
-        status = coalesce(rows.status, attempt.status), error_code = coalesce(rows.error_code, attempt.error_code),
+        status = coalesce(rows.status, attempt.status),
+        error_code = CASE WHEN rows.status IS NULL THEN coalesce(rows.error_code, attempt.error_code)
+                          ELSE rows.error_code END,
         reason = coalesce(rows.reason, attempt.reason), duplicate = (attempt.duplicate OR rows.duplicate),
         finished_at = coalesce(attempt.finished_at, $1)
     FROM rows
@@ -46,7 +52,7 @@ _FINISH: Final = RowsCommand(
 )
 _COLUMNS: Final = """
     SELECT a.message_id, a.number, a.shard, a.workspace_id, a.account_sid, a.conversation_id, a.seq, a.state, a.sid,
-        a.status, a.error_code, a.started_at
+        a.status, a.error_code, a.started_at, a.duplicate, a.thread_id, a.epoch, a.priority, a.confirms_opt_out
 """
 _BY_SID: Final = RowsQuery(
     {"account_sid": "text", "sid": "text"},
@@ -57,15 +63,27 @@ _BY_NUMBER: Final = RowsQuery(
     f"{_COLUMNS} FROM rows JOIN attempt a ON a.message_id = rows.message_id AND a.number = rows.number",
 )
 _LOCK: Final = RowsQuery(
-    {"message_id": "text", "number": "int"},
+    {"message_id": "text"},
     f"""
-    {_COLUMNS} FROM rows JOIN attempt a ON a.message_id = rows.message_id AND a.number = rows.number
+    {_COLUMNS} FROM rows JOIN attempt a ON a.message_id = rows.message_id
     ORDER BY a.message_id, a.number /*pg: FOR UPDATE OF a */
     """,
 )
 _CLAIMED: Final = RowsQuery(
     {"account_sid": "text", "sid": "text"},
-    "SELECT a.sid FROM rows JOIN attempt a ON a.account_sid = rows.account_sid AND a.sid = rows.sid",
+    """
+    SELECT a.sid FROM rows JOIN attempt a ON a.account_sid = rows.account_sid AND a.sid = rows.sid
+    UNION
+    SELECT s.sid FROM rows JOIN second_sid s ON s.account_sid = rows.account_sid AND s.sid = rows.sid
+    """,
+)
+_UNNAMED: Final = Query(
+    f"""
+    {_COLUMNS}, m.body FROM attempt a
+    JOIN message m ON m.workspace_id = a.workspace_id AND m.conversation_id = a.conversation_id AND m.seq = a.seq
+    WHERE a.thread_id = $1 AND a.sid IS NULL AND a.state IN ('uncertain', 'absent')
+    ORDER BY a.started_at, a.message_id, a.number
+    """
 )
 
 
@@ -89,10 +107,18 @@ class NewAttempt(Struct, frozen=True, kw_only=True):
     account_sid: str
     conversation_id: str
     seq: int
+    thread_id: str
+    epoch: int
+    priority: int
+    confirms_opt_out: bool
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """A try on record."""
+    """A try on record.
+
+    `duplicate` where the provider gave it a second SID. What it was made with (thread, epoch, priority) is None of
+    tries that an older version made.
+    """
 
     message_id: str
     number: int
@@ -106,10 +132,15 @@ class Attempt(Struct, frozen=True, kw_only=True):
     status: str | None
     error_code: int | None
     started_at: datetime
+    duplicate: bool = False
+    thread_id: str | None = None
+    epoch: int | None = None
+    priority: int | None = None
+    confirms_opt_out: bool = False
 
 
 class Finished(Struct, frozen=True, kw_only=True):
-    """What became of a try; a sid that is on record is kept."""
+    """What became of a try; a sid that is on record is kept, and an error code goes with its status."""
 
     message_id: str
     number: int
@@ -125,7 +156,20 @@ class Finished(Struct, frozen=True, kw_only=True):
 async def insert_all(tx: Writing, attempts: Sequence[NewAttempt], now: datetime) -> None:
     """Record tries before they are made."""
     rows = [
-        (a.message_id, a.number, a.shard, a.workspace_id, a.account_sid, a.conversation_id, a.seq) for a in attempts
+        (
+            a.message_id,
+            a.number,
+            a.shard,
+            a.workspace_id,
+            a.account_sid,
+            a.conversation_id,
+            a.seq,
+            a.thread_id,
+            a.epoch,
+            a.priority,
+            a.confirms_opt_out,
+        )
+        for a in attempts
     ]
     await tx.run_rows(_INSERT, rows, stored(now))
 
@@ -146,14 +190,26 @@ async def find(tx: Reading, by_sid: Sequence[tuple[str, str]], by_number: Sequen
     return [_attempt(row) for row in rows]
 
 
-async def lock(tx: Writing, keys: Sequence[tuple[str, int]]) -> list[Attempt]:
-    """The tries of (message, number), held until the commit."""
-    return [_attempt(row) for row in await tx.all_of(_LOCK, sorted(set(keys)))]
+async def lock(tx: Writing, message_ids: Sequence[str]) -> list[Attempt]:
+    """Every try of messages, the first of each first, held until the commit."""
+    return [_attempt(row) for row in await tx.all_of(_LOCK, [(an_id,) for an_id in sorted(set(message_ids))])]
 
 
 async def find_claimed(tx: Reading, account_sid: str, sids: Sequence[str]) -> set[str]:
-    """Those of the provider's ids that belong to a try of ours already."""
+    """Those of the provider's ids that belong to a try of ours already, as its first or a further one."""
     return {row[0] for row in await tx.all_of(_CLAIMED, sorted((account_sid, sid) for sid in set(sids)))}
+
+
+async def list_unnamed(tx: Reading, thread_id: str) -> list[tuple[Attempt, str]]:
+    """The tries of a thread that may have reached the provider and have no SID, oldest first, with their bodies
+    as they are kept.
+
+    Whatever became of their messages since: one that a person dropped may have gone out all the same.
+    """
+    return [(_attempt(row[:_WIDTH]), row[_WIDTH]) for row in await tx.all(_UNNAMED, thread_id)]
+
+
+_WIDTH: Final = 17
 
 
 def _attempt(row: Row) -> Attempt:
@@ -170,4 +226,9 @@ def _attempt(row: Row) -> Attempt:
         status=row[9],
         error_code=row[10],
         started_at=instant(row[11]),
+        duplicate=bool(row[12]),
+        thread_id=row[13],
+        epoch=row[14],
+        priority=row[15],
+        confirms_opt_out=bool(row[16]),
     )

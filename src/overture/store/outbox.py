@@ -43,13 +43,14 @@ _INSERT: Final = insert(
         "confirms_opt_out": "$4",
     },
 )
-_FACTS: Final = """
+FACTS: Final = """
     o.message_id, o.shard, o.workspace_id, o.conversation_id, o.thread_id, o.sender_id, o.seq, o.epoch, o.attempt,
     o.tries, o.looks, o.resent, o.state, o.started_at, o.created_at, o.expires_at,
     s.account_sid, s.channel, s.address, s.messaging_service_sid, s.removed_at,
-    t.contact_address, t.last_inbound_at, c.opted_out_at, c.id, c.address, v.epoch, o.confirms_opt_out, m.body
+    t.contact_address, t.last_inbound_at, c.opted_out_at, c.id, c.address, v.epoch, o.confirms_opt_out, m.body,
+    o.priority
 """
-_JOINS: Final = """
+JOINS: Final = """
     FROM outbox o
     JOIN sender s ON s.id = o.sender_id
     JOIN thread t ON t.id = o.thread_id AND t.shard = o.shard
@@ -59,14 +60,15 @@ _JOINS: Final = """
 """
 _DUE: Final = Query(
     f"""
-    SELECT {_FACTS} {_JOINS}
+    SELECT {FACTS} {JOINS}
     WHERE o.state = 'queued' AND o.priority = $1 AND o.due_at <= $2 AND s.stopped_at IS NULL
         AND s.shut_at IS NULL
         AND NOT EXISTS (
             SELECT 1 FROM outbox e
             WHERE e.thread_id = o.thread_id AND e.state <> 'needs_review' AND e.message_id <> o.message_id AND (
                 e.state <> 'queued'
-                OR (e.conversation_id = o.conversation_id AND e.seq < o.seq)
+                OR (e.conversation_id = o.conversation_id AND e.seq < o.seq
+                    AND NOT e.may_be_passed)
                 OR (e.conversation_id <> o.conversation_id
                     AND (e.created_at, e.message_id) < (o.created_at, o.message_id))
             )
@@ -74,18 +76,11 @@ _DUE: Final = Query(
     ORDER BY o.due_at LIMIT $3 /*pg: FOR UPDATE OF o, t, v, c SKIP LOCKED */
     """
 )
-_OPEN_DUE: Final = Query(
-    f"""
-    SELECT {_FACTS} {_JOINS}
-    WHERE o.state IN ('sending', 'uncertain') AND o.due_at <= $1
-    ORDER BY o.due_at LIMIT $2 /*pg: FOR UPDATE OF o SKIP LOCKED */
-    """
-)
 _BY_MESSAGE: Final = RowsQuery(
     {"message_id": "text", "shard": "int"},
     f"""
-    SELECT {_FACTS} FROM rows JOIN outbox o ON o.message_id = rows.message_id AND o.shard = rows.shard
-    {_JOINS.removeprefix(chr(10) + "    FROM outbox o")} /*pg: FOR UPDATE OF o */
+    SELECT {FACTS} FROM rows JOIN outbox o ON o.message_id = rows.message_id AND o.shard = rows.shard
+    {JOINS.removeprefix(chr(10) + "    FROM outbox o")} /*pg: FOR UPDATE OF o */
     """,
 )
 _UPDATE: Final = RowsCommand(
@@ -186,6 +181,7 @@ class Send(Struct, frozen=True, kw_only=True):
     contact_key: str
     conversation_epoch: int
     confirms_opt_out: bool
+    priority: int
     body: Body
 
 
@@ -236,7 +232,7 @@ async def insert_all(
 
 async def lock_due(tx: Writing, priority: int, now: datetime, limit: int) -> list[Send]:
     """Queued messages that may go now, the first of each thread, held until the commit."""
-    return [_send(row) for row in await tx.all(_DUE, priority, stored(now), limit)]
+    return [read_send(row) for row in await tx.all(_DUE, priority, stored(now), limit)]
 
 
 async def park_first(tx: Writing, priority: int, now: datetime) -> tuple[str, str, int] | None:
@@ -248,14 +244,9 @@ async def park_first(tx: Writing, priority: int, now: datetime) -> tuple[str, st
     return row[2], row[3], row[6]
 
 
-async def lock_open_due(tx: Writing, now: datetime, limit: int) -> list[Send]:
-    """Messages whose claim has run out or whose fate is to be looked into, held until the commit."""
-    return [_send(row) for row in await tx.all(_OPEN_DUE, stored(now), limit)]
-
-
 async def lock_messages(tx: Writing, keys: Sequence[tuple[str, int]]) -> dict[str, Send]:
     """The rows of (message, shard), by message, held until the commit."""
-    return {row[0]: _send(row) for row in await tx.all_of(_BY_MESSAGE, sorted(set(keys)))}
+    return {row[0]: read_send(row) for row in await tx.all_of(_BY_MESSAGE, sorted(set(keys)))}
 
 
 async def update(tx: Writing, changes: Sequence[Change]) -> None:
@@ -302,7 +293,8 @@ async def find_next_due(tx: Reading, now: datetime) -> datetime | None:
     return None if row is None else instant_or_none(row[0])
 
 
-def _send(row: Any) -> Send:
+def read_send(row: Any) -> Send:
+    """A row of `FACTS`. Raises MsgspecError for a body that no version of ours wrote."""
     return Send(
         message_id=row[0],
         shard=row[1],
@@ -332,5 +324,6 @@ def _send(row: Any) -> Send:
         contact_key=row[25],
         conversation_epoch=row[26],
         confirms_opt_out=bool(row[27]),
+        priority=row[29],
         body=messages.decode_body(row[28]),
     )

@@ -47,11 +47,13 @@ CREATE TABLE attempt (
     reason text,
     duplicate boolean NOT NULL,
     started_at bigint NOT NULL,
-    finished_at bigint,
+    finished_at bigint, thread_id text, epoch integer, priority integer, confirms_opt_out boolean,
     PRIMARY KEY (message_id, number, shard)
 )  WITHOUT ROWID;
 
 CREATE UNIQUE INDEX attempt_by_sid ON attempt (account_sid, sid, shard) WHERE sid IS NOT NULL;
+
+CREATE INDEX attempt_unnamed ON attempt (thread_id) WHERE sid IS NULL AND state IN ('uncertain', 'absent');
 
 CREATE TABLE consent (
     id text NOT NULL,
@@ -250,13 +252,13 @@ CREATE TABLE outbox (
     resent boolean NOT NULL,
     confirms_opt_out boolean NOT NULL,
     created_at bigint NOT NULL,
-    expires_at bigint NOT NULL, waits_because text,
+    expires_at bigint NOT NULL, waits_because text, may_be_passed boolean NOT NULL DEFAULT FALSE, stumbles integer NOT NULL DEFAULT 0, stumbled_over text,
     PRIMARY KEY (message_id, shard)
 )  WITHOUT ROWID;
 
-CREATE INDEX outbox_due ON outbox (priority, due_at) WHERE state = 'queued';
-
 CREATE INDEX outbox_in_review ON outbox (workspace_id, message_id) WHERE state = 'needs_review';
+
+CREATE INDEX outbox_of_sender ON outbox (sender_id, priority, due_at) WHERE state = 'queued';
 
 CREATE INDEX outbox_of_thread ON outbox (thread_id, created_at, seq) WHERE state <> 'needs_review';
 
