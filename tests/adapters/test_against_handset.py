@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -83,8 +82,12 @@ async def test_what_a_phone_types_comes_in_signed_and_is_listed_too(address: str
         await handset.wait_for(lambda: receiver.at(INBOUND))
         read = webhooks.parse_inbound(_inbound(webhooks, receiver.at(INBOUND)[0]))
         assert (read.sid, read.sender, read.contact, read.text) == (sid, ours, address, "naïve 😀 & From+1")
-        listed = await client.list_since(handset.account_sid, datetime(2020, 1, 1, tzinfo=UTC), limit=10)
-        assert [(one.sid, one.inbound, one.body) for one in listed] == [(sid, True, "naïve 😀 & From+1")]
+        [page] = [page async for page in client.list_pages(handset.account_sid, page_size=10)]
+        assert page.is_last
+        assert [(one.sid, one.inbound, one.body) for one in page.messages] == [(sid, True, "naïve 😀 & From+1")]
+        again = webhooks.parse_inbound(webhooks.recover(handset.account_sid, page.messages[0]))
+        assert (again.sid, again.sender, again.contact, again.text) == (read.sid, read.sender, read.contact, read.text)
+        assert again.recovered
 
 
 async def test_the_stand_in_s_refusals_have_their_verdicts() -> None:

@@ -287,11 +287,49 @@ async def test_a_record_is_told_in_our_words() -> None:
     assert (found[2].error_code, found[2].created_at) == (63016, datetime(2023, 8, 24, 5, 1, 57, tzinfo=UTC))
 
 
-async def test_the_account_s_messages_are_walked_down_to_an_instant() -> None:
-    pages = [page([record(0), record(1)], FOLLOWING), page([record(2), record(3)], FOLLOWING)]
+async def test_an_account_s_messages_come_page_by_page_as_long_as_they_are_asked_for() -> None:
+    further = FOLLOWING.replace("Page=1", "Page=2")
+    pages = [page([record(0), record(1)], FOLLOWING), page([record(2)], further), page([record(3)], None)]
     async with peer(*pages) as told, client_of(told.url) as client:
-        found = await client.list_since(ACCOUNT, datetime(2023, 8, 24, 5, 1, 57, tzinfo=UTC), limit=1000)
-    assert [message.body for message in found] == ["message 0", "message 1", "message 2"]
+        walk = client.list_pages(ACCOUNT, page_size=2)
+        first = await anext(walk)
+        assert [message.body for message in first.messages] == ["message 0", "message 1"]
+        assert not first.is_last
+        assert len(told.requests) == 1
+        rest = [(len(one.messages), one.is_last) async for one in walk]
+    assert rest == [(1, False), (1, True)]
+    assert "PageSize=2" in told.requests[0][0]
+
+
+@pytest.mark.parametrize(
+    ("dates", "read"),
+    [
+        (["Thu, 24 Aug 2023 05:01:59 +0000", "nonsense"], [59, 59]),
+        (["", "Thu, 24 Aug 2023 05:01:58 +0000"], [58, 58]),
+        (["Thu, 24 Aug 2023 05:01:59 +0000", "99 Aug 99999", "Thu, 24 Aug 2023 05:01:57 +0000"], [59, 59, 57]),
+    ],
+)
+async def test_a_record_without_a_date_that_can_be_read_has_its_neighbours(dates: list[str], read: list[int]) -> None:
+    records = [record(n, date_created=date) for n, date in enumerate(dates)]
+    async with peer(page(records)) as told, client_of(told.url) as client:
+        [only] = [one async for one in client.list_pages(ACCOUNT, page_size=10)]
+    assert [message.created_at.second for message in only.messages] == read
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [page([record(0, date_created="yesterday")])],
+        [page([record(0)], FOLLOWING), page([record(1)], FOLLOWING)],  # round in a circle
+        [page([record(0)], FOLLOWING), http(500, "")],
+        [page([record(0)], "https://evil.example/steal")],
+    ],
+)
+async def test_pages_that_cannot_be_read_to_their_end_may_be_asked_again(answers: list[Answer]) -> None:
+    async with peer(*answers, *answers) as told, client_of(told.url) as client:
+        with pytest.raises(Transient):
+            async for _ in client.list_pages(ACCOUNT, page_size=10):
+                pass
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The doors to the world, as the inside sees them; adapters stand behind, handed in by bootstrap."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -49,7 +49,10 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
 
 class ProviderMessage(Struct, frozen=True, kw_only=True):
-    """A message as the provider's own records show it."""
+    """A message as the provider's own records show it.
+
+    `account_sid` is the account that the record names, None where it names none; `media` how many files came with it.
+    """
 
     sid: str
     sender: str
@@ -59,6 +62,15 @@ class ProviderMessage(Struct, frozen=True, kw_only=True):
     status: DeliveryStatus
     created_at: datetime
     error_code: int | None = None
+    account_sid: str | None = None
+    media: int = 0
+
+
+class MessagePage(Struct, frozen=True, kw_only=True):
+    """A page of an account's messages, newest first; whether it is the list's last."""
+
+    messages: tuple[ProviderMessage, ...]
+    is_last: bool
 
 
 class Provider(Protocol):
@@ -70,6 +82,13 @@ class Provider(Protocol):
 
     async def list_between(self, account_sid: str, *, sender: str | None, to: str, limit: int) -> list[ProviderMessage]:
         """The newest messages to `to` (from `sender`, unless None), newest first, at most `limit`."""
+        ...
+
+    def list_pages(self, account_sid: str, *, page_size: int) -> AsyncIterator[MessagePage]:
+        """The account's messages of both directions, newest first, a request a page, as long as they are asked for.
+
+        A message that arrives meanwhile may be missing, or push others on to the next page, which then repeats them.
+        """
         ...
 
     async def fetch(self, account_sid: str, sid: str) -> ProviderMessage | None:
@@ -94,7 +113,8 @@ class Inbound(Struct, frozen=True, kw_only=True):
     `sender` is our address that was written to, `contact` the address that wrote, both in the provider's form.
     `text` holds what the agent is shown: the body, a button's text, or a description in words of what else came.
     `body` is what was written or tapped alone, where it is told apart: consent is read from that. `received_at` is
-    when we kept it, None for now.
+    when we kept it, None for now; of a `recovered` message, which was found in the provider's list, when the provider
+    did. Such a message lacks buttons and names.
     """
 
     sid: str
@@ -109,11 +129,13 @@ class Inbound(Struct, frozen=True, kw_only=True):
     replied_to_sid: str | None = None
     body: str | None = None
     received_at: datetime | None = None
+    recovered: bool = False
 
 
 class RawEvent(Struct, frozen=True, kw_only=True):
     """A verified webhook as it came, kept before anything is made of it.
 
+    `kind` is inbound, status, or recovered: an inbound message that no webhook brought, in a webhook's form.
     `unique_key` is the provider's identity of the event (a repeated delivery has the same), `ordering_key` what must
     be handled in order of arrival.
     """
@@ -140,6 +162,10 @@ class WebhookVerifier(Protocol):
 
 class WebhookParser(Protocol):
     """Reads kept events. Raises Invalid for what cannot be read."""
+
+    def recover(self, account_sid: str, message: ProviderMessage) -> RawEvent:
+        """The event that an inbound message's webhook would have been, as far as the provider's record tells."""
+        ...
 
     def parse_inbound(self, event: RawEvent) -> Inbound: ...
 

@@ -8,8 +8,7 @@ A read may be repeated, so its failures are Transient.
 
 import base64
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -21,7 +20,7 @@ from overture.adapters.twilio import answers, callback, wire
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Misconfigured, OutcomeUnknown, Transient, Unreachable
 from overture.domain.message import Template, Text
-from overture.domain.ports import Accepted, Outgoing, ProviderMessage
+from overture.domain.ports import Accepted, MessagePage, Outgoing, ProviderMessage
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=5)
 """Seconds. Twilio answers a POST within one; who waits longer learns nothing but that the outcome is unknown.
@@ -106,14 +105,25 @@ class TwilioClient:
     async def list_between(self, account_sid: str, *, sender: str | None, to: str, limit: int) -> list[ProviderMessage]:
         """The newest messages to `to` (from `sender`, unless None), newest first, at most `limit`."""
         query = {"To": to, **({"From": sender} if sender is not None else {})}
-        return await self._list(account_sid, query, limit=limit, since=None)
+        return await self._list(account_sid, query, limit=limit)
 
-    async def list_since(self, account_sid: str, since: datetime, *, limit: int) -> list[ProviderMessage]:
-        """The account's messages of both directions down to an instant, newest first, at most `limit`.
+    async def list_pages(self, account_sid: str, *, page_size: int) -> AsyncIterator[MessagePage]:
+        """The account's messages of both directions, newest first, a request a page, as long as they are asked for.
 
-        Not asked for by date: whether Twilio's date filter finds what has not been sent yet is not documented.
+        Not asked for by date: whether Twilio's date filter finds what has not been sent yet is not documented. Raises
+        Transient, Permanent or Misconfigured, also for pages that lead round in a circle.
         """
-        return await self._list(account_sid, {}, limit=limit, since=since)
+        account = self._account(account_sid)
+        asked = urlencode({"PageSize": str(max(1, min(page_size, _PAGE)))})
+        path: str | None = f"/2010-04-01/Accounts/{account.sid}/Messages.json?{asked}"
+        been: set[str] = set()
+        while path is not None:
+            been.add(path)
+            page = answers.read(wire.MESSAGES, await self._get(account, path))
+            path = _next(account, page.next_page_uri)
+            if path in been:
+                answers.unreadable()
+            yield MessagePage(messages=tuple(page.to_domain()), is_last=path is None)
 
     async def fetch(self, account_sid: str, sid: str) -> ProviderMessage | None:
         """One message by its SID, None where the provider knows none."""
@@ -131,7 +141,7 @@ class TwilioClient:
         account = self._account(account_sid)
         if not account.api_key_sid:
             return answers.read(wire.ACCOUNT, await self._get(account, f"/2010-04-01/Accounts/{account.sid}.json"))
-        await self._list(account_sid, {}, limit=1, since=None)
+        await self._list(account_sid, {}, limit=1)
         return wire.AccountFacts(sid=account.sid)
 
     async def list_numbers(self, account_sid: str, *, limit: int = 1000) -> list[wire.OwnedNumber]:
@@ -145,20 +155,14 @@ class TwilioClient:
             path = _next(account, page.next_page_uri)
         return found[:limit]
 
-    async def _list(
-        self, account_sid: str, query: Mapping[str, str], *, limit: int, since: datetime | None
-    ) -> list[ProviderMessage]:
+    async def _list(self, account_sid: str, query: Mapping[str, str], *, limit: int) -> list[ProviderMessage]:
         account = self._account(account_sid)
         asked = urlencode({**query, "PageSize": str(max(1, min(limit, _PAGE)))})
         path: str | None = f"/2010-04-01/Accounts/{account.sid}/Messages.json?{asked}"
         found: list[ProviderMessage] = []
         while path is not None and len(found) < limit:
             page = answers.read(wire.MESSAGES, await self._get(account, path))
-            for record in page.messages:
-                message = record.to_domain()
-                if since is not None and message.created_at < since:
-                    return found[:limit]
-                found.append(message)
+            found += [record.to_domain() for record in page.messages]
             path = _next(account, page.next_page_uri)
         return found[:limit]
 

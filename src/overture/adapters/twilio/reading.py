@@ -26,7 +26,8 @@ READ: Final = frozenset(
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
 _DEGREES: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?")
 _MEDIA: Final = re.compile(r"Media(?:Url|ContentType)[0-9]{1,2}")
-_MOST_MEDIA: Final = 10  # Twilio's own limit for a message
+MOST_MEDIA: Final = 10  # Twilio's own limit for a message
+RECOVERED: Final = "recovered"  # the kind of an event that was made of the provider's record, not of a webhook
 _MEDIA_URL: Final = re.compile(r"https?://[^\s]{1,2000}")
 
 STATUSES: Final = {
@@ -61,11 +62,12 @@ def refuse_repeated(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def inbound(event: RawEvent) -> Inbound:
-    """The message of an inbound event. Raises Invalid for what cannot be read."""
+    """The message of an inbound event, or of one that was recovered. Raises Invalid for what cannot be read."""
     fields = _fields(event)
     sender, contact = _needed(fields, "To"), _needed(fields, "From")
     channel, _ = split_address(contact)
-    urls, kinds = _media(fields, channel)
+    recovered = event.kind == RECOVERED
+    urls, kinds = ((), ["file"] * _count_media(fields)) if recovered else _media(fields, channel)
     opt_out_type = fields.get("OptOutType") or None
     if opt_out_type not in (None, "STOP", "START", "HELP"):
         raise Invalid("webhook_malformed", "The webhook's OptOutType is not one of Twilio's.", field="OptOutType")
@@ -84,6 +86,7 @@ def inbound(event: RawEvent) -> Inbound:
         button_payload=fields.get("ButtonPayload") or None,
         opt_out_type=opt_out_type,
         replied_to_sid=replied_to,
+        recovered=recovered,
     )
 
 
@@ -124,13 +127,17 @@ def _needed(fields: Mapping[str, str], name: str) -> str:
 
 def _media(fields: Mapping[str, str], channel: Channel) -> tuple[tuple[str, ...], list[str]]:
     """The addresses of what came with a message, and what each is in words."""
-    written = fields.get("NumMedia") or "0"
-    if not (written.isascii() and written.isdigit() and len(written) <= 2 and int(written) <= _MOST_MEDIA):
-        raise Invalid("webhook_malformed", "The webhook's NumMedia is not a number of media.", field="NumMedia")
-    urls = tuple(fields.get(f"MediaUrl{n}", "") for n in range(int(written)))
+    urls = tuple(fields.get(f"MediaUrl{n}", "") for n in range(_count_media(fields)))
     if not all(_MEDIA_URL.fullmatch(url) for url in urls):
         raise Invalid("webhook_malformed", "The webhook's media addresses are not what it counts.", field="MediaUrl0")
     return urls, [_kind(fields.get(f"MediaContentType{n}", ""), channel) for n in range(len(urls))]
+
+
+def _count_media(fields: Mapping[str, str]) -> int:
+    written = fields.get("NumMedia") or "0"
+    if not (written.isascii() and written.isdigit() and len(written) <= 2 and int(written) <= MOST_MEDIA):
+        raise Invalid("webhook_malformed", "The webhook's NumMedia is not a number of media.", field="NumMedia")
+    return int(written)
 
 
 def _kind(content_type: str, channel: Channel) -> str:

@@ -8,10 +8,11 @@ the URLs that we told Twilio; Host and X-Forwarded-* are never asked. What the f
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import urlencode
 
 from overture.adapters.twilio import form, reading, shifts, signature
 from overture.domain.errors import Forbidden, Invalid
-from overture.domain.ports import Inbound, RawEvent, StatusReport
+from overture.domain.ports import Inbound, ProviderMessage, RawEvent, StatusReport
 
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
@@ -62,6 +63,27 @@ class TwilioWebhooks:
             ordering_key=sid,
             query=path_and_query.partition("?")[2],
             body=body,
+        )
+
+    def recover(self, account_sid: str, message: ProviderMessage) -> RawEvent:
+        """The event that an inbound message's webhook would have been, as far as the provider's record tells.
+
+        It has the webhook's identity, so that whichever comes second is a duplicate. Raises Invalid for a record of
+        another account, without a SID, or between addresses that no webhook of ours names.
+        """
+        named = {"MessageSid": message.sid, "From": message.sender, "To": message.to}
+        sid = _required(named, "MessageSid", _SID)
+        to, sender = _required(named, "To", _ADDRESS), _required(named, "From", _ADDRESS)
+        if message.account_sid not in (None, account_sid):
+            raise Invalid("webhook_malformed", "The provider's record is another account's.", field="AccountSid")
+        fields = {**named, "AccountSid": account_sid, "Body": message.body, "NumMedia": str(message.media)}
+        return RawEvent(
+            kind=reading.RECOVERED,
+            account_sid=account_sid,
+            unique_key=sid,
+            ordering_key=f"{account_sid}|{to}|{sender}",
+            query="",
+            body=urlencode(fields, errors="replace").encode(),
         )
 
     def parse_inbound(self, event: RawEvent) -> Inbound:

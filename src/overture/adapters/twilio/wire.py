@@ -3,14 +3,15 @@
 Dates are RFC 2822; numbers come as text (`num_segments`), as numbers or as null, by the resource's age.
 """
 
-from datetime import UTC
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from overture.adapters.twilio.reading import STATUSES
+from overture.adapters.twilio.reading import MOST_MEDIA, STATUSES
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Transient
 from overture.domain.ports import ProviderMessage
@@ -37,13 +38,13 @@ class Message(Struct, frozen=True, kw_only=True):
     from_: str | None = msgspec.field(name="from", default=None)
     body: str | None = None
     error_code: str | int | None = None
+    account_sid: str | None = None
+    num_media: str | int | None = None
 
-    def to_domain(self) -> ProviderMessage:
-        """The record in our words. Raises Transient where its date cannot be read."""
-        try:
-            created_at = parsedate_to_datetime(self.date_created)
-        except (ValueError, TypeError, IndexError, OverflowError) as error:
-            raise Transient("twilio_unreadable", "The provider's date could not be read.") from error
+    def to_domain(self, created_at: datetime | None = None) -> ProviderMessage:
+        """The record in our words, dated `created_at` where given. Raises Transient where its date cannot be read."""
+        if created_at is None and (created_at := self.dated()) is None:
+            raise Transient("twilio_unreadable", "The provider's date could not be read.")
         return ProviderMessage(
             sid=self.sid,
             sender=self.from_ or "",
@@ -51,9 +52,19 @@ class Message(Struct, frozen=True, kw_only=True):
             body=self.body or "",
             inbound=self.direction == "inbound",
             status=STATUSES.get(self.status, DeliveryStatus.QUEUED),
-            created_at=created_at.replace(tzinfo=UTC) if created_at.tzinfo is None else created_at.astimezone(UTC),
+            created_at=created_at,
             error_code=whole_number(self.error_code) or None,
+            account_sid=self.account_sid,
+            media=min(whole_number(self.num_media) or 0, MOST_MEDIA),
         )
+
+    def dated(self) -> datetime | None:
+        """When the provider made the record, in UTC; None where its date cannot be read."""
+        try:
+            created_at = parsedate_to_datetime(self.date_created)
+            return created_at.replace(tzinfo=UTC) if created_at.tzinfo is None else created_at.astimezone(UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
 
 
 class Messages(Struct, frozen=True):
@@ -61,6 +72,17 @@ class Messages(Struct, frozen=True):
 
     messages: list[Message]
     next_page_uri: str | None = None
+
+    def to_domain(self) -> Iterator[ProviderMessage]:
+        """The page in our words. A record whose date cannot be read has its neighbour's: it must not be lost for that.
+
+        Raises Transient where no date of a page can be read.
+        """
+        dates = [record.dated() for record in self.messages]
+        near = next((date for date in dates if date is not None), None)
+        for record, date in zip(self.messages, dates, strict=True):
+            near = date or near
+            yield record.to_domain(near)
 
 
 class Problem(Struct, frozen=True):
