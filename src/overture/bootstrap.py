@@ -33,6 +33,7 @@ from overture.domain.sender import KeywordHandling, SenderKind, kind_of
 from overture.domain.sending import Start
 from overture.settings import Settings
 from overture.store import instances
+from overture.store.backups import Backups
 from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.instances import Instance
@@ -81,11 +82,17 @@ class ClosingProvider(Provider, Protocol):
     async def aclose(self) -> None: ...
 
 
+def sqlite_file(settings: Settings) -> Path | None:
+    """The database's file; None where it is PostgreSQL."""
+    url = settings.database_url
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
 def open_store(settings: Settings, signals: Signals) -> Store:
     """The store that the database URL names, not yet connected."""
     clock = SystemClock()
-    if settings.database_url.startswith("sqlite:///"):
-        return SqliteStore(Path(settings.database_url.removeprefix("sqlite:///")), clock)
+    if (file := sqlite_file(settings)) is not None:
+        return SqliteStore(file, clock)
     store = PostgresqlStore(settings.database_url, clock, on_hint=signals.heard)
     signals.pass_on = store.hint
     return store
@@ -130,6 +137,8 @@ class House:
         self.settings.data.mkdir(parents=True, exist_ok=True)
         await self.store.open()
         self._closes.append(self.store.close)
+        self._backups = Backups(sqlite_file(self.settings))
+        self._closes.append(self._backups.close)
         instance = await self._identify(adopt=adopt)
         accounts, secret = self.settings.accounts, bytes.fromhex(instance.callback_secret)
         self._verifier = TwilioWebhooks(
@@ -237,6 +246,7 @@ class House:
             health=self._health,
             reply_wait_seconds=self.settings.reply_wait_seconds,
             model_endpoints=tuple(model.name for model in self.settings.models),
+            backups=self._backups,
         )
 
     async def _health(self) -> list[str]:

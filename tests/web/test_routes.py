@@ -87,6 +87,7 @@ async def _things(world: World) -> dict[str, str]:
         "agent_id": AGENT,
         "kid": kid,
         "medium_id": medium,
+        "backup_id": "a-backup-is-seen-at-the-machine-alone",
     }
 
 

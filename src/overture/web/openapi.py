@@ -44,6 +44,7 @@ _TAGS: Final = {
     "Assistants": "Agents in the words of the hosted platform.",
     "Agents": "Agents as specifications: flows and prompts, linted before they are kept.",
     "Keys": "API keys and what they may do.",
+    "Backups": "Backups of the database, made while the server runs; at the machine itself.",
     "Webhooks": "Where the provider brings messages and delivery statuses.",
     "Operations": "Whether the server lives, what it has counted, and its own documents.",
 }

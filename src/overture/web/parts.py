@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from overture.actions.openings import Answer
 from overture.domain.ports import Ids, RawEvent, WebhookVerifier
 from overture.domain.sending import Start
+from overture.store.backups import Backups
 from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.signals import Signals
@@ -31,4 +32,5 @@ class Parts:
     health: Callable[[], Awaitable[list[str]]]
     reply_wait_seconds: float = 15.0
     model_endpoints: tuple[str, ...] = ()
+    backups: Backups = field(default_factory=lambda: Backups(None))
     keys: RememberedKeys = field(default_factory=RememberedKeys)
