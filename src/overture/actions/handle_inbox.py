@@ -30,7 +30,7 @@ async def handle_inbox(
     reports: list[tuple[inbox.Kept, StatusReport]] = []
     for one in kept:
         try:
-            if one.event.kind == "inbound":
+            if one.event.kind != "status":  # inbound, or recovered
                 parsed = parser.parse_inbound(one.event)
                 messages.append((one, msgspec.structs.replace(parsed, received_at=one.received_at)))
             else:
