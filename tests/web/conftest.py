@@ -1,6 +1,7 @@
 """The API on a real database: real parts, real batches, the application called as a server calls it."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -112,6 +113,18 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 async def world(store: Store) -> World:
     """The application over a furnished database."""
     return await make_world(store)
+
+
+@asynccontextmanager
+async def furnished(url: str) -> AsyncIterator[World]:
+    """The application over a new database, furnished as `store` is."""
+    store = open_store(url)
+    await store.open()
+    try:
+        await store.write(lambda tx: _furnish(tx, store))
+        yield await make_world(store)
+    finally:
+        await store.close()
 
 
 async def make_world(store: Store, reply_wait_seconds: float = 5.0) -> World:
