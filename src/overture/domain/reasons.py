@@ -5,12 +5,14 @@ code. Where the provider said more than the table knows, its words are kept behi
 """
 
 import re
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
 
 from overture.domain import provider_errors
+from overture.domain.delivery import DeliveryState
 
 
 class Meaning(StrEnum):
@@ -227,3 +229,43 @@ def _http(code: str, status: int) -> Explanation:
         sentence=f"The provider refused the message with {status}.",
         hint="Look for the request in the provider's log: it gave no code of its own.",
     )
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """What may keep a message of the outbox from leaving. `recorded` is what the claim noted, `stopped_because` and
+    `shut_because` are its sender's, None where the sender is neither.
+    """
+
+    state: DeliveryState
+    due_at: datetime
+    tries: int
+    recorded: str | None = None
+    stopped_because: str | None = None
+    shut_because: str | None = None
+
+
+def why_waiting(waiting: Waiting, now: datetime) -> Explanation | None:
+    """Why a message has not left yet, None where it is its turn. What holds its sender goes before its own reasons."""
+    match waiting.state:
+        case DeliveryState.UNCERTAIN:
+            return TABLE[Reason.OUTCOME_UNKNOWN]
+        case DeliveryState.NEEDS_REVIEW:
+            return TABLE[Reason.NEEDS_REVIEW]
+        case DeliveryState.QUEUED:
+            return _why_queued(waiting, now)
+        case _:
+            return None
+
+
+def _why_queued(waiting: Waiting, now: datetime) -> Explanation | None:
+    if waiting.stopped_because is not None:
+        stopped = TABLE[Reason.SENDER_STOPPED]
+        sentence = f"{stopped.sentence} {waiting.stopped_because}".rstrip()
+        return Explanation(code=stopped.code, sentence=sentence, hint=stopped.hint)
+    if waiting.shut_because is not None:
+        return explain(f"sender_shut_{waiting.shut_because}")
+    if waiting.recorded is not None:
+        return explain(waiting.recorded)
+    if waiting.due_at > now:
+        return TABLE[Reason.TRIES_AGAIN if waiting.tries else Reason.NOT_YET_DUE]
+    return None

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Author, Body, Direction, shown
-from overture.store.engine import Reading, Writing, instant, stored, stored_or_none
+from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
 from overture.store.statement import Query, Row, RowsCommand, insert
 
 _INSERT: Final = insert(
@@ -46,7 +46,7 @@ _INSERT_OPENINGS: Final = insert(
 )
 _COLUMNS: Final = """
     id, conversation_id, seq, direction, author, body, place, status, provider_sid, error_code, reason, segments,
-    possible_duplicate, created_at
+    possible_duplicate, created_at, expires_at
 """
 _LIST: Final = Query(
     f"""
@@ -122,6 +122,7 @@ class Message(Struct, frozen=True, kw_only=True):
     segments: int | None
     possible_duplicate: bool
     created_at: datetime
+    expires_at: datetime | None = None
 
     @property
     def text(self) -> str:
@@ -251,4 +252,5 @@ def _message(row: Row) -> Message:
         segments=row[11],
         possible_duplicate=bool(row[12]),
         created_at=instant(row[13]),
+        expires_at=instant_or_none(row[14]),
     )
