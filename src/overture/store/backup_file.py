@@ -68,6 +68,11 @@ def engine_of(path: Path) -> Engine:
     raise not_a_backup(path, "It is empty." if not head else "It begins like neither SQLite nor PostgreSQL.")
 
 
+def size_of(path: Path) -> int:
+    """How long a file is, in bytes."""
+    return path.stat().st_size
+
+
 def not_a_backup(path: Path, why: str) -> Invalid:
     """A file that is none of ours."""
     return Invalid("not_a_backup", f"{path} is no backup. {why}", hint="`overture backup FILE` makes one.")

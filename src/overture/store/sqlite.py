@@ -113,7 +113,7 @@ class SqliteStore:
     async def open(self) -> None:
         """Take the lock, bring the schema up to date, start the threads."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        self._lock = take_lock(self._path)
         try:
             connection = self._connect()
             migrate.up_sqlite(connection, self._clock.now())
@@ -206,19 +206,6 @@ class SqliteStore:
             connection.execute("PRAGMA query_only=ON")
         return connection
 
-    def _take_lock(self) -> None:
-        descriptor = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as held:
-            os.close(descriptor)
-            raise Misconfigured(
-                "database_in_use",
-                f"Another process serves the database {self._path}.",
-                hint="Stop it, give another data folder, or use PostgreSQL to run several processes.",
-            ) from held
-        self._lock = descriptor
-
     def _let_go(self) -> None:
         """Close the file and give the lock back."""
         for connection in self._opened:
@@ -227,6 +214,21 @@ class SqliteStore:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def take_lock(path: Path) -> int:
+    """Keep every other process out of a database file, until the descriptor is closed. Raises Misconfigured."""
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as held:
+        os.close(descriptor)
+        raise Misconfigured(
+            "database_in_use",
+            f"Another process serves the database {path}.",
+            hint="Stop it, give another data folder, or use PostgreSQL to run several processes.",
+        ) from held
+    return descriptor
 
 
 class _Wrong:
