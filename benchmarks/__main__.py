@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from benchmarks import footprint, load, report, roads
+from benchmarks import deliveries, footprint, load, report, roads
 from benchmarks.roads import Measured, Plan
 
-_PARTS: Final = ("accepts", "intake", "memory", "demo")
+_PARTS: Final = ("accepts", "intake", "deliveries", "claims", "memory", "demo")
 
 
 def _asked() -> argparse.Namespace:
@@ -46,6 +46,7 @@ def main() -> int:
         plan = Plan(
             folder=Path(folder),
             server_core=cores[0],
+            other_core=cores[1],
             rounds=asked.rounds,
             seconds=asked.seconds,
             warm_up_seconds=2,
@@ -56,6 +57,10 @@ def main() -> int:
             with roads.opened(plan, accepts="accepts" in parts, intake="intake" in parts) as opened:
                 measured = roads.measure(opened, plan)
             report.show_rates(measured)
+        if "deliveries" in parts:
+            report.show_deliveries([*deliveries.rates(plan, handset=False), *deliveries.rates(plan, handset=True)])
+        if "claims" in parts:
+            report.show_footprints(deliveries.claims(plan))
         if "memory" in parts:
             report.show_footprints([footprint.memory(plan)])
         if "demo" in parts:

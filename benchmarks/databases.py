@@ -34,6 +34,17 @@ def postgresql() -> Iterator[Cluster]:
         yield Cluster(url=server.create(), pid=pid)
 
 
+@contextmanager
+def of(engine: str, folder: Path) -> Iterator[tuple[Path, str]]:
+    """A data folder and the URL of an empty database (empty: the folder's own file), by the engine's name."""
+    folder.mkdir(parents=True)
+    if engine == "SQLite":
+        yield folder, ""
+    else:
+        with postgresql() as cluster:
+            yield folder, cluster.url
+
+
 async def _set_up(url: str) -> None:
     connection = await asyncpg.connect(url)
     for setting in _SETTINGS:

@@ -1,6 +1,5 @@
 """What the server holds and how soon it is there: memory with ten thousand messages queued, and the demo's start."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -53,7 +52,7 @@ def memory(plan: Plan) -> Footprint:
 
 def demo(plan: Plan) -> Footprint:
     """From the command to the first answer of both, Overture's readiness and Handset's page."""
-    ours, theirs = _free_port(), _free_port()
+    ours, theirs = processes.free_port(), processes.free_port()
     command = [str(Path(sys.executable).with_name("overture")), "demo", "--data", str(plan.folder / "demo")]
     began = time.monotonic()
     process = subprocess.Popen(
@@ -86,9 +85,3 @@ def _await_answer(url: str, until: float) -> None:
         except (URLError, OSError):
             time.sleep(_LOOK_SECONDS)
     raise TimeoutError(url)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port

@@ -1,9 +1,10 @@
 """Processes of the benchmark: started and ended here, and what the kernel says they used (proc(5))."""
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -29,14 +30,21 @@ class Served(Struct, frozen=True, kw_only=True):
 def serving(wanted: Wanted) -> Iterator[Served]:
     """A server in a process of its own, from the moment it takes connections."""
     command = [sys.executable, "-m", "benchmarks.served", msgspec.json.encode(wanted).decode()]
+    with started(command) as (process, line):
+        ready = msgspec.json.decode(line, type=Ready)
+        yield Served(pid=process.pid, port=ready.port, key=ready.key)
+
+
+@contextmanager
+def started(command: Sequence[str]) -> Iterator[tuple["subprocess.Popen[bytes]", bytes]]:
+    """A process, from its first line of output until the block ends."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError("the server did not start; its reason stands above")
-        ready = msgspec.json.decode(line, type=Ready)
-        yield Served(pid=process.pid, port=ready.port, key=ready.key)
+            raise RuntimeError("a process did not start; its reason stands above")
+        yield process, line
     finally:
         process.terminate()
         try:
@@ -44,6 +52,13 @@ def serving(wanted: Wanted) -> Iterator[Served]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
 
 
 def cpu_seconds(pid: int) -> float:

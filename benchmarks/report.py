@@ -6,6 +6,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.deliveries import LATENCY_SECONDS, LEAST_PER_SECOND, Delivered
 from benchmarks.footprint import Footprint
 from benchmarks.roads import Measured
 
@@ -54,6 +55,25 @@ def show_rates(measured: Sequence[Measured]) -> None:
     for one in measured:
         for fault in one.faults:
             _console.print(f"{one.name}: {fault}.")
+
+
+def show_deliveries(delivered: Sequence[Delivered]) -> None:
+    """Print how fast messages left, and whether any came out of order or twice."""
+    table = Table(title=f"Messages handed over at {LATENCY_SECONDS * 1000:.0f} ms", title_justify="left")
+    for name in ("run", "a second", "its core busy", "messages", "out of order", "twice", "target"):
+        table.add_column(name, justify="left" if name == "run" else "right", no_wrap=True)
+    for one in delivered:
+        met = one.per_second >= LEAST_PER_SECOND and one.inversions == one.twice == 0
+        table.add_row(
+            one.name,
+            f"{one.per_second:,.0f}",
+            f"{one.worker_busy:.0%}",
+            f"{one.messages:,}",
+            str(one.inversions),
+            str(one.twice),
+            "" if one.told_back else _verdict(met=met, target=f"{LEAST_PER_SECOND:,.0f}"),
+        )
+    _console.print(table)
 
 
 def show_footprints(footprints: Sequence[Footprint]) -> None:

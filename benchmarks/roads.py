@@ -21,6 +21,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     folder: Path
     server_core: int
+    other_core: int
     rounds: int
     seconds: int
     warm_up_seconds: int

@@ -33,7 +33,7 @@ SENDER: Final = "+15551234567"
 AGENT: Final = "2a886b7d-d52d-4f8b-8ea0-19d3edc79214"
 PUBLIC_URL: Final = "https://overture.example"
 _NOBODY: Final = "http://127.0.0.1:9"  # the discard port: a provider that cannot be reached
-_FLOW: Final = FlowSpec(
+FLOW: Final = FlowSpec(
     name="Booker",
     nodes={
         "start": Node(say="Hello, it is the salon.", ask=Ask(slot="day"), goto="done"),
@@ -43,13 +43,17 @@ _FLOW: Final = FlowSpec(
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """What to serve: the echo, or Overture on a database, with its workers (`roads`) or without."""
+    """What to serve: the echo, or Overture on a database, with its workers (`roads`) or without.
+
+    On a `port` that is given, the provider can report there what becomes of messages.
+    """
 
     core: int
     database_url: str = ""
     data: str = ""
     roads: bool = False
     provider: str = _NOBODY
+    port: int = 0
 
 
 class Ready(Struct, frozen=True, kw_only=True):
@@ -68,19 +72,19 @@ async def _serve_echo() -> None:
 
 
 async def _serve_overture(wanted: Wanted) -> None:
-    house = House(_settings(wanted))
+    house = House(settings(wanted))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, house.stopping.set)
     try:
         parts = await house.open()
 
         async def furnish(tx: Writing) -> str:
             now = house.store.now()
-            await agents.save(tx, WORKSPACE, AGENT, _FLOW, {}, now)
+            await agents.save(tx, WORKSPACE, AGENT, FLOW, {}, now)
             scopes: Sequence[Scope] = [Scope.SEND]
             return (await create_key(tx, workspace_id=WORKSPACE, name="bench", scopes=scopes, now=now)).text
 
         key = await house.store.write(furnish)
-        door = serving.listen("127.0.0.1", 0)
+        door = serving.listen("127.0.0.1", wanted.port)
         if wanted.roads:
             house.start_roads()
         _tell(Ready(port=door.getsockname()[1], key=key))
@@ -89,14 +93,15 @@ async def _serve_overture(wanted: Wanted) -> None:
         await house.close()
 
 
-def _settings(wanted: Wanted) -> Settings:
+def settings(wanted: Wanted) -> Settings:
+    """The settings of the server that is wanted."""
     environment = {
         "OVERTURE_DATA": wanted.data,
         "OVERTURE_DATABASE_URL": wanted.database_url or f"sqlite:///{Path(wanted.data) / 'overture.db'}",
         "OVERTURE_TWILIO_ACCOUNT_SID": ACCOUNT,
         "OVERTURE_TWILIO_AUTH_TOKEN": TOKEN,
         "OVERTURE_TWILIO_BASE_URL": wanted.provider,
-        "OVERTURE_PUBLIC_URL": PUBLIC_URL,
+        "OVERTURE_PUBLIC_URL": f"http://127.0.0.1:{wanted.port}" if wanted.port else PUBLIC_URL,
         "OVERTURE_SENDERS": f"sms:{SENDER}={AGENT}",
         "OVERTURE_LOG_LEVEL": "error",
     }
