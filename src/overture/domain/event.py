@@ -27,6 +27,9 @@ class EventKind(StrEnum):
     SENDER_STOPPED = "sender.stopped"
     PROVIDER_UNREACHABLE = "provider.unreachable"
     PROVIDER_REACHABLE = "provider.reachable"
+    SWEEP_FAILED = "sweep.failed"
+    INSTANCE_SHUT = "instance.shut"
+    INSTANCE_ADOPTED = "instance.adopted"
     INBOUND_UNROUTED = "inbound.unrouted"
     INBOUND_PARKED = "inbound.parked"
 

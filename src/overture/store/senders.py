@@ -9,12 +9,12 @@ from msgspec import Struct
 from overture.domain.channel import Channel
 from overture.domain.sender import KeywordHandling, SenderKind
 from overture.store.engine import Reading, Writing, instant_or_none, stored
-from overture.store.statement import Command, Query, Row, RowsQuery
+from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
 
 _COLUMNS: Final = """
     sender.id, sender.workspace_id, sender.account_sid, sender.channel, sender.address, sender.kind,
     sender.messaging_service_sid, sender.keyword_handling, sender.inbound_agent_id, sender.activated_at,
-    sender.stopped_at, sender.stopped_because, sender.removed_at
+    sender.stopped_at, sender.stopped_because, sender.removed_at, sender.webhook_seen_at
 """
 _UPSERT: Final = Command(
     """
@@ -22,6 +22,7 @@ _UPSERT: Final = Command(
                         keyword_handling, inbound_agent_id, activated_at, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
     ON CONFLICT (workspace_id, channel, address) DO UPDATE SET
+        webhook_seen_at = CASE WHEN sender.account_sid = excluded.account_sid THEN sender.webhook_seen_at END,
         account_sid = excluded.account_sid, kind = excluded.kind,
         messaging_service_sid = excluded.messaging_service_sid,
         keyword_handling = excluded.keyword_handling, inbound_agent_id = excluded.inbound_agent_id,
@@ -48,6 +49,11 @@ _BY_ACCOUNT: Final = RowsQuery(
     WHERE sender.activated_at IS NOT NULL
     """,
 )
+_OF_ACCOUNT: Final = Query(f"SELECT {_COLUMNS} FROM sender WHERE account_sid = $1 ORDER BY channel, address")
+_SEE_WEBHOOKS: Final = RowsCommand(
+    {"id": "text"},
+    "UPDATE sender SET webhook_seen_at = $1 FROM rows WHERE sender.id = rows.id AND sender.webhook_seen_at IS NULL",
+)
 _STOP_ACCOUNT: Final = Command(
     """
     UPDATE sender SET stopped_at = $2, stopped_because = $3
@@ -64,7 +70,7 @@ _WORKSPACE_OF: Final = Query("SELECT min(workspace_id) FROM sender WHERE account
 
 
 class Sender(Struct, frozen=True, kw_only=True):
-    """One address of ours on one channel."""
+    """One address of ours on one channel. `webhook_seen_at` is when a signed webhook of its own first reached us."""
 
     id: str
     workspace_id: str
@@ -79,6 +85,12 @@ class Sender(Struct, frozen=True, kw_only=True):
     stopped_at: datetime | None
     stopped_because: str | None
     removed_at: datetime | None = None
+    webhook_seen_at: datetime | None = None
+
+    @property
+    def listens(self) -> bool:
+        """Whether what is written to it is ours to answer, webhook or not."""
+        return self.removed_at is None and self.activated_at is not None and self.webhook_seen_at is not None
 
 
 async def upsert(tx: Writing, sender: Sender, now: datetime) -> None:
@@ -128,6 +140,16 @@ async def find_by_account(
     return {(sender.account_sid, sender.channel, sender.address): sender for sender in found}
 
 
+async def list_of_account(tx: Reading, account_sid: str) -> list[Sender]:
+    """Every sender of a provider account, those that are no longer used too."""
+    return [_sender(row) for row in await tx.all(_OF_ACCOUNT, account_sid)]
+
+
+async def see_webhooks(tx: Writing, sender_ids: Iterable[str], now: datetime) -> None:
+    """Record that webhooks of senders have reached us, once for each."""
+    await tx.run_rows(_SEE_WEBHOOKS, [(an_id,) for an_id in sorted(set(sender_ids))], stored(now))
+
+
 async def find_workspace_of_account(tx: Reading, account_sid: str) -> str | None:
     """The workspace that has senders at a provider account."""
     row = await tx.one(_WORKSPACE_OF, account_sid)
@@ -164,4 +186,5 @@ def _sender(row: Row) -> Sender:
         stopped_at=instant_or_none(row[10]),
         stopped_because=row[11],
         removed_at=instant_or_none(row[12]),
+        webhook_seen_at=instant_or_none(row[13]),
     )
