@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handset.api.routes import Api
@@ -15,14 +15,16 @@ from handset.carrier.carrier import Carrier
 from handset.clock import Clock
 from handset.config import Config
 from handset.content import Content
+from handset.faults.api import FaultsApi
+from handset.faults.plan import Plan
 from handset.inspection import Inspection
 from handset.phone.page import Page
 from handset.sids import Sids
 from handset.state.feed import Feed
 from handset.state.journal import Journal
 from handset.state.store import Store
-
-TWILIO_PATHS: Final = ("/2010-04-01/", "/v1/", "/v2/")
+from handset.wire.line import Wire
+from handset.wire.requests import TWILIO_PATHS
 
 
 class Handset:
@@ -32,20 +34,26 @@ class Handset:
         sids = Sids(seed=config.seed)
         self.feed: Final = Feed(boot=Sids(seed=None).new("FE"))
         self.store: Final = Store(sids=sids, feed=self.feed, journal=Journal(data) if data is not None else None)
-        self.carrier: Final = Carrier(config=config, store=self.store, clock=clock or Clock())
+        clock = clock or Clock(config.clock)
+        clock.on_change(self.store.tell_clock)
+        self.plan: Final = Plan(store=self.store, clock=clock, seed=config.seed, rules=config.faults)
+        self.carrier: Final = Carrier(config=config, store=self.store, clock=clock, plan=self.plan)
         inspection = Inspection(carrier=self.carrier, feed=self.feed)
         page = Page(config=config, carrier=self.carrier, feed=self.feed, inspection=inspection)
         routes = [
             *Api(config=config, carrier=self.carrier).routes(),
             *Content(config=config).routes(),
             *inspection.routes(),
+            *FaultsApi(plan=self.plan, store=self.store).routes(),
             *page.routes(),
         ]
         starlette = Starlette(routes=routes, lifespan=self._live)
-        self.app: Final[ASGIApp] = TwilioHeaders(starlette)
+        self._wire = Wire(starlette, plan=self.plan, clock=clock, feed=self.feed)
+        self.app: Final[ASGIApp] = TwilioHeaders(self._wire)
 
     def hang_up(self) -> None:
-        """End the open streams, so that the server can stop."""
+        """End the open streams and the held requests, so that the server can stop."""
+        self._wire.close()
         self.feed.close()
 
     @contextlib.asynccontextmanager
@@ -76,7 +84,8 @@ class TwilioHeaders:
         running = self._running
 
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            # a load balancer's own page has none of them
+            if message["type"] == "http.response.start" and not _is_html(message):
                 headers = MutableHeaders(scope=message)
                 headers["Twilio-Request-Id"] = self._sids.new("RQ")
                 headers["Twilio-Request-Duration"] = f"{time.perf_counter() - began:.3f}"
@@ -88,3 +97,7 @@ class TwilioHeaders:
             await self._app(scope, receive, send_with_headers)
         finally:
             self._running -= 1
+
+
+def _is_html(message: Message) -> bool:
+    return Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")

@@ -1,15 +1,19 @@
-"""What Handset is told at its start: accounts, senders, phones, templates, delays.
+"""What Handset is told at its start: accounts, senders, phones, templates, delays, faults, the clock.
 
 Every part has a default, so a bare `handset` works. Unknown fields are refused: a misspelt one would be ignored
 otherwise, and its writer would search for long.
 """
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+
+from handset.clock import Line
+from handset.faults.rules import Rule
 
 DEFAULT_ACCOUNT_SID: Final = "AC00000000000000000000000000000001"
 DEFAULT_AUTH_TOKEN: Final = "handset-auth-token"  # noqa: S105 - known to everybody, opens nothing but this stand-in
@@ -92,6 +96,15 @@ class Delays(Settled, frozen=True, kw_only=True):
     read: Seconds | None = 1.0
 
 
+class Button(Settled, frozen=True, kw_only=True):
+    """A button on the page that whoever starts Handset adds: pressed, it makes Handset POST to a loopback URL."""
+
+    id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    label: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    url: str
+    hint: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
 class Config(Settled, frozen=True, kw_only=True):
     """All of it. `number.account` and the like are the first account's when not given."""
 
@@ -111,6 +124,9 @@ class Config(Settled, frozen=True, kw_only=True):
         ),
     )
     delays: Delays = Delays()
+    faults: tuple[Rule, ...] = ()
+    clock: Line | None = None
+    buttons: tuple[Button, ...] = ()
     seed: int | None = None
     strict_callbacks: bool = False
 
@@ -163,7 +179,24 @@ def check(config: Config) -> Config:
         for address in service.numbers:
             if address not in owned:
                 raise ConfigError(f"service {service.sid}: {address} is not among the numbers")
+    _check_buttons(config.buttons)
     return config
+
+
+def _check_buttons(buttons: tuple[Button, ...]) -> None:
+    if len({button.id for button in buttons}) < len(buttons):
+        raise ConfigError("buttons: each needs an id of its own")
+    for button in buttons:
+        _check_url(button.url)
+        if not _is_loopback(urlsplit(button.url).hostname or ""):
+            raise ConfigError(f"button {button.id}: {button.url} is not on this machine; use http://127.0.0.1:...")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_url(url: str | None) -> None:

@@ -1,38 +1,25 @@
-"""The inspection API, `/handset/v1`: what a test or a curious person wants to see and do, without a password.
-
-Handset listens on the loopback by default, and knows no secrets that matter. A body must say that it is JSON: a
-foreign web page cannot make a browser send that without asking first.
-"""
+"""The inspection API, `/handset/v1`: what a test or a curious person wants to see and do, without a password."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Final, TypeVar
+from datetime import timedelta
+from typing import Annotated, Any, Final
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from handset.api.door import Endpoint
+from handset import asking
+from handset.asking import RequestError
 from handset.carrier import reasons
 from handset.carrier.carrier import Carrier
 from handset.carrier.course import WINDOW
+from handset.clock import EARLIEST, LATEST, Line
 from handset.config import ADDRESS
 from handset.state.feed import Event, Feed
 from handset.state.nouns import Message, Phone
 
-T = TypeVar("T", bound=msgspec.Struct)
-
-BODY_LIMIT: Final = 262_144  # bytes
 TEXT_LIMIT: Final = 4096  # what WhatsApp lets a person type; SMS are split by the phone long before
-
-
-class RequestError(Exception):
-    """A request that makes no sense here; the text says what to do instead."""
-
-    def __init__(self, status: int, error: str, hint: str) -> None:
-        super().__init__(error)
-        self.status = status
-        self.answer = {"error": error, "hint": hint}
 
 
 class Typed(msgspec.Struct, kw_only=True):
@@ -56,6 +43,12 @@ class NewPhone(msgspec.Struct, kw_only=True):
 
     address: str
     name: str = ""
+
+
+class Jump(msgspec.Struct, kw_only=True):
+    """How far the clock is to jump; back, if negative."""
+
+    seconds: Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
 
 
 def message_of(message: Message) -> Mapping[str, Any]:
@@ -98,14 +91,17 @@ class Inspection:
             ("/handset/v1/phones", "POST", self.add_phone),
             ("/handset/v1/opt-outs", "GET", self.list_opt_outs),
             ("/handset/v1/opt-ins", "POST", self.opt_in),
+            ("/handset/v1/clock", "GET", self.read_clock),
+            ("/handset/v1/clock", "PUT", self.set_clock),
+            ("/handset/v1/clock/advance", "POST", self.advance_clock),
             ("/handset/v1/events", "GET", self.follow),
             ("/handset/v1", "DELETE", self.forget),
         ]
-        return [Route(path, _answering(endpoint), methods=[method]) for path, method, endpoint in plain]
+        return [asking.route(path, method, endpoint) for path, method, endpoint in plain]
 
     async def health(self, request: Request) -> Response:
         """Whether Handset is up."""
-        return _json({"status": "ok"})
+        return asking.json({"status": "ok"})
 
     async def list_messages(self, request: Request) -> Response:
         """All messages, or those to and from one `address`, oldest first."""
@@ -113,12 +109,12 @@ class Inspection:
         if address is not None and not ADDRESS.fullmatch(address):
             hint = "write the + as %2B in a query: ?address=%2B15550100001 or ?address=whatsapp:%2B15559876543"
             raise RequestError(400, f"address {address!r} is none", hint)
-        return _json({"messages": [message_of(message) for message in self._store.list_messages(address)]})
+        return asking.json({"messages": [message_of(message) for message in self._store.list_messages(address)]})
 
     async def type_message(self, request: Request) -> Response:
         """Type a message on a handset."""
-        typed = await _read(request, Typed)
-        return _json({"sid": self.type(typed).sid}, status=201)
+        typed = await asking.read(request, Typed)
+        return asking.json({"sid": self.type(typed).sid}, status=201)
 
     def type(self, typed: Typed) -> Message:
         """Take a typed message; raises RequestError if it cannot be."""
@@ -140,16 +136,16 @@ class Inspection:
 
     async def list_webhooks(self, request: Request) -> Response:
         """Every webhook, oldest first."""
-        return _json({"webhooks": self._store.webhooks()})
+        return asking.json({"webhooks": self._store.webhooks()})
 
     async def list_phones(self, request: Request) -> Response:
         """Every handset, with whom it blocked and which windows are open."""
-        return _json({"phones": [self._phone(phone) for phone in self._store.phones()]})
+        return asking.json({"phones": [self._phone(phone) for phone in self._store.phones()]})
 
     async def add_phone(self, request: Request) -> Response:
         """Add a handset, or rename one."""
-        asked = await _read(request, NewPhone)
-        return _json(self._phone(self.add(asked)), status=201)
+        asked = await asking.read(request, NewPhone)
+        return asking.json(self._phone(self.add(asked)), status=201)
 
     def add(self, asked: NewPhone) -> Phone:
         """Take a new handset; raises RequestError if it cannot be."""
@@ -162,16 +158,39 @@ class Inspection:
 
     async def list_opt_outs(self, request: Request) -> Response:
         """Every block that a STOP set."""
-        return _json({"opt_outs": self._store.opt_outs()})
+        return asking.json({"opt_outs": self._store.opt_outs()})
 
     async def opt_in(self, request: Request) -> Response:
         """Lift the block between the phone `from` and the sender `to`, without a word on either side."""
-        pair = await _read(request, Pair)
+        pair = await asking.read(request, Pair)
         if not self._carrier.lift(sender=pair.to, phone=pair.from_):
             raise RequestError(
                 404, f"{pair.from_} has not blocked {pair.to}", "GET /handset/v1/opt-outs lists the blocks"
             )
-        return _json({"from": pair.from_, "to": pair.to})
+        return asking.json({"from": pair.from_, "to": pair.to})
+
+    async def read_clock(self, request: Request) -> Response:
+        """What the clock shows, and the line that it goes by."""
+        return asking.json(self._clock())
+
+    async def set_clock(self, request: Request) -> Response:
+        """Show another time, at another pace."""
+        self._carrier.clock.set(await asking.read(request, Line))
+        return asking.json(self._clock())
+
+    async def advance_clock(self, request: Request) -> Response:
+        """Jump ahead; what has become due by then happens at once."""
+        asked = await asking.read(request, Jump)
+        if not EARLIEST <= self._carrier.clock.now() + timedelta(seconds=asked.seconds) <= LATEST:
+            raise RequestError(
+                400, f"seconds: {asked.seconds:g} leads too far", f"stay between {EARLIEST.year} and {LATEST.year}"
+            )
+        self._carrier.clock.advance(asked.seconds)
+        return asking.json(self._clock())
+
+    def _clock(self) -> Mapping[str, Any]:
+        line = self._carrier.clock.line
+        return {"at": line.at, "real_at": line.real_at, "rate": line.rate, "now": self._carrier.clock.now()}
 
     async def forget(self, request: Request) -> Response:
         """Forget messages, webhooks, windows and opt-outs."""
@@ -212,32 +231,3 @@ def _event(event: Event) -> bytes:
 def sse(identifier: str, kind: str, data: bytes) -> bytes:
     """One server-sent event; JSON has no line breaks to mind."""
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (identifier.encode(), kind.encode(), data)
-
-
-def _json(body: object, *, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status_code=status, media_type="application/json")
-
-
-def _answering(endpoint: Endpoint) -> Endpoint:
-    async def answer(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except RequestError as wrong:
-            return JSONResponse(wrong.answer, status_code=wrong.status)
-
-    return answer
-
-
-async def _read(request: Request, kind: type[T]) -> T:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise RequestError(415, "the body is not said to be JSON", "send Content-Type: application/json")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise RequestError(413, "the body is too large", f"send at most {BODY_LIMIT} bytes")
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        fields = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
-        raise RequestError(400, str(error), f"send a JSON object with the fields {fields}") from error

@@ -5,6 +5,10 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from handset.clock import Line
 
 DESCRIPTION = """\
 Handset stands in for Twilio's messaging: the REST API, the webhooks, the carrier, and phones in your browser.
@@ -22,6 +26,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep messages and phones there over a restart")
     parser.add_argument("--seed", type=int, metavar="N", help="give the same SIDs in every run")
     parser.add_argument(
+        "--clock-rate", type=float, metavar="RATE", help="how many seconds pass here for each real one (1)"
+    )
+    parser.add_argument(
         "--strict-callbacks", action="store_true", help="refuse callback URLs on loopback and private hosts, as Twilio"
     )
     return parser
@@ -32,6 +39,15 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65_535:
         raise ValueError(text)
     return port
+
+
+def _clock(line: "Line | None", rate: float | None) -> "Line | None":
+    from handset import config
+
+    if rate is None:
+        return line
+    given = line and {"at": line.at, "real_at": line.real_at}
+    return config.of({"clock": {**(given or {}), "rate": rate}}).clock
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -59,6 +75,7 @@ def main() -> None:
         settings = msgspec.structs.replace(
             settings,
             seed=settings.seed if asked.seed is None else asked.seed,
+            clock=_clock(settings.clock, asked.clock_rate),
             strict_callbacks=settings.strict_callbacks or asked.strict_callbacks,
         )
         listening = _listen(asked.host, asked.port)

@@ -6,10 +6,21 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from handset.app import Handset
+from handset.wire.connection import EXTENSION
 
 PATIENCE_SECONDS: Final = 1  # what a request under way is given when the server stops
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP, which hands each request the connection under it, so that a fault can break it."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: {"transport": self.transport}}
 
 
 class Server(uvicorn.Server):
@@ -22,6 +33,7 @@ class Server(uvicorn.Server):
                 host=host,
                 port=port,
                 lifespan="on",
+                http=Protocol,
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=PATIENCE_SECONDS,

@@ -10,6 +10,7 @@ import contextlib
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -75,6 +76,39 @@ class RunningHandset:
     async def forgets(self) -> None:
         """Forget messages, webhooks, windows and opt-outs."""
         await self._ask("DELETE", "/handset/v1")
+
+    async def faults(self, *rules: Json | str) -> list[str]:
+        """Let these rules stand, by their fields or by short names such as `500_landed`; their ids."""
+        return [str((await self._ask("POST", "/handset/v1/faults", json=rule))["id"]) for rule in rules]
+
+    async def standing_faults(self) -> list[Json]:
+        """The rules that stand, each with how many it has `seen` and on how many it has `acted`."""
+        return list((await self._ask("GET", "/handset/v1/faults"))["faults"])
+
+    async def lift_faults(self, *ids: str) -> None:
+        """End these rules; all of them if none is named."""
+        for path in [f"/{identifier}" for identifier in ids] or [""]:
+            await self._ask("DELETE", f"/handset/v1/faults{path}")
+
+    async def acts(self, kind: str | None = None) -> list[Json]:
+        """Every fault that acted (of one kind), oldest first."""
+        params = {} if kind is None else {"kind": kind}
+        return list((await self._ask("GET", "/handset/v1/faults/acts", params=params))["acts"])
+
+    async def clock(self) -> Json:
+        """The clock's `now`, and its line: `at`, `real_at`, `rate`."""
+        return await self._ask("GET", "/handset/v1/clock")
+
+    async def sets_clock(
+        self, at: datetime | None = None, *, real_at: datetime | None = None, rate: float = 1.0
+    ) -> Json:
+        """Let the clock show `at` when the machine shows `real_at` (this instant unless given), and go by `rate`."""
+        line = {"at": at and at.isoformat(), "real_at": real_at and real_at.isoformat(), "rate": rate}
+        return await self._ask("PUT", "/handset/v1/clock", json=line)
+
+    async def advances(self, seconds: float) -> Json:
+        """Let the clock jump ahead."""
+        return await self._ask("POST", "/handset/v1/clock/advance", json={"seconds": seconds})
 
     async def posts(self, **form: str) -> Json:
         """Send a message through the REST API, as the first account; what Twilio's API answers."""

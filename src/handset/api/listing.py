@@ -29,6 +29,7 @@ class Asked:
 
     account_sid: str
     filters: Mapping[str, str]
+    at: datetime
     page_size: int
     page: int
     token: str | None
@@ -42,6 +43,8 @@ class Asked:
         """Whether the message belongs in the list."""
         if message.auto or message.account_sid != self.account_sid:
             return False
+        if message.listed_at is not None and self.at < message.listed_at:
+            return False
         if self.filters.get("To", message.to_address) != message.to_address:
             return False
         if self.filters.get("From", message.from_address) != message.from_address:
@@ -49,8 +52,8 @@ class Asked:
         return all(_dated(message.sent_at, name, self.filters[name]) for name in FILTERS[2:] if name in self.filters)
 
 
-def read(query: Iterable[tuple[str, str]], *, account_sid: str) -> Asked:
-    """What a query string asks for; raises TwilioError for what cannot be understood."""
+def read(query: Iterable[tuple[str, str]], *, account_sid: str, now: datetime) -> Asked:
+    """What a query string asks for, at this instant; raises TwilioError for what cannot be understood."""
     given = dict(query)
     filters = {name: given[name] for name in FILTERS if given.get(name)}
     for name in FILTERS[2:]:
@@ -63,6 +66,7 @@ def read(query: Iterable[tuple[str, str]], *, account_sid: str) -> Asked:
     return Asked(
         account_sid=account_sid,
         filters=filters,
+        at=now,
         page_size=max(1, min(size, LARGEST_PAGE)),
         page=_whole(given.get("Page"), name="Page", default=0),
         token=token,

@@ -1,5 +1,6 @@
 """The REST API's routes: who may, do it, show it."""
 
+import dataclasses
 import hashlib
 import re
 from typing import Final
@@ -15,6 +16,7 @@ from handset.carrier.carrier import Carrier
 from handset.config import Config
 from handset.state.nouns import FINAL, Message
 
+FAULTS: Final = "handset.faults"  # where the scope of a request holds the faults of the message it asks for
 SID: Final = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 
 
@@ -44,13 +46,15 @@ class Api:
         """Send a message."""
         account = door.enter(request, self._config)
         form = await door.read_form(request)
-        message = self._carrier.send(checks.draft(form, account=account, carrier=self._carrier, config=self._config))
+        draft = checks.draft(form, account=account, carrier=self._carrier, config=self._config)
+        message = self._carrier.send(dataclasses.replace(draft, faults=request.scope.get(FAULTS, ())))
         return JSONResponse(shape.message(message), status_code=201)
 
     async def list_messages(self, request: Request) -> Response:
         """List messages, newest first."""
         account = door.enter(request, self._config)
-        asked = listing.read(request.query_params.multi_items(), account_sid=account.sid)
+        now = self._carrier.clock.now()
+        asked = listing.read(request.query_params.multi_items(), account_sid=account.sid, now=now)
         return JSONResponse(listing.page(asked, self._carrier.store))
 
     async def fetch_message(self, request: Request) -> Response:

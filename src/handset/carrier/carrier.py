@@ -14,9 +14,11 @@ import msgspec
 
 from handset.carrier import course, keywords, segments
 from handset.carrier.draft import Draft
+from handset.carrier.marks import marked
 from handset.carrier.reporter import Reporter
 from handset.clock import Clock
 from handset.config import Config, Number, Service, Template
+from handset.faults.plan import Passing, Plan
 from handset.state.nouns import Change, Message, OptOut, Phone, Status
 from handset.state.store import Store
 
@@ -26,17 +28,19 @@ LONGEST_SLEEP_SECONDS: Final = 3600.0  # a heap with nothing due soon is looked 
 class Carrier:
     """All the ways between an account's senders and the handsets."""
 
-    def __init__(self, *, config: Config, store: Store, clock: Clock) -> None:
+    def __init__(self, *, config: Config, store: Store, clock: Clock, plan: Plan) -> None:
         self.store: Final = store
         self.clock: Final = clock
         self._config = config
-        self._reporter = Reporter(config=config, store=store, clock=clock, reply=self.send)
+        self._plan = plan
+        self._reporter = Reporter(config=config, store=store, clock=clock, plan=plan, reply=self.send)
         self._numbers = {number.address: number for number in config.numbers}
         self._services = {service.sid: service for service in config.services}
         self._templates = {template.sid: template for template in config.templates}
         self._due: list[tuple[datetime, int, str]] = []
         self._turn = itertools.count()
         self._wake = asyncio.Event()
+        clock.on_change(self._wake.set)
         self._task: asyncio.Task[None] | None = None
 
     # -- what there is
@@ -122,6 +126,7 @@ class Carrier:
         )
         if self.store.find_phone(message.to_address) is None:
             self.add_phone(message.to_address, "")
+        message = marked(message, draft.faults, self._plan)
         self.store.put_message(message)
         self._schedule(message)
         return message
@@ -166,6 +171,8 @@ class Carrier:
             service_sid=service.sid if service else None,
             fields=fields,
         )
+        typed = Passing(traffic="typed", to_address=number.address, from_address=phone, body=body)
+        message = marked(message, self._plan.draw(typed), self._plan)
         self.store.put_message(message)
         self._obey(message, account_sid=account.sid)
         self._reporter.tell_inbound(message)
@@ -215,9 +222,9 @@ class Carrier:
             now = self.clock.now()
             while self._due and self._due[0][0] <= now:
                 self._advance(heapq.heappop(self._due)[2], now)
-            wait = (self._due[0][0] - now).total_seconds() if self._due else LONGEST_SLEEP_SECONDS
+            wait = self.clock.machine_seconds(self._due[0][0] - now) if self._due else LONGEST_SLEEP_SECONDS
             try:
-                async with asyncio.timeout(min(max(wait, 0), LONGEST_SLEEP_SECONDS)):
+                async with asyncio.timeout(min(wait, LONGEST_SLEEP_SECONDS)):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -229,11 +236,14 @@ class Carrier:
             return
         if step.status == "queued":
             message = self._choose_sender(message)
-        failing = course.failing(message, self._facts(message), now) if step.status == "sent" else None
+        # dated when it was due: after a jump of the clock, what follows it is due from there
+        failing = course.failing(message, self._facts(message), step.at) if step.status == "sent" else None
         if failing is not None:
-            moved = message.moved(failing.status, now, error_code=failing.code)
+            moved = message.moved(failing.status, step.at, error_code=failing.code)
+        elif step.status == "undelivered" and message.fate is not None:
+            moved = message.moved("undelivered", step.at, error_code=message.fate.code)
         else:
-            moved = message.moved(step.status, now)
+            moved = message.moved(step.status, step.at)
         if moved.status == "delivered":
             moved = msgspec.structs.replace(moved, price=course.price(moved))
         self.store.put_message(moved)

@@ -1,5 +1,7 @@
 """The course of an outbound message: which state comes next, when, and whether it fails.
 
+A message with a fate of its own (a fault) ends as that says: before it is sent, or instead of being delivered.
+
 Pure: a message, the delays and the facts go in. The initial state has no callback; each later one has (the REST
 reference's list). `sending` is passed over, as callbacks do. Where a step's delay is null the message stays.
 """
@@ -51,6 +53,9 @@ def next_step(message: Message, delays: Delays) -> Step | None:
             return Step(status="queued", at=reached)
         case "queued" | "sending":
             return Step(status="sent", at=reached + timedelta(seconds=delays.sent))
+        case "sent" if message.fate is not None:
+            length = delays.sent if delays.delivered is None else delays.delivered
+            return Step(status="undelivered", at=reached + timedelta(seconds=length))
         case "sent" if delays.delivered is not None:
             return Step(status="delivered", at=reached + timedelta(seconds=delays.delivered))
         case "delivered" if delays.read is not None and message.is_whatsapp:
@@ -61,6 +66,8 @@ def next_step(message: Message, delays: Delays) -> Step | None:
 
 def failing(message: Message, facts: Facts, now: datetime) -> Failing | None:
     """Why this queued message cannot be sent; None if it can."""
+    if message.fate is not None and message.fate.status == "failed":
+        return Failing(status="failed", code=message.fate.code)
     if message.expires_at is not None and now >= message.expires_at:
         return Failing(status="failed", code=30036)
     if facts.blocked:

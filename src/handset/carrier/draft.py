@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from handset.faults.plan import Acting
 from handset.state.nouns import Direction
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A message about to be sent. `from_address` is None where a Messaging Service will choose."""
+    """A message about to be sent. `from_address` is None where a Messaging Service will choose.
+
+    `faults` are those that hit the message itself, not the answer to the request.
+    """
 
     account_sid: str
     to_address: str
@@ -23,3 +27,4 @@ class Draft:
     send_at: datetime | None = None
     validity_seconds: int = 36_000
     auto: bool = False
+    faults: tuple[Acting, ...] = ()

@@ -1,7 +1,8 @@
 """Tells the account's webhooks what happened, and does what they answer.
 
 Statuses of a message are told in order, and so is what one phone typed: the next webhook waits for the answer to the
-one before. A webhook that was not finished when Handset ended is sent again at the next start, with its old token.
+one before, unless a fault meddles. A webhook that was not finished when Handset ended is sent again at the next
+start, with its old token.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,11 @@ import msgspec
 from handset.carrier import callbacks, twiml
 from handset.carrier.draft import Draft
 from handset.carrier.lanes import Lanes
+from handset.carrier.meddling import Meddled, Meddler
 from handset.carrier.postman import Answered, Postman
 from handset.clock import Clock
 from handset.config import ADDRESS, Config
+from handset.faults.plan import Plan
 from handset.state.nouns import Message, Webhook
 from handset.state.store import Store
 
@@ -23,12 +26,15 @@ from handset.state.store import Store
 class Reporter:
     """The webhooks' side of the carrier. `reply` sends what a TwiML answer asks for."""
 
-    def __init__(self, *, config: Config, store: Store, clock: Clock, reply: Callable[[Draft], Message]) -> None:
+    def __init__(
+        self, *, config: Config, store: Store, clock: Clock, plan: Plan, reply: Callable[[Draft], Message]
+    ) -> None:
         self._store = store
         self._clock = clock
         self._reply = reply
         self._postman = Postman(config=config, store=store, clock=clock)
         self._lanes = Lanes()
+        self._meddler = Meddler(plan=plan, store=store, clock=clock, lanes=self._lanes)
         self._accounts = {account.sid for account in config.accounts}
         self._numbers = {number.address: number for number in config.numbers}
         self._services = {service.sid: service for service in config.services}
@@ -43,12 +49,14 @@ class Reporter:
 
     async def stop(self) -> None:
         """Break off; what was not finished is sent at the next start."""
+        await self._meddler.stop()
         await self._lanes.stop()
         await self._postman.stop()
 
     def forget(self) -> None:
         """Drop what waits."""
         self._lanes.clear()
+        self._meddler.clear()
 
     def tell_status(self, message: Message) -> None:
         """Report a message's new state to its own callback, or its service's, or its sender's."""
@@ -86,10 +94,14 @@ class Reporter:
             lane = f"status {webhook.message_sid}"
         else:
             lane = f"phone {webhook.params.get('From', '')}"
-        self._lanes.submit(lane, lambda: self._deliver(webhook))
+        self._meddler.submit(lane, webhook, self._deliver)
 
-    async def _deliver(self, webhook: Webhook) -> None:
-        webhook, answered = await self._postman.deliver(webhook)
+    async def _deliver(self, meddled: Meddled) -> None:
+        if meddled.forgery is not None:
+            self._meddler.record_forgery(meddled, answered=await self._postman.forge(meddled.forgery))
+        webhook, answered = await self._postman.deliver(meddled.webhook, token=meddled.token)
+        for _ in range(meddled.copies):
+            webhook, _ = await self._postman.deliver(webhook, token=meddled.token)  # the first answer is obeyed
         message = self._store.find_message(webhook.message_sid)
         if webhook.kind == "status" or message is None:
             return

@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from handset.asking import RequestError
 from handset.carrier.carrier import Carrier
 from handset.config import DEFAULT_AUTH_TOKEN, Config
-from handset.inspection import Inspection, NewPhone, RequestError, Typed, sse, stream
+from handset.inspection import Inspection, NewPhone, Typed, sse, stream
 from handset.phone import view
 from handset.phone.assets import Assets
 from handset.state.feed import Event, Feed
-from handset.state.nouns import Lifted, Message, OptOut, Phone, Removed, Webhook
+from handset.state.nouns import Act, Lifted, Message, OptOut, Phone, Removed, Webhook
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 FORM_LIMIT: Final = 65_536
@@ -149,6 +150,10 @@ class Page:
                 return _event(event, "lines", {"phone": view.digest(phone.address), "lines": self._lines_html(phone)})
             case Removed():
                 return _event(event, "removed", {"sid": event.subject.sid})
+            case Act():
+                return _empty(event)
+            case None if event.kind in {"faults", "clock"}:
+                return _empty(event)
             case _:
                 return _event(event, "refresh", {})
 

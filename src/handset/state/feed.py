@@ -15,8 +15,21 @@ from handset.state import nouns
 
 KEPT: Final = 10_000  # an hour of a busy test; a follower that far behind reads everything anew
 
-Kind = Literal["message", "phone", "webhook", "opt-out", "opt-in", "removed", "typing", "forgotten", "reset"]
-Subject = nouns.Message | nouns.Phone | nouns.Webhook | nouns.OptOut | nouns.Lifted | nouns.Removed | None
+Kind = Literal[
+    "message",
+    "phone",
+    "webhook",
+    "opt-out",
+    "opt-in",
+    "removed",
+    "typing",
+    "act",
+    "faults",
+    "clock",
+    "forgotten",
+    "reset",
+]
+Subject = nouns.Message | nouns.Phone | nouns.Webhook | nouns.OptOut | nouns.Lifted | nouns.Removed | nouns.Act | None
 
 
 class Event(msgspec.Struct, frozen=True):

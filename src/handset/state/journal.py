@@ -15,7 +15,7 @@ import msgspec
 
 from handset.state import nouns
 
-Entry = nouns.Message | nouns.Webhook | nouns.Phone | nouns.OptOut | nouns.Lifted | nouns.Removed
+Entry = nouns.Message | nouns.Webhook | nouns.Phone | nouns.OptOut | nouns.Lifted | nouns.Removed | nouns.Act
 
 KINDS: Final[dict[str, type[Entry]]] = {
     "message": nouns.Message,
@@ -24,6 +24,7 @@ KINDS: Final[dict[str, type[Entry]]] = {
     "opt-out": nouns.OptOut,
     "lifted": nouns.Lifted,
     "removed": nouns.Removed,
+    "act": nouns.Act,
 }
 NAMES: Final = {kind: name for name, kind in KINDS.items()}
 

@@ -37,11 +37,19 @@ class Change(Noun, frozen=True, kw_only=True):
     at: datetime
 
 
+class Fate(Noun, frozen=True, kw_only=True):
+    """How a message is made to end: `failed` before it was sent, `undelivered` after it, and the code that says why."""
+
+    status: Literal["failed", "undelivered"]
+    code: int
+
+
 class Message(Noun, frozen=True, kw_only=True):
     """A message, in either direction.
 
     `auto` marks the carrier's own keyword answers: they reach the phone, but the REST API does not know them.
-    `free_form` is false for what a template rendered; `fields` are an inbound webhook's extra parameters.
+    `free_form` is false for what a template rendered; `fields` are an inbound webhook's extra parameters. Lists do
+    not show it before `listed_at`.
     """
 
     sid: str
@@ -68,6 +76,8 @@ class Message(Noun, frozen=True, kw_only=True):
     auto: bool = False
     free_form: bool = True
     redacted: bool = False
+    fate: Fate | None = None
+    listed_at: datetime | None = None
     fields: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
@@ -152,3 +162,16 @@ class Removed(Noun, frozen=True, kw_only=True):
     """A message deleted through the REST API."""
 
     sid: str
+
+
+class Act(Noun, frozen=True, kw_only=True):
+    """A fault that acted: by which rule, on what, and when. `answered`: the status that a forged webhook got."""
+
+    rule: str
+    kind: str
+    traffic: str
+    at: datetime
+    message_sid: str | None = None
+    to_address: str | None = None
+    from_address: str | None = None
+    answered: int | None = None

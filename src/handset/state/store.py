@@ -12,6 +12,7 @@ from handset.sids import Sids
 from handset.state import nouns
 from handset.state.feed import Feed
 from handset.state.journal import Entry, Journal
+from handset.state.tally import Tally
 
 
 class Store:
@@ -36,6 +37,8 @@ class Store:
         self._webhook_of: dict[str, str] = {}
         self._opt_outs: dict[tuple[str, str], nouns.OptOut] = {}
         self._last_inbound: dict[tuple[str, str], datetime] = {}
+        self._acts: list[nouns.Act] = []
+        self.tally = Tally()
 
     # -- finding
 
@@ -104,6 +107,10 @@ class Store:
         """When that phone last wrote to that sender."""
         return self._last_inbound.get((sender, phone))
 
+    def acts(self) -> list[nouns.Act]:
+        """Every fault that acted, oldest first."""
+        return list(self._acts)
+
     # -- changing
 
     def put_message(self, message: nouns.Message) -> None:
@@ -135,6 +142,19 @@ class Store:
     def tell_typing(self, message: nouns.Message) -> None:
         """Tell the followers that an answer to this message is being written; nothing is remembered."""
         self._feed.publish("typing", message)
+
+    def put_act(self, act: nouns.Act) -> None:
+        """Remember a fault that acted."""
+        self._change(act)
+        self._feed.publish("act", act)
+
+    def tell_faults(self) -> None:
+        """Tell the followers that the rules of the faults, or their counts, are others now."""
+        self._feed.publish("faults")
+
+    def tell_clock(self) -> None:
+        """Tell the followers that the clock was set."""
+        self._feed.publish("clock")
 
     def remove_message(self, sid: str) -> None:
         """Forget one message."""
@@ -175,11 +195,14 @@ class Store:
                 self._opt_outs[entry.sender, entry.phone] = entry
             case nouns.Lifted():
                 self._opt_outs.pop((entry.sender, entry.phone), None)
+            case nouns.Act():
+                self._acts.append(entry)
             case nouns.Removed():
                 self._remove_message(entry.sid)
 
     def _remember_message(self, message: nouns.Message) -> None:
         before = self._messages.get(message.sid)
+        self.tally.count(message)
         self._messages[message.sid] = message
         self._order.setdefault(message.sid, len(self._order))
         known = {before.from_address, before.to_address} if before else set()
@@ -201,3 +224,4 @@ class Store:
         yield from self._messages.values()
         yield from self._webhooks.values()
         yield from self._opt_outs.values()
+        yield from self._acts
