@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     PROVIDER_UNREACHABLE = "provider.unreachable"
     PROVIDER_REACHABLE = "provider.reachable"
     SWEEP_FAILED = "sweep.failed"
+    DATABASE_RESTORED = "database.restored"
     INSTANCE_SHUT = "instance.shut"
     INSTANCE_ADOPTED = "instance.adopted"
     INBOUND_UNROUTED = "inbound.unrouted"
