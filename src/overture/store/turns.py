@@ -19,9 +19,12 @@ from overture.store.statement import Command, Query, RowsCommand
 
 _LOCK_DUE: Final = Query(
     """
-    SELECT workspace_id, id FROM conversation
-    WHERE turn_due_at IS NOT NULL AND turn_due_at <= $1 AND mode = 'bot'
-    ORDER BY turn_due_at LIMIT $2 /*pg: FOR UPDATE SKIP LOCKED */
+    SELECT c.workspace_id, c.id FROM conversation c
+    WHERE c.turn_due_at IS NOT NULL AND c.turn_due_at <= $1 AND c.mode = 'bot' AND NOT EXISTS (
+        SELECT 1 FROM thread t JOIN sender s ON s.id = t.sender_id
+        WHERE t.id = c.thread_id AND s.restored_from IS NOT NULL
+    )
+    ORDER BY c.turn_due_at LIMIT $2 /*pg: FOR UPDATE OF c SKIP LOCKED */
     """
 )
 _CLAIM: Final = RowsCommand(
