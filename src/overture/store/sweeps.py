@@ -44,7 +44,7 @@ _SHUT: Final = Command(
 _OPEN: Final = Command(
     """
     UPDATE sender SET shut_at = NULL, shut_because = NULL
-    WHERE account_sid = $1 AND shut_at <= $2 AND (
+    WHERE account_sid = $1 AND shut_at <= $2 AND restored_from IS NULL AND (
         shut_because <> 'restore' OR NOT EXISTS (
             SELECT 1 FROM outbox WHERE outbox.sender_id = sender.id AND outbox.state IN ('sending', 'uncertain')
         )
