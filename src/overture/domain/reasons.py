@@ -40,6 +40,8 @@ class Reason(StrEnum):
     TWILIO_BASE_URL = "twilio_base_url"
     PROVIDER_BROKE = "provider_broke"
     CLAIM_RAN_OUT = "claim_ran_out"
+    RESTORED = "restored"
+    OVERTAKEN = "overtaken"
     SENDER_STOPPED = "sender_stopped"
     SENDER_SHUT_START = "sender_shut_start"
     SENDER_SHUT_BREAKER = "sender_shut_breaker"
@@ -141,6 +143,18 @@ TABLE: Final = _table(
         "The log has the traceback; please report it. The provider's list is read before anything is sent again.",
     ),
     (Reason.CLAIM_RAN_OUT, _FAILED, "The process that sent it died, or lost its claim.", _LOOKED_UP),
+    (
+        Reason.RESTORED,
+        _FAILED,
+        "The database was restored from a backup; the message may have been sent after that was made.",
+        _LOOKED_UP,
+    ),
+    (
+        Reason.OVERTAKEN,
+        _STAYS,
+        "The database was restored, and after its backup the conversation had gone on without this message.",
+        "Read what was said meanwhile, which stands in the conversation, and write anew where it is still wanted.",
+    ),
     (
         Reason.SENDER_STOPPED,
         _WAITS,
