@@ -6,6 +6,7 @@ Should the provider report of it later all the same, its word is recorded: what 
 from datetime import datetime
 
 from overture.actions import in_review
+from overture.actions.in_review import Decided
 from overture.domain import reasons
 from overture.domain.delivery import DeliveryState, DeliveryStatus
 from overture.domain.event import EventKind
@@ -17,16 +18,16 @@ from overture.store.engine import Writing
 
 async def drop_message(
     tx: Writing, *, workspace_id: str, message_id: str, note: str | None, by: str, now: datetime, ids: Ids
-) -> bool:
-    """Drop it; False where it was dropped before. The caller commits.
+) -> Decided:
+    """Drop it; nothing changes where it was dropped before. The caller commits.
 
     Raises Unknown, and Conflict where it is not in review.
     """
     held = await reviews.lock(tx, workspace_id, message_id)
     if held is None:
         found = await deliveries.find(tx, workspace_id, message_id)
-        if found is not None and found.reason == Reason.DROPPED_BY_OPERATOR:
-            return False
+        if found is not None and found.state is DeliveryState.FAILED and found.reason == Reason.DROPPED_BY_OPERATOR:
+            return Decided(changed=False, state=found.state)
         raise await in_review.settled(tx, workspace_id, message_id)
     if held.state is not DeliveryState.NEEDS_REVIEW:
         raise in_review.undecidable(held.state)
@@ -53,4 +54,4 @@ async def drop_message(
         by=by,
     )
     await events.insert_all(tx, [dropped], now)
-    return True
+    return Decided(changed=True, state=DeliveryState.FAILED)

@@ -1,10 +1,19 @@
-"""What is answered where there is nothing to decide: the message is not in review, or not there at all."""
+"""What a decision over a message in review is answered with, and where there is nothing to decide."""
+
+from msgspec import Struct
 
 from overture.domain import reasons
 from overture.domain.delivery import DeliveryState
 from overture.domain.errors import Conflict, Unknown
 from overture.store import deliveries
 from overture.store.engine import Reading
+
+
+class Decided(Struct, frozen=True, kw_only=True):
+    """Where the message stands now, and whether the decision has `changed` anything."""
+
+    changed: bool
+    state: DeliveryState
 
 
 async def settled(tx: Reading, workspace_id: str, message_id: str) -> Unknown | Conflict:
@@ -27,7 +36,7 @@ def unknown(message_id: str) -> Unknown:
         "delivery_unknown",
         f"No message {message_id} waits in the outbox or was ever tried.",
         field="message_id",
-        hint="GET /overture/v1/conversations/{conversation_id}/messages tells of what was refused before its first try.",
+        hint="GET /overture/v1/conversations/{conversation_id}/messages tells what was refused before its first try.",
     )
 
 

@@ -7,6 +7,7 @@ the claim would refuse now is refused here, so that its reader learns of it at o
 from datetime import datetime, timedelta
 
 from overture.actions import in_review
+from overture.actions.in_review import Decided
 from overture.domain import reasons
 from overture.domain.delivery import DeliveryState, DeliveryStatus
 from overture.domain.errors import NotAllowed
@@ -28,8 +29,8 @@ async def resend_message(
     by: str,
     now: datetime,
     ids: Ids,
-) -> bool:
-    """Queue it again; False where it is being sent again already. The caller commits.
+) -> Decided:
+    """Queue it again; nothing changes where it is being sent again already. The caller commits.
 
     Raises Unknown, Conflict where it is not in review, NotAllowed where it must not leave any more.
     """
@@ -41,7 +42,7 @@ async def resend_message(
             expires_at = now + _life(held.priority, valid_seconds)
             _refuse_what_must_stay(held, expires_at, now)
         case DeliveryState.QUEUED | DeliveryState.SENDING if held.resent:
-            return False
+            return Decided(changed=False, state=held.state)
         case _:
             raise in_review.undecidable(held.state)
     await reviews.requeue(tx, held, now, expires_at)
@@ -63,7 +64,7 @@ async def resend_message(
         by=by,
     )
     await events.insert_all(tx, [queued], now)
-    return True
+    return Decided(changed=True, state=DeliveryState.QUEUED)
 
 
 def _life(priority: Priority, valid_seconds: int | None) -> timedelta:

@@ -9,6 +9,7 @@ import msgspec
 from overture import __version__
 from overture.domain.access import Scope
 from overture.web.errors import NATIVE, ChatError, ProblemDetails
+from overture.web.reading import needs_body
 from overture.web.routes import Door, Route
 
 _REF: Final = "#/components/schemas/{name}"
@@ -40,6 +41,7 @@ _DESCRIPTION: Final = (
 )
 _TAGS: Final = {
     "Conversations": "Open a conversation with a person, and see what became of its messages.",
+    "Deliveries": "Messages on their way, and those that a person has to decide over.",
     "Chats": "Chats over the API, and every conversation as a chat: open, write, read, list, end.",
     "Assistants": "Agents in the words of the hosted platform.",
     "Agents": "Agents as specifications: flows and prompts, linted before they are kept.",
@@ -104,7 +106,7 @@ def _operation(
         content: dict[str, Any] = {"schema": shapes[route.takes]}
         if route.example is not None:
             content["example"] = route.example
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        operation["requestBody"] = {"required": needs_body(route.takes), "content": {"application/json": content}}
     return operation
 
 

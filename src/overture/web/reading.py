@@ -34,14 +34,17 @@ _NAMES: Final = {
 
 
 class BodyReader:
-    """Decodes one route's bodies."""
+    """Decodes one route's bodies. Where no field is needed, no body stands for an empty object."""
 
     def __init__(self, kind: Any) -> None:
         self._kind: Final = kind
         self._decode: Final = msgspec.json.Decoder(kind).decode
+        self._empty: Final = None if needs_body(kind) else msgspec.convert({}, kind)
 
     def read(self, body: bytes) -> Any:
         """The body's value. Raises Invalid, naming the field."""
+        if not body and self._empty is not None:
+            return self._empty
         try:
             value = self._decode(body)
         except msgspec.ValidationError as wrong:
@@ -75,6 +78,12 @@ class QueryReader:
             return msgspec.convert(pairs, self._kind, strict=False)
         except msgspec.ValidationError as wrong:
             raise _told(wrong, self._kind) from wrong
+
+
+def needs_body(kind: Any) -> bool:
+    """Whether a body of this type must be sent: one of its fields is required."""
+    shape = _shape(kind)
+    return not isinstance(shape, inspect.StructType) or any(one.required for one in shape.fields)
 
 
 def convert(value: object, kind: type[T]) -> T:

@@ -5,21 +5,30 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from overture.domain import delivery, reasons
 from overture.domain.access import Scope
-from overture.domain.delivery import DeliveryStatus
+from overture.domain.delivery import DeliveryState, DeliveryStatus
 from overture.domain.errors import Unknown
 from overture.domain.message import Author, Direction
-from overture.store import conversations, inbox, messages
+from overture.store import conversations, deliveries, inbox, messages
+from overture.store.deliveries import Course
 from overture.store.engine import Reading
 from overture.store.inbox import LeftOver
 from overture.store.messages import Message
+from overture.web.api import delivery_shapes
+from overture.web.api.delivery_shapes import AttemptView
 from overture.web.routes import Call, get
 
 _MOST: Final = 500
 
 
 class MessageView(Struct, frozen=True, kw_only=True):
-    """One message, in either direction. `possible_duplicate`: the provider may have taken it twice."""
+    """One message, in either direction. `possible_duplicate`: the provider may have taken it twice.
+
+    What is told of a delivery is null and empty for a contact's message. `status` is the provider's word, `state` where
+    the message stands on its whole way; `reason` is why it failed or is in review, `waits_because` why it has not left
+    yet, each with its sentence; `hint` is what can be done.
+    """
 
     id: str
     seq: int
@@ -33,6 +42,14 @@ class MessageView(Struct, frozen=True, kw_only=True):
     created_at: datetime
     provider_sid: str | None = None
     segments: int | None = None
+    state: DeliveryState | None = None
+    reason_description: str | None = None
+    hint: str | None = None
+    waits_because: str | None = None
+    waits_description: str | None = None
+    due_at: datetime | None = None
+    expires_at: datetime | None = None
+    attempts: list[AttemptView] = []
 
 
 class MessageList(Struct, frozen=True, kw_only=True):
@@ -75,11 +92,11 @@ class InboxList(Struct, frozen=True, kw_only=True):
 async def list_messages(call: Call[None, ListMessages]) -> MessageList:
     """List a conversation's messages.
 
-    With what became of each.
+    With what became of each: where it stands, why it was not sent or not yet, and every try.
     """
     an_id, asked = call.path["conversation_id"], call.query
 
-    async def look(tx: Reading) -> list[Message]:
+    async def look(tx: Reading) -> tuple[list[Message], dict[str, Course]]:
         found = await conversations.find(tx, call.workspace_id, an_id)
         if found is None or found.deleted_at is not None:
             raise Unknown(
@@ -88,10 +105,13 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
                 field="conversation_id",
                 hint="GET /v2/chat lists the conversations there are.",
             )
-        return await messages.list_after(tx, call.workspace_id, an_id, asked.after, asked.limit + 1)
+        lines = await messages.list_after(tx, call.workspace_id, an_id, asked.after, asked.limit + 1)
+        ours = [line.id for line in lines if line.direction is Direction.OUT]
+        return lines, await deliveries.read_courses(tx, ours)
 
-    lines = await call.parts.store.read(look)
-    return MessageList(messages=[_view(line) for line in lines[: asked.limit]], has_more=len(lines) > asked.limit)
+    lines, courses = await call.parts.store.read(look)
+    views = [_view(line, courses.get(line.id, Course()), call.now) for line in lines[: asked.limit]]
+    return MessageList(messages=views, has_more=len(lines) > asked.limit)
 
 
 @get("/overture/v1/inbox", may=Scope.ADMIN, asks=ListInbox, gives=InboxList, tag="Operations", refusals=(400,))
@@ -107,7 +127,10 @@ async def list_inbox(call: Call[None, ListInbox]) -> InboxList:
     return InboxList(events=found[: asked.limit], has_more=len(found) > asked.limit)
 
 
-def _view(line: Message) -> MessageView:
+def _view(line: Message, course: Course, now: datetime) -> MessageView:
+    waiting = course.waiting
+    why = delivery_shapes.explained(line.reason, line.error_code)
+    waits = None if waiting is None else reasons.why_waiting(waiting, now)
     return MessageView(
         id=line.id,
         seq=line.seq,
@@ -121,4 +144,12 @@ def _view(line: Message) -> MessageView:
         created_at=line.created_at,
         provider_sid=line.provider_sid,
         segments=line.segments,
+        state=delivery.state_of(None if waiting is None else waiting.state, line.status),
+        reason_description=None if why is None else why.sentence,
+        hint=delivery_shapes.hint_of(why, waits),
+        waits_because=None if waits is None else waits.code,
+        waits_description=None if waits is None else waits.sentence,
+        due_at=None if waiting is None else waiting.due_at,
+        expires_at=course.expires_at or line.expires_at,
+        attempts=delivery_shapes.attempts_of(course),
     )
