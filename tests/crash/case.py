@@ -1,0 +1,279 @@
+"""One case, from an empty database to a record: the server dies at its boundary, is started again, comes to rest.
+
+A slot is a place where one case at a time is played: a port that stays the same, because an installation is bound to
+its public address, and for each engine a database with the agent, the senders and a key in it, copied for each case.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import tempfile
+import time
+import zlib
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import asyncpg
+from msgspec import Struct
+
+from handset.config import DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN
+from overture.client import Client
+from overture.domain.access import Scope
+from overture.domain.consent import CONFIRMATION
+from overture.domain.errors import Problem
+from overture.store.signals import ROADS
+from tests.crash import boundaries, books, plans, script, timescale
+from tests.crash.keeper import Keeper
+from tests.crash.lives import HandsetLife, Port, Process, ServerLife
+from tests.crash.people import Clients, Contacts
+from tests.crash.record import Case, Record, Taken
+from tests.crash.timescale import Timescale
+from tests.databases import Databases
+
+RATE: Final = 40.0  # a settle time of 120 s is 3 s; a stall of the machine must stay well below that
+PATIENCE: Final = timedelta(minutes=45)  # shown; longer than the life of a reply, so that nothing can still be on its way
+_LOOK_SECONDS: Final = 0.05  # real; between two looks at whether all has come to rest
+_IS_SWEPT: Final = "sweep" in ROADS
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """A case's record, and the folder that holds its logs (and its database, if it is a file)."""
+
+    record: Record
+    folder: Path
+
+
+class Slot:
+    """A place to play cases in, one after the other."""
+
+    def __init__(self, postgresql: Databases | None) -> None:
+        self._postgresql: Final = postgresql
+        self._folder: Final = Path(tempfile.mkdtemp(prefix="chaos-"))
+        self._port: Final = Port()
+        self._templates: Final[dict[str, str]] = {}
+        self._key: Final[dict[str, str]] = {}
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._port.free()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def play(self, case: Case) -> Result:
+        """Play a case to its end."""
+        if case.database not in self._templates:
+            await self._furnish(case.database)
+        folder = Path(tempfile.mkdtemp(prefix="case-", dir=self._folder))
+        async with self._database(case.database, folder) as database_url:
+            record = await _Play(case, folder, database_url, self._port.number, self._key[case.database]).record()
+        return Result(record=record, folder=folder)
+
+    async def _furnish(self, database: str) -> None:
+        """Make the database that every case begins with."""
+        folder = Path(tempfile.mkdtemp(prefix="furnish-", dir=self._folder))
+        if database == "sqlite":
+            url = f"sqlite:///{folder / 'overture.db'}"
+        else:
+            assert self._postgresql is not None, "a case on PostgreSQL needs a server"
+            url = await asyncio.to_thread(self._postgresql.create)
+        given = environment(folder, url, self._port.number, "http://127.0.0.1:9")
+        life = ServerLife(
+            environment=given,
+            timescale=timescale.beginning_now(1.0),
+            boundaries=folder / "boundaries",
+            log=folder / "server.log",
+        )
+        process = Process(life)
+        try:
+            await process.ready
+            async with Client(socket=folder / "overture.sock") as client:
+                await client.put_agent(spec=script.LISTENER)
+                self._key[database] = (await client.create_key("chaos", list(Scope))).key
+        except (Problem, ConnectionError) as wrong:
+            raise RuntimeError(f"the server did not come up: {(folder / 'server.log').read_text()}") from wrong
+        finally:
+            await process.end()
+        self._templates[database] = url
+
+    @contextlib.asynccontextmanager
+    async def _database(self, database: str, folder: Path) -> AsyncIterator[str]:
+        template = self._templates[database]
+        if database == "sqlite":
+            copy = folder / "overture.db"
+            shutil.copyfile(template.removeprefix("sqlite:///"), copy)
+            yield f"sqlite:///{copy}"
+            return
+        assert self._postgresql is not None
+        url = await asyncio.to_thread(self._postgresql.create, template=template)
+        try:
+            yield url
+        finally:
+            await asyncio.to_thread(self._postgresql.drop, url)
+
+
+def environment(folder: Path, database_url: str, port: int, provider_url: str) -> dict[str, str]:
+    """The server's settings, as an operator would give them."""
+    return {
+        "OVERTURE_DATA": str(folder),
+        "OVERTURE_DATABASE_URL": database_url,
+        "OVERTURE_PORT": str(port),
+        "OVERTURE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "OVERTURE_TWILIO_ACCOUNT_SID": DEFAULT_ACCOUNT_SID,
+        "OVERTURE_TWILIO_AUTH_TOKEN": DEFAULT_AUTH_TOKEN,
+        "OVERTURE_TWILIO_BASE_URL": provider_url,
+        "OVERTURE_SENDERS": f"sms:{script.SMS_SENDER},{script.WHATSAPP_SENDER}={script.AGENT}",
+    }
+
+
+class _Play:
+    """One case while it is played."""
+
+    def __init__(self, case: Case, folder: Path, database_url: str, port: int, key: str) -> None:
+        self._case: Final = case
+        self._plan: Final = plans.BY_NAME[case.plan]
+        self._folder: Final = folder
+        self._database_url: Final = database_url
+        self._port: Final = port
+        self._key: Final = key
+        self._clock: Final[Timescale] = timescale.beginning_now(RATE)
+        self._provider_url = ""
+
+    async def record(self) -> Record:
+        """Play it, and say what happened."""
+        began = time.monotonic()
+        handset = Process(HandsetLife(config=self._config(), log=self._folder / "handset.log"))
+        try:
+            self._provider_url = await handset.ready
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+                return await self._play(session, began)
+        finally:
+            await handset.end(signal.SIGKILL)
+
+    def _config(self) -> dict[str, Any]:
+        clock = self._clock
+        seed = zlib.crc32(repr(self._case).encode())
+        return {
+            **script.handset_config(port=self._port, seed=seed),
+            "clock": {"at": clock.at.isoformat(), "real_at": clock.real_at.isoformat(), "rate": clock.rate},
+            "faults": [{**rule, "seed": seed} for rule in self._plan.rules],
+        }
+
+    def _life(self, number: int) -> ServerLife:
+        stops = {1: None if self._plan.restarts_database else self._case.kill, 2: self._case.again}
+        return ServerLife(
+            environment=environment(self._folder, self._database_url, self._port, self._provider_url),
+            timescale=self._clock,
+            boundaries=self._folder / f"boundaries-{number}",
+            log=self._folder / f"server-{number}.log",
+            stop_at=stops.get(number),
+            stop_by=self._plan.stop_by,
+            bug=self._case.bug,
+        )
+
+    async def _play(self, session: aiohttp.ClientSession, began: float) -> Record:
+        keeper = Keeper(self._life)
+        await asyncio.wait_for(keeper.up(), 60)
+        contacts = Contacts(session, self._provider_url, self._clock)
+        clients = Clients(session, keeper, self._key)
+        try:
+            left = await self._rest(session, keeper, clients, contacts)
+            left += clients.refused + await books.stranded(self._database_url)
+        finally:
+            await keeper.close()
+            await contacts.close()
+            await clients.close()
+        stood = await books.read(self._database_url)
+        taken, faults = await self._handset(session)
+        return Record(
+            case=self._case,
+            asked=clients.asked,
+            typed=tuple(contacts.typed),
+            taken=taken,
+            conversations=stood.conversations,
+            lines=stood.lines,
+            attempts=stood.attempts,
+            opt_outs=stood.opt_outs,
+            deaths=tuple(keeper.deaths),
+            left=tuple(left),
+            faults=faults,
+            confirmation=CONFIRMATION,
+            fixed=script.FIXED,
+            may_repeat=self._plan.may_repeat,
+            is_swept=_IS_SWEPT,
+            boundaries=tuple(boundaries.read(keeper.lives[0].boundaries)),
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+    async def _rest(
+        self, session: aiohttp.ClientSession, keeper: Keeper, clients: Clients, contacts: Contacts
+    ) -> list[str]:
+        """Wait until nothing is on its way anywhere; what still was when patience ended."""
+        left = ["nothing was looked at"]
+        ends = time.monotonic() + self._clock.real_seconds(PATIENCE)
+        while time.monotonic() < ends and not keeper.has_given_up:
+            before = await self._snapshot(session)
+            left = await self._still(session, before, keeper, clients, contacts)
+            if not left and await self._snapshot(session) == before:
+                return []
+            await asyncio.sleep(_LOOK_SECONDS)
+        return left or ["something went on and on"]
+
+    async def _still(
+        self,
+        session: aiohttp.ClientSession,
+        snapshot: dict[str, Any],
+        keeper: Keeper,
+        clients: Clients,
+        contacts: Contacts,
+    ) -> list[str]:
+        """What is still on its way, as far as the first place that has something."""
+        if not keeper.is_up:
+            return ["the server is not up"]
+        if not clients.are_done:
+            return ["a client waits for an answer"]
+        moving = [f"{m['sid']} is {m['status']}" for m in snapshot["messages"] if m["status"] in {"queued", "sent"}]
+        moving += [f"webhook {w['id']} is under way" for w in snapshot["webhooks"] if not w["finished"]]
+        if moving:
+            return moving
+        reached = {m["sid"] for m in snapshot["messages"] if m["status"] == "delivered"}
+        if not contacts.have_read(reached):
+            return ["a contact has not read everything"]
+        try:
+            return await books.due(self._database_url)
+        except (OSError, asyncpg.PostgresError) as away:
+            return [f"the database does not answer: {away}"]
+
+    async def _snapshot(self, session: aiohttp.ClientSession) -> dict[str, Any]:
+        async with session.get(f"{self._provider_url}/handset/v1/messages") as messages:
+            taken = (await messages.json())["messages"]
+        async with session.get(f"{self._provider_url}/handset/v1/webhooks") as webhooks:
+            return {"messages": taken, "webhooks": (await webhooks.json())["webhooks"]}
+
+    async def _handset(self, session: aiohttp.ClientSession) -> tuple[tuple[Taken, ...], int]:
+        """Handset's own record: every message in the order in which it took them, and how many faults acted."""
+        snapshot = await self._snapshot(session)
+        async with session.get(f"{self._provider_url}/handset/v1/faults") as answer:
+            faults = sum(rule["acted"] for rule in (await answer.json())["faults"])
+        told = {
+            webhook["message_sid"]
+            for webhook in snapshot["webhooks"]
+            if webhook["kind"] == "inbound" and webhook["status"] is not None and webhook["status"] < 300
+        }
+        return tuple(
+            Taken(
+                sid=message["sid"],
+                sender=message["from"] or "",
+                to=message["to"],
+                body=message["body"],
+                inbound=message["direction"] == "inbound",
+                status=message["status"],
+                at=datetime.fromisoformat(message["created_at"]),
+                error_code=message["error_code"],
+                auto=message["auto"],
+                is_told=message["direction"] != "inbound" or message["sid"] in told,
+            )
+            for message in snapshot["messages"]
+        ), faults
