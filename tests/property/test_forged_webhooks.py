@@ -17,10 +17,11 @@ from overture.domain.ports import Inbound, RawEvent, StatusReport
 from overture.store.statement import Command, Query
 from overture.web.app import make_app
 from tests.property import forging
-from tests.property.forging import GENUINE, OTHER_ACCOUNT, PRIVATE, PUBLIC_URL, TOKENS, Request
+from tests.property.forging import GENUINE, OTHER_ACCOUNT, PRIVATE, TOKENS, Request
 from tests.reaching import Reached
 from tests.sizes import size
 from tests.web.asgi import Client, Reply
+from tests.web.conftest import PUBLIC_URL
 from tests.web.conftest import World as Web
 
 MUTATIONS = size(small=1_200, full=10_000)
