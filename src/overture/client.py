@@ -39,7 +39,10 @@ from overture.web.api.chat_shapes import (
     ChatPage,
     ChatResponse,
 )
-from overture.web.api.conversations import InboxList, MessageList
+from overture.web.api.conversations import MessageList
+from overture.web.api.deliveries import DecisionView, DeliveryList
+from overture.web.api.delivery_shapes import DeliveryView
+from overture.web.api.inbox import InboxList, RetriedWebhook
 from overture.web.api.keys import CreatedKeyView, KeyList, KeyView
 from overture.web.api.outbound import OutboundChatResponse
 from overture.web.api.probes import Ready
@@ -208,6 +211,29 @@ class Client:
         """Webhooks that are `unrouted` or `parked`."""
         query = {"state": state, "after": after, "limit": str(limit)}
         return await self._get(InboxList, "/overture/v1/inbox", query=query)
+
+    async def retry_inbox(self, inbox_id: str) -> RetriedWebhook:
+        """Have a webhook that was left over handled again."""
+        return await self._get(RetriedWebhook, f"/overture/v1/inbox/{_quoted(inbox_id)}/retry", method="POST")
+
+    async def list_deliveries(self, state: str = "needs_review", *, after: str = "", limit: int = 50) -> DeliveryList:
+        """Messages that have not left: `needs_review`, `uncertain`, `queued` or `sending`."""
+        query = {"state": state, "after": after, "limit": str(limit)}
+        return await self._get(DeliveryList, "/overture/v1/deliveries", query=query)
+
+    async def get_delivery(self, message_id: str) -> DeliveryView:
+        """What became of a message, with every try."""
+        return await self._get(DeliveryView, f"/overture/v1/deliveries/{_quoted(message_id)}")
+
+    async def resend(self, message_id: str, *, valid_seconds: int | None = None) -> DecisionView:
+        """Send a message in review once more."""
+        path = f"/overture/v1/deliveries/{_quoted(message_id)}/resend"
+        return await self._get(DecisionView, path, {"valid_seconds": valid_seconds}, method="POST")
+
+    async def drop(self, message_id: str, *, note: str | None = None) -> DecisionView:
+        """Give a message in review up."""
+        path = f"/overture/v1/deliveries/{_quoted(message_id)}/drop"
+        return await self._get(DecisionView, path, {"note": note}, method="POST")
 
     async def health(self) -> Ready:
         """Whether the server takes work, and what keeps it from that."""

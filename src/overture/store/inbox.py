@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from overture.domain.ports import RawEvent
 from overture.store.engine import Reading, Writing, instant, stored
-from overture.store.statement import Query, Row, RowsCommand, insert
+from overture.store.statement import Command, Query, Row, RowsCommand, insert
 
 _LONGEST_OUTCOME: Final = 2000  # the end of a traceback, where its error stands
 
@@ -70,6 +70,20 @@ _LIST_LEFT_OF: Final = Query(
         SELECT 1 FROM sender WHERE sender.workspace_id = $1 AND sender.account_sid = inbox.account_sid
     )
     ORDER BY id LIMIT $4
+    """
+)
+_LOCK_LEFT_OVER: Final = Query(
+    """
+    SELECT id, state, kind, unique_key, outcome, received_at, shard FROM inbox
+    WHERE id = $2 AND EXISTS (
+        SELECT 1 FROM sender WHERE sender.workspace_id = $1 AND sender.account_sid = inbox.account_sid
+    ) /*pg: FOR UPDATE */
+    """
+)
+_RETRY: Final = Command(
+    """
+    UPDATE inbox SET state = 'new', tries = 0, due_at = $3
+    WHERE id = $1 AND shard = $2 AND state IN ('unrouted', 'parked')
     """
 )
 
@@ -143,6 +157,17 @@ async def list_left_over(tx: Reading, state: str, *, after: str, limit: int) -> 
 async def list_left_over_of(tx: Reading, workspace_id: str, state: str, *, after: str, limit: int) -> list[LeftOver]:
     """As `list_left_over`, of the accounts that a workspace sends from: whose an unrouted one is, only they tell."""
     return [_left_over(row) for row in await tx.all(_LIST_LEFT_OF, workspace_id, state, after, limit)]
+
+
+async def lock_of(tx: Writing, workspace_id: str, an_id: str) -> tuple[LeftOver, int] | None:
+    """A webhook of an account that a workspace sends from, in any state, with its shard; held until the commit."""
+    row = await tx.one(_LOCK_LEFT_OVER, workspace_id, an_id)
+    return None if row is None else (_left_over(row), row[6])
+
+
+async def make_due(tx: Writing, an_id: str, shard: int, now: datetime) -> None:
+    """Let a webhook that was left over be handled again, as if it had not been tried."""
+    await tx.run(_RETRY, an_id, shard, stored(now))
 
 
 def _left_over(row: Row) -> LeftOver:

@@ -14,7 +14,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from overture.domain.errors import Problem
 from overture.web import answers, errors
-from overture.web.api import agents, assistants, backups, chat, conversations, deliveries, keys, media, outbound, probes
+from overture.web.api import (
+    agents,
+    assistants,
+    backups,
+    chat,
+    conversations,
+    deliveries,
+    inbox,
+    keys,
+    media,
+    outbound,
+    probes,
+)
 from overture.web.auth import Doorkeeper
 from overture.web.endpoint import Endpoint, request_id
 from overture.web.errors import NoSuchRoute, WrongMethod
@@ -24,7 +36,7 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    outbound, chat, assistants, agents, conversations, deliveries, media, keys, backups, twilio, probes
+    outbound, chat, assistants, agents, conversations, deliveries, inbox, media, keys, backups, twilio, probes
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))

@@ -1,7 +1,7 @@
 """What our own API tells of conversations beyond the hosted platform's: each message, and what became of it."""
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
@@ -10,10 +10,9 @@ from overture.domain.access import Scope
 from overture.domain.delivery import DeliveryState, DeliveryStatus
 from overture.domain.errors import Unknown
 from overture.domain.message import Author, Direction
-from overture.store import conversations, deliveries, inbox, messages
+from overture.store import conversations, deliveries, messages
 from overture.store.deliveries import Course
 from overture.store.engine import Reading
-from overture.store.inbox import LeftOver
 from overture.store.messages import Message
 from overture.web.api import delivery_shapes
 from overture.web.api.delivery_shapes import AttemptView
@@ -66,21 +65,6 @@ class ListMessages(Struct, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=_MOST, description="How many.")] = 100
 
 
-class ListInbox(Struct, frozen=True, kw_only=True):
-    """Which webhooks: `unrouted` ones found no sender of ours, `parked` ones failed again and again."""
-
-    state: Annotated[Literal["unrouted", "parked"], Meta(description="What kept them from being handled.")]
-    after: Annotated[str, Meta(max_length=64, description="Those after this id.")] = ""
-    limit: Annotated[int, Meta(ge=1, le=_MOST, description="How many.")] = 100
-
-
-class InboxList(Struct, frozen=True, kw_only=True):
-    """Webhooks that nothing could be made of, oldest first."""
-
-    events: list[LeftOver]
-    has_more: bool
-
-
 @get(
     "/overture/v1/conversations/{conversation_id}/messages",
     may=Scope.READ,
@@ -112,19 +96,6 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
     lines, courses = await call.parts.store.read(look)
     views = [_view(line, courses.get(line.id, Course()), call.now) for line in lines[: asked.limit]]
     return MessageList(messages=views, has_more=len(lines) > asked.limit)
-
-
-@get("/overture/v1/inbox", may=Scope.ADMIN, asks=ListInbox, gives=InboxList, tag="Operations", refusals=(400,))
-async def list_inbox(call: Call[None, ListInbox]) -> InboxList:
-    """List webhooks that were left over.
-
-    They were kept but could not be handled: no sender of ours, or one failure after another.
-    """
-    asked = call.query
-    found = await call.parts.store.read(
-        lambda tx: inbox.list_left_over_of(tx, call.workspace_id, asked.state, after=asked.after, limit=asked.limit + 1)
-    )
-    return InboxList(events=found[: asked.limit], has_more=len(found) > asked.limit)
 
 
 def _view(line: Message, course: Course, now: datetime) -> MessageView:
