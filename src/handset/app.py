@@ -18,6 +18,7 @@ from handset.content import Content
 from handset.faults.api import FaultsApi
 from handset.faults.plan import Plan
 from handset.inspection import Inspection
+from handset.monitor import Monitor
 from handset.phone.page import Page
 from handset.sids import Sids
 from handset.state.feed import Feed
@@ -43,6 +44,7 @@ class Handset:
         routes = [
             *Api(config=config, carrier=self.carrier).routes(),
             *Content(config=config).routes(),
+            *Monitor(config=config, store=self.store).routes(),
             *inspection.routes(),
             *FaultsApi(plan=self.plan, store=self.store).routes(),
             *page.routes(),

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from handset.api import door
+from handset.api import door, meta
 from handset.api.refusals import TwilioError
 from handset.config import Config, Template
 
@@ -36,13 +36,13 @@ class Content:
 
     async def list_contents(self, request: Request) -> Response:
         """List templates."""
-        return self._page(request, lambda template, sid: _content(template, sid, _base(request)))
+        return self._page(request, lambda template, sid: _content(template, sid, meta.base_url(request)))
 
     async def list_with_approvals(self, request: Request) -> Response:
         """List templates with their approvals."""
 
         def row(template: Template, account_sid: str) -> Mapping[str, Any]:
-            content = _content(template, account_sid, _base(request))
+            content = _content(template, account_sid, meta.base_url(request))
             plain = {name: value for name, value in content.items() if name not in {"url", "links"}}
             return {**plain, "approval_requests": _approval(template)}
 
@@ -51,12 +51,12 @@ class Content:
     async def fetch(self, request: Request) -> Response:
         """Fetch one template."""
         template, account_sid = self._get(request)
-        return JSONResponse(_content(template, account_sid, _base(request)))
+        return JSONResponse(_content(template, account_sid, meta.base_url(request)))
 
     async def fetch_approval(self, request: Request) -> Response:
         """Fetch the state of one template's approval."""
         template, account_sid = self._get(request)
-        url = f"{_base(request)}/v1/Content/{template.sid}/ApprovalRequests"
+        url = f"{meta.base_url(request)}/v1/Content/{template.sid}/ApprovalRequests"
         body = {"sid": template.sid, "account_sid": account_sid, "whatsapp": _approval(template), "url": url}
         return JSONResponse(body)
 
@@ -69,33 +69,11 @@ class Content:
 
     def _page(self, request: Request, row: Callable[[Template, str], Mapping[str, Any]]) -> Response:
         account = door.authenticate(request, self._config)
-        size = max(1, min(_whole(request, "PageSize", default=50), LARGEST_PAGE))
-        page = _whole(request, "Page", default=0)
+        page, size = meta.window(request, largest=LARGEST_PAGE)
         own = [t for t in self._config.templates if self._config.account_of(t.account) == account]
-        rows = own[page * size : (page + 1) * size]
-
-        def url(number: int) -> str:
-            return f"{_base(request)}{request.url.path}?PageSize={size}&Page={number}"
-
-        meta = {
-            "page": page,
-            "page_size": size,
-            "first_page_url": url(0),
-            "previous_page_url": url(page - 1) if page > 0 else None,
-            "url": url(page),
-            "next_page_url": url(page + 1) if (page + 1) * size < len(own) else None,
-            "key": "contents",
-        }
-        return JSONResponse({"contents": [row(template, account.sid) for template in rows], "meta": meta})
-
-
-def _base(request: Request) -> str:
-    return f"{request.url.scheme}://{request.url.netloc}"
-
-
-def _whole(request: Request, name: str, *, default: int) -> int:
-    text = request.query_params.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else default
+        rows = [row(template, account.sid) for template in own[page * size : (page + 1) * size]]
+        paging = meta.of(request, page=page, size=size, total=len(own), key="contents")
+        return JSONResponse({"contents": rows, "meta": paging})
 
 
 def _content(template: Template, account_sid: str, base: str) -> Mapping[str, Any]:
