@@ -57,17 +57,8 @@ async def mark_restored(tx: Writing, now: datetime, ids: Ids) -> Marked:
             )
         ],
     )
-    told = [
-        events.make(
-            ids,
-            EventKind.DATABASE_RESTORED,
-            workspace_id,
-            None,
-            now,
-            known_to=known_to.isoformat(),
-            unsettled=unsettled,
-        )
-        for workspace_id in await restores.list_workspaces(tx)
-    ]
+    said = {"known_to": known_to.isoformat(), "unsettled": unsettled}
+    workspaces = await restores.list_workspaces(tx)
+    told = [events.make(ids, EventKind.DATABASE_RESTORED, workspace, None, now, **said) for workspace in workspaces]
     await events.insert_all(tx, told, now)
     return Marked(known_to=known_to, unsettled=unsettled, senders=senders)

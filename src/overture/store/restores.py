@@ -1,4 +1,4 @@
-"""What a restore leaves to be found out: what was on its way, and what was said since, of which only the provider knows.
+"""What a restore leaves to be found out: what was on its way, and what was said since, which the provider alone knows.
 
 A sender with `restored_from` is one whose provider knows more than this database does. It stays shut, and its
 conversations take no turns, until that is empty again.
@@ -61,7 +61,7 @@ _UNSETTLED: Final = Query(
 )
 _SENDERS: Final = Query(
     """
-    SELECT id, workspace_id, channel, address FROM sender
+    SELECT id, workspace_id, channel, address, messaging_service_sid FROM sender
     WHERE account_sid = $1 AND restored_from IS NOT NULL AND removed_at IS NULL
     """
 )
@@ -102,12 +102,13 @@ class Pending(Struct, frozen=True, kw_only=True):
 
 
 class RestoredSender(Struct, frozen=True, kw_only=True):
-    """A sender whose provider is to be asked."""
+    """A sender whose provider is to be asked; with a Messaging Service that may write from other addresses."""
 
     id: str
     workspace_id: str
     channel: Channel
     address: str
+    has_service: bool
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -170,7 +171,9 @@ async def is_settled(tx: Reading, account_sid: str) -> bool:
 async def list_senders(tx: Reading, account_sid: str) -> list[RestoredSender]:
     """The restored senders of an account."""
     return [
-        RestoredSender(id=row[0], workspace_id=row[1], channel=Channel(row[2]), address=row[3])
+        RestoredSender(
+            id=row[0], workspace_id=row[1], channel=Channel(row[2]), address=row[3], has_service=bool(row[4])
+        )
         for row in await tx.all(_SENDERS, account_sid)
     ]
 

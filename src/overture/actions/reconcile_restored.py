@@ -1,0 +1,187 @@
+"""Reconcile a restored account: what its provider sent for us after the backup, and this database knows nothing of.
+
+The original answered contacts and went on with conversations until it was lost. A pair with such messages is *ahead* of
+what is stored here: whatever its agent said now would be said twice, or out of place. So its conversation goes to
+people, with what was said meanwhile written into it, and what still waits for it since before the restore is taken
+back. Pairs without such messages go on as they were.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from overture.domain import reasons, variants
+from overture.domain.channel import address_on, split_address
+from overture.domain.conversation import Mode
+from overture.domain.delivery import DeliveryStatus
+from overture.domain.event import EventKind
+from overture.domain.message import Author, Direction, Text
+from overture.domain.ports import Ids, ProviderMessage
+from overture.domain.reasons import Reason
+from overture.domain.sending import Priority
+from overture.store import attempts, conversations, events, messages, outbox, recovered, restores, threads
+from overture.store.engine import Reading, Writing
+from overture.store.restores import Pending, RestoredSender
+
+LINES: Final = 40  # of one pair: what whoever takes over will read; the provider has the others
+NOTE: Final = "The database was restored from a backup, and the conversation had gone on since that was made."
+
+
+class Ahead(Struct, frozen=True, kw_only=True):
+    """A pair to which more was sent than is known here: what, oldest first."""
+
+    sender: RestoredSender
+    contact: str
+    said: tuple[ProviderMessage, ...]
+
+
+async def is_ready(tx: Reading, pending: Pending) -> bool:
+    """Whether an account can be reconciled: nothing of it is uncertain, and what came in meanwhile was received."""
+    if not await restores.is_settled(tx, pending.account_sid):
+        return False
+    if not pending.is_swept_for:
+        return True
+    if pending.swept_at is None or pending.swept_at < pending.restored_at:
+        return False
+    return not await recovered.are_waiting(tx, pending.account_sid, pending.swept_at)
+
+
+async def find_unknown(tx: Reading, account_sid: str, found: Iterable[ProviderMessage]) -> list[ProviderMessage]:
+    """Those of the provider's messages that were sent and belong to no try of ours."""
+    sent = [message for message in found if not message.inbound]
+    claimed = await attempts.find_claimed(tx, account_sid, [message.sid for message in sent])
+    return [message for message in sent if message.sid not in claimed]
+
+
+def pair_up(senders: Sequence[RestoredSender], unknown: Iterable[ProviderMessage]) -> list[Ahead]:
+    """Who was written to. A message from an address that is none of ours may be any Messaging Service's."""
+    by_address = {address_on(sender.channel, sender.address): sender for sender in senders}
+    of_services = [sender for sender in senders if sender.has_service]
+    said: dict[tuple[str, str], list[ProviderMessage]] = {}
+    known = {sender.id: sender for sender in senders}
+    for message in unknown:
+        channel, address = split_address(message.to)
+        own = by_address.get(message.sender)
+        for sender in [own] if own is not None else [one for one in of_services if one.channel is channel]:
+            said.setdefault((sender.id, variants.canonical(address)), []).append(message)
+    return [
+        Ahead(
+            sender=known[sender_id],
+            contact=contact,
+            said=tuple(sorted(lines, key=lambda line: (line.created_at, line.sid))[-LINES:]),
+        )
+        for (sender_id, contact), lines in said.items()
+    ]
+
+
+async def reconcile_pairs(tx: Writing, ahead: Sequence[Ahead], pending: Pending, now: datetime, ids: Ids) -> int:
+    """Bring pairs to what the provider knows; how many conversations went to people. The caller commits."""
+    pairs = await threads.read_pairs(tx, [(one.sender.workspace_id, one.contact, one.sender.id) for one in ahead])
+    await _take_back(tx, [pair.thread.id for pair in pairs if pair.thread is not None], pending, now, ids)
+    handed_over = 0
+    for one, pair in zip(ahead, pairs, strict=True):
+        if pair.thread is None:
+            continue  # they met after the backup: nothing here can go wrong with them
+        workspace, live = one.sender.workspace_id, pair.live
+        if live is not None and await _is_behind(tx, workspace, live.id, pending):
+            await restores.hand_over(tx, workspace, live.id, NOTE)
+            handed_over += 1
+            event = events.make(
+                ids, EventKind.CONVERSATION_HANDED_OVER, workspace, live.id, now, note=NOTE, reason="restored"
+            )
+            await events.insert_all(tx, [event], now)
+        of = pair.thread.last_conversation_id if live is None else live.id
+        if of is not None:
+            await _write_down(tx, one, pair.thread.id, of, pending, now, ids)
+    return handed_over
+
+
+async def _is_behind(tx: Writing, workspace_id: str, conversation_id: str, pending: Pending) -> bool:
+    """Whether an agent carries a conversation that was there before the restore, or that heard what may be answered."""
+    found = await conversations.find_locked(tx, workspace_id, conversation_id)
+    if found is None or found.mode not in (Mode.BOT, Mode.PAUSED):
+        return False
+    return found.created_at < pending.restored_at or found.in_seq > found.handled_seq
+
+
+async def _take_back(tx: Writing, thread_ids: Sequence[str], pending: Pending, now: datetime, ids: Ids) -> None:
+    """Take out what waits on these threads since before the restore. What was asked for after it is wanted anew."""
+    waiting = await restores.lock_waiting(tx, thread_ids, pending.restored_at)
+    await outbox.delete(tx, [(one.message_id, one.shard) for one in waiting])
+    changes = [
+        messages.StatusChange(
+            workspace_id=one.workspace_id,
+            conversation_id=one.conversation_id,
+            seq=one.seq,
+            status=DeliveryStatus.FAILED,
+            reason=Reason.OVERTAKEN,
+        )
+        for one in waiting
+    ]
+    await messages.set_statuses(tx, changes)
+    told = [
+        events.make(
+            ids,
+            EventKind.MESSAGE_REFUSED,
+            one.workspace_id,
+            one.conversation_id,
+            now,
+            message_id=one.message_id,
+            reason=Reason.OVERTAKEN.value,
+            description=reasons.TABLE[Reason.OVERTAKEN].sentence,
+        )
+        for one in waiting
+    ]
+    await events.insert_all(tx, told, now)
+
+
+async def _write_down(
+    tx: Writing, one: Ahead, thread_id: str, conversation_id: str, pending: Pending, now: datetime, ids: Ids
+) -> None:
+    """Write what was said into the conversation, each line with its try, so that its SID is known from now on."""
+    workspace = one.sender.workspace_id
+    for said in one.said:
+        noted = await conversations.note(tx, [(workspace, conversation_id)], now)
+        seq, epoch = noted[workspace, conversation_id]
+        found = await conversations.find(tx, workspace, conversation_id)
+        if found is None:
+            return
+        line = messages.NewMessage(
+            id=ids.new(said.created_at, found.shard),
+            workspace_id=workspace,
+            conversation_id=conversation_id,
+            seq=seq,
+            shard=found.shard,
+            direction=Direction.OUT,
+            author=Author.AGENT,
+            body=Text(text=said.body),
+            status=said.status,
+            provider_sid=said.sid,
+        )
+        await messages.insert_all(tx, [line], now=said.created_at)
+        tried = attempts.NewAttempt(
+            message_id=line.id,
+            number=1,
+            shard=line.shard,
+            workspace_id=workspace,
+            account_sid=pending.account_sid,
+            conversation_id=conversation_id,
+            seq=seq,
+            thread_id=thread_id,
+            epoch=epoch,
+            priority=Priority.REPLY,
+            confirms_opt_out=False,
+        )
+        await attempts.insert_all(tx, [tried], said.created_at)
+        accepted = attempts.Finished(
+            message_id=line.id,
+            number=1,
+            shard=line.shard,
+            state=attempts.AttemptState.ACCEPTED,
+            sid=said.sid,
+            status=said.status.value,
+            error_code=said.error_code,
+        )
+        await attempts.finish(tx, [accepted], said.created_at)
