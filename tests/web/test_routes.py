@@ -13,12 +13,15 @@ from overture.web.routes import Door, Route
 from tests.web.asgi import Reply
 from tests.web.conftest import AGENT, SMS_SENDER, World
 from tests.web.test_media import keep_a_medium
+from tests.web.webhooks import an_unrouted_webhook
 
 GUARDED = [route for route in ROUTES if isinstance(route.may, Scope)]
 BY_ID = [route for route in GUARDED if "{" in route.paths[0] and route.operation_id != "create-chat"]
 BODIES: dict[str, Any] = {
     "send-chat-message": {"message": "Hello"},
     "update-assistant": {"name": "Taken over"},
+    "resend-delivery": {},
+    "drop-delivery": {"note": "Not ours."},
 }
 
 
@@ -80,6 +83,7 @@ async def _things(world: World) -> dict[str, str]:
     conversation = (await world.client.post("/v2/chat/outbound", asked)).json["response"]["conversation_id"]
     kid = (await world.client.post("/overture/v1/keys", {"name": "ours"})).json["kid"]
     medium = await keep_a_medium(world, conversation, b"a picture")
+    lines = (await world.client.get(f"/overture/v1/conversations/{conversation}/messages")).json["messages"]
     return {
         "chat_id": conversation,
         "conversation_id": conversation,
@@ -87,6 +91,8 @@ async def _things(world: World) -> dict[str, str]:
         "agent_id": AGENT,
         "kid": kid,
         "medium_id": medium,
+        "message_id": lines[0]["id"],
+        "inbox_id": await an_unrouted_webhook(world),
         "backup_id": "a-backup-is-seen-at-the-machine-alone",
     }
 
@@ -98,6 +104,8 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/v2/assistants")).json["response"]["assistants"] == []
     assert (await world.foreign.get("/overture/v1/agents")).json == {"agents": [], "total": 0}
     assert (await world.foreign.get("/overture/v1/inbox?state=unrouted")).json["events"] == []
+    for state in ("needs_review", "uncertain", "queued", "sending"):
+        assert (await world.foreign.get(f"/overture/v1/deliveries?state={state}")).json["deliveries"] == []
     assert {key["name"] for key in (await world.foreign.get("/overture/v1/keys")).json["keys"]} == {"a test"}
 
 
