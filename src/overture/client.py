@@ -31,6 +31,7 @@ from overture.domain.errors import (
     Unknown,
 )
 from overture.web.api.agents import AgentList, SavedView, WholeAgent
+from overture.web.api.backups import BackupView
 from overture.web.api.chat_shapes import (
     AgentMessage,
     Chat,
@@ -206,6 +207,19 @@ class Client:
     async def revoke_key(self, kid: str) -> None:
         """Take a key out of use."""
         await self._call("DELETE", f"/overture/v1/keys/{_quoted(kid)}")
+
+    async def start_backup(self, path: str, *, force: bool = False) -> BackupView:
+        """Begin to back the server's database up into a file of its machine; over the socket alone."""
+        body = {"path": path, "force": force}
+        return await self._get(BackupView, "/overture/v1/backups", body, method="POST")
+
+    async def get_backup(self, backup_id: str) -> BackupView:
+        """How far a backup is."""
+        return await self._get(BackupView, f"/overture/v1/backups/{_quoted(backup_id)}")
+
+    async def stop_backup(self, backup_id: str) -> None:
+        """Stop a backup; nothing of it is left."""
+        await self._call("DELETE", f"/overture/v1/backups/{_quoted(backup_id)}")
 
     async def list_inbox(self, state: str, *, after: str = "", limit: int = 100) -> InboxList:
         """Webhooks that are `unrouted` or `parked`."""
