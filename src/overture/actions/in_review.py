@@ -36,7 +36,8 @@ def unknown(message_id: str) -> Unknown:
         "delivery_unknown",
         f"No message {message_id} waits in the outbox or was ever tried.",
         field="message_id",
-        hint="GET /overture/v1/conversations/{conversation_id}/messages tells what was refused before its first try.",
+        hint="What was refused before its first try is told by its conversation: "
+        "GET /overture/v1/conversations/{conversation_id}/messages, or `overture deliveries show CONVERSATION`.",
     )
 
 

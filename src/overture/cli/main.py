@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from overture.cli import telling
+from overture.cli import looking_after, telling
+from overture.cli.options import AsJson, Config, Data
 
 app = typer.Typer(
     name="overture",
@@ -22,12 +23,8 @@ keys = typer.Typer(no_args_is_help=True, help="API keys: make one, list them, re
 agents = typer.Typer(no_args_is_help=True, help="Agents: keep a file's agent, list them, check a file.")
 app.add_typer(keys, name="keys")
 app.add_typer(agents, name="agents")
-
-Data = Annotated[Path | None, typer.Option("--data", metavar="FOLDER", help="The data folder (OVERTURE_DATA).")]
-Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="The settings' file (OVERTURE_CONFIG; overture.toml).")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+app.add_typer(looking_after.deliveries, name="deliveries")
+app.add_typer(looking_after.inbox, name="inbox")
 
 
 @app.command()

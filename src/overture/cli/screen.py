@@ -1,0 +1,14 @@
+"""Texts of strangers on the operator's screen: no control characters, and no longer than there is room for."""
+
+from rich.console import Console
+
+
+def on_screen() -> Console:
+    """Standard output for tables; what a text holds is shown, and never read as a colour or a style."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def fit(text: str, most: int) -> str:
+    """A text in one line of at most so many characters; what would move the cursor becomes a space."""
+    plain = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * most]).split())
+    return plain if len(plain) <= most else plain[: most - 1] + "…"
