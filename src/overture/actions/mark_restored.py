@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from overture.actions import settle_delivery
+from overture.domain.agent import Json
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids
 from overture.domain.reasons import Reason
@@ -57,7 +58,7 @@ async def mark_restored(tx: Writing, now: datetime, ids: Ids) -> Marked:
             )
         ],
     )
-    said = {"known_to": known_to.isoformat(), "unsettled": unsettled}
+    said: dict[str, Json] = {"known_to": known_to.isoformat(), "unsettled": unsettled}
     workspaces = await restores.list_workspaces(tx)
     told = [events.make(ids, EventKind.DATABASE_RESTORED, workspace, None, now, **said) for workspace in workspaces]
     await events.insert_all(tx, told, now)

@@ -78,7 +78,7 @@ class RestoreRoad:
             self._signals.wake(road)
 
     async def _find(self, pending: Pending) -> list[Ahead]:
-        """The pairs to which more was sent than is known here. Raises Failure where the list cannot be read to its end."""
+        """The pairs to which more was sent than is known here. Raises Failure where the list has no end."""
         now = self._store.now()
         since = pending.known_to - settle_delivery.SKEW
         walk = sweep.Walk(since=since, now=now, leaves_young=False)
