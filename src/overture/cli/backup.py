@@ -9,6 +9,7 @@ from msgspec import to_builtins
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from overture import log
 from overture.cli import serving, telling
 from overture.client import Client
 from overture.settings import Settings
@@ -28,6 +29,7 @@ def make(settings: Settings, file: Path, *, force: bool, pg_bin: Path | None, as
     database = Path(settings.database_url.removeprefix("sqlite:///"))
     if settings.database_url.startswith("sqlite:///") and not database.exists():
         telling.stop(f"There is no database {database}.", hint="--data names another folder.")
+    log.configure("error", "text")
     with _progress() as shown:
         facts = telling.run(_make(settings, path, force=force, pg_bin=pg_bin, shown=shown))
     tell(path, facts, as_json=as_json)

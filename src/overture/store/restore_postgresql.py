@@ -86,7 +86,7 @@ async def _finish(
 async def _set_aside(connection: Any) -> str:
     """Keep what is in the database in a schema of another name."""
     now: datetime = (await connection.fetchval("SELECT clock_timestamp()")).astimezone(UTC)
-    name = f"before_restore_{now:%Y%m%dt%H%M%S}"
+    name = f"before_restore_{now:%Y%m%dt%H%M%S%f}"
     async with connection.transaction():
         await connection.execute(f'ALTER SCHEMA public RENAME TO "{name}"; CREATE SCHEMA public')
     return name

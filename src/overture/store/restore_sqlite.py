@@ -91,7 +91,7 @@ def _set_aside(target: Path, now: datetime) -> Path:
     """Give the old database another name, and its log where that cannot be folded back: it may be damaged."""
     with contextlib.suppress(apsw.Error), contextlib.closing(apsw.Connection(str(target))) as old:
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    aside = target.with_name(f"{target.name}.before-restore-{now:%Y%m%dT%H%M%S}")
+    aside = target.with_name(f"{target.name}.before-restore-{now:%Y%m%dT%H%M%S%f}")
     for end in _COMPANIONS:
         part = target.with_name(target.name + end)
         if part.exists():
