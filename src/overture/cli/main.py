@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from overture.cli import looking_after, telling
+from overture.cli import looking_after, safekeeping, telling
 from overture.cli.options import AsJson, Config, Data
 
 app = typer.Typer(
@@ -82,6 +82,9 @@ def doctor(
     from overture.cli import serving
 
     practice.run(serving.read(config, data=data), probe=probe)
+
+
+safekeeping.register(app)
 
 
 @app.command()
