@@ -33,12 +33,16 @@ class RestoreRoad:
         self._provider: Final = provider
         self._ids: Final = ids
         self._signals: Final = signals
-        self._not_before: dict[str, float] = {}
+        self._not_before: Final[dict[str, float]] = {}
+        self._is_over = False
 
     async def look(self) -> float | None:
         """Reconcile what can be reconciled now."""
-        for pending in await self._store.read(restores.list_pending):
-            await self._see_to(pending)
+        if not self._is_over:
+            every = await self._store.read(restores.list_pending)
+            for pending in every:
+                await self._see_to(pending)
+            self._is_over = not every  # nobody restores under a server that runs
         return None
 
     async def _see_to(self, pending: Pending) -> None:
