@@ -110,10 +110,10 @@ class ScriptedTwilio:
                 return web.Response(status=500)
 
     async def list(self, request: web.Request) -> web.Response:
-        """The messages to (and from) an address, newest first."""
+        """The messages (to and from an address, where asked for), newest first."""
         self.listings += 1
         to, sender = request.query.get("To"), request.query.get("From")
-        found = [m for m in reversed(self.taken) if m["to"] == to and sender in (None, m["from"])]
+        found = [m for m in reversed(self.taken) if to in (None, m["to"]) and sender in (None, m["from"])]
         return web.json_response({"messages": found, "next_page_uri": None})
 
     @asynccontextmanager
