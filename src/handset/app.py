@@ -40,7 +40,7 @@ class Handset:
         self.plan: Final = Plan(store=self.store, clock=clock, seed=config.seed, rules=config.faults)
         self.carrier: Final = Carrier(config=config, store=self.store, clock=clock, plan=self.plan)
         inspection = Inspection(carrier=self.carrier, feed=self.feed)
-        page = Page(config=config, carrier=self.carrier, feed=self.feed, inspection=inspection)
+        page = Page(config=config, carrier=self.carrier, feed=self.feed, inspection=inspection, plan=self.plan)
         routes = [
             *Api(config=config, carrier=self.carrier).routes(),
             *Content(config=config).routes(),

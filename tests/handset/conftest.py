@@ -5,8 +5,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from playwright.async_api import Browser
 
 from handset.testing import Receiver, RunningHandset, receiving, running
+from tests.handset.browsing import browsing
 
 ADA = "+15550100001"
 GRACE = "whatsapp:+15559876543"
@@ -63,3 +65,10 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """A plain HTTP client."""
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, if there is one."""
+    async with browsing() as browser:
+        yield browser

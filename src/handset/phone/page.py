@@ -5,26 +5,25 @@ The stream of the page carries ready HTML, so a bubble has one template, whoever
 
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
 
 import jinja2
 import msgspec
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from handset import asking
 from handset.asking import RequestError
 from handset.carrier.carrier import Carrier
 from handset.config import DEFAULT_AUTH_TOKEN, Config
+from handset.faults.plan import Plan
 from handset.inspection import Inspection, NewPhone, Typed, sse, stream
-from handset.phone import view
+from handset.phone import buttons, forms, panel, view
 from handset.phone.assets import Assets
 from handset.state.feed import Event, Feed
 from handset.state.nouns import Act, Lifted, Message, OptOut, Phone, Removed, Webhook
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-FORM_LIMIT: Final = 65_536
 PHONES_SHOWN: Final = 60  # the newest; a load test writes to thousands, which no browser lays out in time
 
 HEADERS: Final = {
@@ -45,12 +44,14 @@ HEADERS: Final = {
 class Page:
     """The phones, side by side."""
 
-    def __init__(self, *, config: Config, carrier: Carrier, feed: Feed, inspection: Inspection) -> None:
+    def __init__(self, *, config: Config, carrier: Carrier, feed: Feed, inspection: Inspection, plan: Plan) -> None:
         self._config = config
         self._carrier = carrier
         self._store = carrier.store
         self._feed = feed
         self._inspection = inspection
+        self._plan = plan
+        self._said: buttons.Said | None = None
         self._assets = Assets()
         self._jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -60,6 +61,8 @@ class Page:
             undefined=jinja2.StrictUndefined,
         )
         self._jinja.globals["asset"] = self._assets.url
+        self._jinja.globals["quick"] = panel.QUICK
+        self._jinja.globals["choices"] = panel.choices()
         self._jinja.filters["plain"] = view.plain
 
     def routes(self) -> list[BaseRoute]:
@@ -70,6 +73,10 @@ class Page:
             Route("/phones/messages", self.type_message, methods=["POST"]),
             Route("/phones/forget", self.forget, methods=["POST"]),
             Route("/phones/events", self.follow, methods=["GET"]),
+            Route("/faults", self.add_fault, methods=["POST"]),
+            Route("/faults/lift", self.lift_faults, methods=["POST"]),
+            Route("/faults/panel", self.show_panel, methods=["GET"]),
+            Route("/buttons/{id}", self.press, methods=["POST"]),
             Route("/static/{name}", self._assets.serve, methods=["GET"]),
         ]
 
@@ -79,7 +86,7 @@ class Page:
 
     async def add_phone(self, request: Request) -> Response:
         """Add a phone, from the page's form."""
-        form = await _read_form(request)
+        form = await forms.read(request)
         prefix = "whatsapp:" if form.get("channel") == "whatsapp" else ""
         number = "".join(character for character in form.get("number", "") if character not in " -().")
         try:
@@ -90,7 +97,7 @@ class Page:
 
     async def type_message(self, request: Request) -> Response:
         """Type a message, from a phone's form."""
-        form = await _read_form(request)
+        form = await forms.read(request)
         typed = Typed(from_=form.get("from", ""), to=form.get("to", ""), body=form.get("quick") or form.get("body", ""))
         try:
             self._inspection.type(typed)
@@ -100,9 +107,47 @@ class Page:
 
     async def forget(self, request: Request) -> Response:
         """Forget all conversations, from the page's button."""
-        await _read_form(request)
+        await forms.read(request)
         self._carrier.forget()
         return RedirectResponse("/", status_code=303)
+
+    async def add_fault(self, request: Request) -> Response:
+        """Let something go wrong, from the panel."""
+        form = await forms.read(request)
+        try:
+            self._plan.add(panel.read(form))
+        except RequestError as error:
+            return self._page(request, error=error, form=form, panel_open=True)
+        return RedirectResponse("/?faults#faults", status_code=303)
+
+    async def lift_faults(self, request: Request) -> Response:
+        """Lift one rule, or all, from the panel; one that is gone already is no mistake."""
+        form = await forms.read(request)
+        if identifier := form.get("id"):
+            self._plan.lift(identifier)
+        else:
+            self._plan.lift_all()
+        return RedirectResponse("/?faults#faults", status_code=303)
+
+    async def press(self, request: Request) -> Response:
+        """Press a button that whoever started Handset added, and show what it was answered."""
+        await forms.read(request)
+        pressed = next((one for one in self._config.buttons if one.id == request.path_params["id"]), None)
+        if pressed is None:
+            hint = "`buttons` of the configuration says which there are"
+            return self._page(request, error=RequestError(404, "there is no such button", hint))
+        self._said = await buttons.press(pressed)
+        return RedirectResponse("/", status_code=303)
+
+    async def show_panel(self, request: Request) -> Response:
+        """The parts of the page that tell of faults, for its script."""
+        shown = self._panel()
+        parts = {
+            "panel": self._jinja.get_template("panel.html").render(panel=shown, form={}),
+            "tally": self._jinja.get_template("tally.html").render(panel=shown),
+            "standing": str(len(shown.rows) or "none"),
+        }
+        return asking.json(parts)
 
     async def follow(self, request: Request) -> Response:
         """What changed on the phones, as ready HTML."""
@@ -111,9 +156,15 @@ class Page:
     # -- rendering
 
     def _page(
-        self, request: Request, *, error: RequestError | None = None, form: dict[str, str] | None = None
+        self,
+        request: Request,
+        *,
+        error: RequestError | None = None,
+        form: dict[str, str] | None = None,
+        panel_open: bool = False,
     ) -> Response:
         first = self._config.accounts[0]
+        said, self._said = self._said, None  # told once
         phones = self._store.phones()
         html = self._jinja.get_template("page.html").render(
             screens=[self._screen(phone) for phone in phones[-PHONES_SHOWN:]],
@@ -124,6 +175,11 @@ class Page:
             account=first,
             token=first.auth_token if first.auth_token == DEFAULT_AUTH_TOKEN else None,
             numbers=self._config.numbers,
+            clock=msgspec.json.encode(self._carrier.clock.line).decode(),
+            panel=self._panel(),
+            panel_open=panel_open or "faults" in request.query_params,
+            buttons=self._config.buttons,
+            said=said,
             error=error,
             form=form or {},
         )
@@ -151,11 +207,17 @@ class Page:
             case Removed():
                 return _event(event, "removed", {"sid": event.subject.sid})
             case Act():
-                return _empty(event)
-            case None if event.kind in {"faults", "clock"}:
-                return _empty(event)
+                return _event(event, "faults", {})
+            case None if event.kind == "faults":
+                return _event(event, "faults", {})
+            case None if event.kind == "clock":
+                return _event(event, "clock", msgspec.to_builtins(self._carrier.clock.line))
             case _:
                 return _event(event, "refresh", {})
+
+    def _panel(self) -> panel.Panel:
+        store = self._store
+        return panel.of(self._plan.standing(), store.acts(), store.tally, self._carrier.clock.line)
 
     def _bubble_event(self, event: Event, message: Message) -> bytes:
         phone = self._store.find_phone(message.phone or "")
@@ -210,19 +272,3 @@ def _event(event: Event, kind: str, data: dict[str, Any]) -> bytes:
 
 def _empty(event: Event) -> bytes:
     return b"id: %s\n\n" % event.id.encode()
-
-
-async def _read_form(request: Request) -> dict[str, str]:
-    """A form of this page: a foreign page's is refused by its Origin."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise HTTPException(403, "this form belongs to another page")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_LIMIT:
-            raise HTTPException(413, f"send at most {FORM_LIMIT} bytes")
-    try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100))
-    except ValueError as error:
-        raise HTTPException(400, str(error)) from error

@@ -23,9 +23,14 @@
     }
   };
 
+  // -- the clock of Handset: a line through this machine's, which the server tells
+
+  let line = JSON.parse(document.body.dataset.clock);
+  const now = () => Date.parse(line.at) + (Date.now() - Date.parse(line.real_at)) * line.rate;
+
   const countDown = (root) => {
     for (const left of root.querySelectorAll("[data-closes-at]")) {
-      const seconds = Math.floor((new Date(left.dataset.closesAt) - Date.now()) / 1000);
+      const seconds = Math.floor((new Date(left.dataset.closesAt) - now()) / 1000);
       const line = left.closest(".line");
       if (seconds <= 0) {
         line.className = "line closed";
@@ -124,6 +129,75 @@
     if (live.dataset.state === "on") say("on", count());
   };
 
+  // -- faults: what stands, what acted, what reached a phone; asked for at most a few times a second
+
+  const panel = document.getElementById("faults");
+  const toggle = document.querySelector(".toggle");
+  const said = document.getElementById("said");
+  let renewing = null;
+
+  const setPanel = (html) => {
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    localise(holder.content);
+    // what is being filled in stays, and so does the place of whoever walks by keyboard
+    for (const part of [".standing", ".acted"]) {
+      const old = panel.querySelector(part);
+      const focused = old.contains(document.activeElement);
+      old.replaceWith(holder.content.querySelector(part));
+      if (focused) (panel.querySelector(`${part} button`) ?? panel.querySelector(".quicks button")).focus();
+    }
+  };
+
+  const renew = async () => {
+    renewing = null;
+    try {
+      const parts = await (await fetch("/faults/panel", { cache: "no-store" })).json();
+      setPanel(parts.panel);
+      const tally = document.getElementById("tally");
+      if (tally.innerHTML.trim() !== parts.tally.trim()) tally.innerHTML = parts.tally;
+      document.getElementById("standing").textContent = parts.standing;
+    } catch {
+      // the stream tells when Handset is gone
+    }
+  };
+  const renewSoon = () => { renewing ??= setTimeout(renew, 250); };
+
+  const show = (open) => {
+    panel.hidden = !open;
+    toggle.setAttribute("aria-expanded", String(open));
+    history.replaceState(null, "", open ? "/?faults" : "/");
+  };
+
+  const submitFault = async (form, submitter) => {
+    const fields = new URLSearchParams(new FormData(form, submitter));
+    submitter?.setAttribute("aria-busy", "true");
+    let problem = "";
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: fields });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const told = page.getElementById("said");
+      if (told && !told.hidden) {
+        said.className = told.className;
+        said.replaceChildren(...told.childNodes);
+      }
+      said.hidden = !told || told.hidden;
+      if (!answer.ok) {
+        problem = page.querySelector(".error")?.textContent.trim() ?? `Handset answered ${answer.status}.`;
+      }
+    } catch {
+      problem = "Handset does not answer.";
+    }
+    submitter?.removeAttribute("aria-busy");
+    document.querySelector(".error")?.remove();
+    if (problem) {
+      const told = Object.assign(document.createElement("p"), { className: "error", textContent: problem });
+      told.setAttribute("role", "alert");
+      panel.after(told);
+    }
+    await renew();
+  };
+
   // Everything anew, but for what is being typed.
   const refresh = async () => {
     const answer = await fetch("/", { cache: "no-store" });
@@ -141,6 +215,7 @@
       toEnd(phone.querySelector(".scroll"));
     }
     say("on", count());
+    renewSoon();
   };
 
   // -- typing
@@ -183,6 +258,9 @@
     if (event.target.matches('form[action="/phones/messages"]')) {
       event.preventDefault();
       type(event.target, event.submitter);
+    } else if (event.target.matches('form[action^="/faults"], form[action^="/buttons/"]')) {
+      event.preventDefault();
+      submitFault(event.target, event.submitter);
     } else if (event.target.matches(".forget") && !confirm("Forget all messages, windows and opt-outs?")) {
       event.preventDefault();
     }
@@ -203,6 +281,10 @@
   });
 
   document.addEventListener("click", (event) => {
+    if (event.target.closest(".toggle") && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      show(panel.hidden);
+    }
     for (const open of document.querySelectorAll("details.pop[open]")) if (!open.contains(event.target)) open.open = false;
   });
 
@@ -211,13 +293,15 @@
   const follow = () => {
     const stream = new EventSource(`/phones/events?after=${encodeURIComponent(document.body.dataset.position)}`);
     const on = (kind, act) => stream.addEventListener(kind, (event) => act(JSON.parse(event.data)));
-    on("bubble", onBubble);
+    on("bubble", (data) => { onBubble(data); renewSoon(); });
+    on("faults", renewSoon);
+    on("clock", (data) => { line = data; countDown(document); renewSoon(); });
     on("phone", onPhone);
     on("lines", ({ phone: id, lines }) => {
       const phone = document.getElementById(`phone-${id}`);
       if (phone) setLines(phone, lines);
     });
-    on("removed", ({ sid }) => document.getElementById(`m-${sid}`)?.remove());
+    on("removed", ({ sid }) => { document.getElementById(`m-${sid}`)?.remove(); renewSoon(); });
     on("typing", onTyping);
     on("refresh", refresh);
     stream.addEventListener("open", () => say("on", count()));
