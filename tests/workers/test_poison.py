@@ -55,9 +55,14 @@ async def test_a_message_that_cannot_be_read_stops_no_other(world: World) -> Non
     world.clock.passes(seconds=1)
     await world.starts(to_number=BOB)
     await world.change('UPDATE message SET body = \'{"type": "of tomorrow"}\' WHERE conversation_id = $1', bad)
-    await walk(world.out.look, world, 5)
+    await walk(world.out.look, world, 2)
     assert [taken["to"] for taken in world.twilio.taken] == [BOB]
-    assert await world.column("SELECT state FROM outbox") == ["needs_review"]
+    assert await world.column("SELECT state FROM outbox") == ["queued"]
+    for _ in range(4):
+        world.clock.passes(seconds=32)
+        await walk(world.out.look, world, 1)
+    assert [list(row) for row in await world.rows("SELECT state, stumbles FROM outbox")] == [["needs_review", 5]]
+    assert "of tomorrow" in await world.value("SELECT stumbled_over FROM outbox")
     assert [event[1] for event in await world.events("message.needs_review")] == [bad]
 
 

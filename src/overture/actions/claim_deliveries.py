@@ -3,72 +3,132 @@
 The claim, with the attempt's number, is on disk before anything is handed to the provider.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
 
-from overture.domain import reasons
+from overture.actions.refuse_delivery import refuse_deliveries
+from overture.domain import breaker
 from overture.domain.channel import address_on
-from overture.domain.delivery import DeliveryStatus
-from overture.domain.event import EventKind
 from overture.domain.ports import Ids, Outgoing
-from overture.domain.reasons import Reason
-from overture.domain.sending import Leaving, Priority, Stay, may_leave
-from overture.store import attempts, events, messages, outbox
-from overture.store.engine import Writing
+from overture.domain.sending import Leaving, Priority, may_leave
+from overture.store import accounts, attempts, claims, outbox
+from overture.store.claims import DueSender
+from overture.store.engine import Reading, Writing
 
-LEASE: Final = timedelta(seconds=30)  # thrice the provider client's own time limit: what is silent longer died
+LEASE: Final = timedelta(seconds=30)  # more than thrice the provider client's own time limit: silent longer, it died
+_PROBES: Final = 20  # messages looked at for one that may leave as a probe; those that may not are dropped
 
 
 class Claims(Struct, frozen=True, kw_only=True):
-    """How many messages a worker can take on."""
+    """How many messages a worker can take on.
+
+    `at_most` bounds the messages of single accounts, `at_most_of_others` those of each account that it does not name.
+    """
 
     limit: int
+    at_most: Mapping[str, int] = {}
+    at_most_of_others: int | None = None
 
 
 async def claim_deliveries(tx: Writing, asked: Sequence[Claims], now: datetime, ids: Ids) -> list[list[Outgoing]]:
     """For each ask, the messages that its worker is to hand over now; replies first. The caller commits."""
-    answers: list[list[Outgoing]] = []
-    for claims in asked:
-        sends: list[outbox.Send] = []
-        for priority in Priority:
-            if len(sends) < claims.limit:
-                sends += await outbox.lock_due(tx, priority, now, claims.limit - len(sends))
-        answers.append(await _claim(tx, sends, now, ids))
+    answers = []
+    for one in asked:
+        due = await claims.list_due_senders(tx, now)
+        sends = await _Share(one, [sender for sender in due if not sender.probes], now).lock(tx)
+        claimed = await _claim(tx, sends, now, ids)
+        for account_sid in sorted({sender.account_sid for sender in due if sender.probes}):
+            probe = await _lock_probe(tx, [sender for sender in due if sender.account_sid == account_sid], now, ids)
+            claimed += await _claim(tx, probe, now, ids, probes=True)
+        answers.append(claimed)
     return answers
 
 
-async def park_first(tx: Writing, now: datetime, ids: Ids) -> None:
-    """After a message could not be claimed alone: a person is to look at it. The caller commits."""
+async def claim_delivery(tx: Writing, key: tuple[str, int], now: datetime, ids: Ids) -> list[Outgoing]:
+    """Claim one message by its (message, shard); nothing where it may not go now. The caller commits."""
+    send = await claims.lock_one(tx, key, now)
+    return [] if send is None else await _claim(tx, [send], now, ids)
+
+
+async def list_due(tx: Reading, now: datetime, limit: int) -> list[tuple[str, int]]:
+    """The (message, shard) of what is to be claimed now, unread."""
+    keys: list[tuple[str, int]] = []
+    for sender in await claims.list_due_senders(tx, now):
+        for priority in Priority:
+            keys += await claims.list_due(tx, sender.id, priority, now, limit)
+    return keys[:limit]
+
+
+class _Share:
+    """Deals out what a worker can take on: replies first, each sender its part, then what is left to who has more."""
+
+    def __init__(self, asked: Claims, senders: Sequence[DueSender], now: datetime) -> None:
+        self._senders: Final = senders
+        self._now: Final = now
+        self._others: Final = asked.limit if asked.at_most_of_others is None else asked.at_most_of_others
+        self._left = asked.limit
+        self._left_of: Final = dict(asked.at_most)
+
+    async def lock(self, tx: Writing) -> list[outbox.Send]:
+        """The messages that may go, held until the commit."""
+        found: list[outbox.Send] = []
+        for priority in Priority:
+            waiting = self._due(priority)
+            hungry: list[tuple[DueSender, int]] = []
+            for n, sender in enumerate(waiting):
+                part = min(-(-self._left // (len(waiting) - n)), self._room(sender))
+                taken = await self._take(tx, sender, priority, part)
+                found += taken
+                if len(taken) == part:
+                    hungry.append((sender, part))
+            if len(waiting) > 1:
+                for sender, had in hungry:
+                    found += await self._take(tx, sender, priority, min(self._left, self._room(sender)), had=had)
+        return found
+
+    async def _take(
+        self, tx: Writing, sender: DueSender, priority: Priority, count: int, *, had: int = 0
+    ) -> list[outbox.Send]:
+        """Messages of a sender, besides the first ones that it `had`: they are held, and still look queued."""
+        if count <= 0:
+            return []
+        taken = (await claims.lock_due(tx, sender.id, priority, self._now, had + count))[had:]
+        self._left -= len(taken)
+        self._left_of[sender.account_sid] = self._room(sender) - len(taken)
+        return taken
+
+    def _due(self, priority: Priority) -> list[DueSender]:
+        """Who has something due of a priority, the one that has waited longest first."""
+        due = [(at, sender) for sender in self._senders if (at := sender.due_at[priority]) is not None]
+        return [sender for at, sender in sorted(due, key=lambda pair: pair[0]) if at <= self._now]
+
+    def _room(self, sender: DueSender) -> int:
+        return self._left_of.get(sender.account_sid, self._others)
+
+
+async def _lock_probe(tx: Writing, senders: Sequence[DueSender], now: datetime, ids: Ids) -> list[outbox.Send]:
+    """One message of an account whose breaker is half open, held until the commit, where a probe is due."""
+    if not await accounts.lock_probe(tx, senders[0].account_sid, now):
+        return []
     for priority in Priority:
-        if (where := await outbox.park_first(tx, priority, now)) is not None:
-            workspace_id, conversation_id, seq = where
-            why = reasons.TABLE[Reason.NEEDS_REVIEW]
-            change = messages.StatusChange(
-                workspace_id=workspace_id,
-                conversation_id=conversation_id,
-                seq=seq,
-                status=DeliveryStatus.QUEUED,
-                reason=why.code,
-            )
-            await messages.set_statuses(tx, [change])
-            event = events.make(
-                ids,
-                EventKind.MESSAGE_NEEDS_REVIEW,
-                workspace_id,
-                conversation_id,
-                now,
-                seq=seq,
-                reason=why.code,
-                description=why.sentence,
-            )
-            await events.insert_all(tx, [event], now)
-            return
+        for sender in senders:
+            sends = await claims.lock_due(tx, sender.id, priority, now, _PROBES)
+            staying = [(send, stay) for send in sends if (stay := may_leave(_facts(send), now)) is not None]
+            await refuse_deliveries(tx, staying, now, ids)
+            refused = {send.message_id for send, _ in staying}
+            for send in sends:
+                if send.message_id not in refused:
+                    await accounts.set_probe(tx, send.account_sid, now + breaker.PROBE_EVERY)
+                    return [send]
+    return []
 
 
-async def _claim(tx: Writing, sends: Sequence[outbox.Send], now: datetime, ids: Ids) -> list[Outgoing]:
+async def _claim(
+    tx: Writing, sends: Sequence[outbox.Send], now: datetime, ids: Ids, *, probes: bool = False
+) -> list[Outgoing]:
     leaving, staying = [], []
     for send in sends:
         stay = may_leave(_facts(send), now)
@@ -93,45 +153,8 @@ async def _claim(tx: Writing, sends: Sequence[outbox.Send], now: datetime, ids: 
             for send in leaving
         ],
     )
-    await drop(tx, staying, now, ids)
-    return [_outgoing(send, now) for send in leaving]
-
-
-async def drop(tx: Writing, staying: Sequence[tuple[outbox.Send, Stay]], now: datetime, ids: Ids) -> None:
-    """Take messages out that will never leave, and say why on each."""
-    if not staying:
-        return
-    await outbox.delete(tx, [(send.message_id, send.shard) for send, _ in staying])
-    await messages.set_statuses(
-        tx,
-        [
-            messages.StatusChange(
-                workspace_id=send.workspace_id,
-                conversation_id=send.conversation_id,
-                seq=send.seq,
-                status=DeliveryStatus.FAILED,
-                reason=stay.reason,
-            )
-            for send, stay in staying
-        ],
-    )
-    await events.insert_all(
-        tx,
-        [
-            events.make(
-                ids,
-                EventKind.MESSAGE_REFUSED,
-                send.workspace_id,
-                send.conversation_id,
-                now,
-                message_id=send.message_id,
-                reason=stay.reason,
-                description=stay.description,
-            )
-            for send, stay in staying
-        ],
-        now,
-    )
+    await refuse_deliveries(tx, staying, now, ids)
+    return [_outgoing(send, now, probes=probes) for send in leaving]
 
 
 def _facts(send: outbox.Send) -> Leaving:
@@ -164,7 +187,7 @@ def _attempt(send: outbox.Send) -> attempts.NewAttempt:
     )
 
 
-def _outgoing(send: outbox.Send, now: datetime) -> Outgoing:
+def _outgoing(send: outbox.Send, now: datetime, *, probes: bool) -> Outgoing:
     return Outgoing(
         message_id=send.message_id,
         attempt=send.attempt + 1,
@@ -174,4 +197,5 @@ def _outgoing(send: outbox.Send, now: datetime) -> Outgoing:
         body=send.body,
         validity_seconds=max(1, int((send.expires_at - now).total_seconds())),
         messaging_service_sid=send.messaging_service_sid,
+        probes=probes,
     )

@@ -27,7 +27,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     """One attempt to have a provider send one message.
 
     `sender` and `to` are in the provider's form (`whatsapp:+1555…`); `validity_seconds` tells the provider to drop
-    the message when it has not left by then.
+    the message when it has not left by then. `probes` where the account's breaker waits for what comes of it.
     """
 
     message_id: str
@@ -38,6 +38,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     body: Body
     validity_seconds: int
     messaging_service_sid: str | None = None
+    probes: bool = False
 
 
 class Accepted(Struct, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     TWILIO_BASE_URL = "twilio_base_url"
     PROVIDER_BROKE = "provider_broke"
     CLAIM_RAN_OUT = "claim_ran_out"
+    WORKER_HELD_UP = "worker_held_up"
     RESTORED = "restored"
     OVERTAKEN = "overtaken"
     SENDER_STOPPED = "sender_stopped"
@@ -141,6 +142,12 @@ TABLE: Final = _table(
         _FAILED,
         "The provider's client broke; the message may have gone out.",
         "The log has the traceback; please report it. The provider's list is read before anything is sent again.",
+    ),
+    (
+        Reason.WORKER_HELD_UP,
+        _FAILED,
+        "The worker was held up for too long (stopped, or out of memory), and did not hand the message over.",
+        "Nothing to do: it goes again. Where it happens often, look at the machine's load and memory.",
     ),
     (Reason.CLAIM_RAN_OUT, _FAILED, "The process that sent it died, or lost its claim.", _LOOKED_UP),
     (

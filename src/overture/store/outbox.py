@@ -1,7 +1,7 @@
 """The outbox: messages on their way to the provider.
 
-A row leaves the table when the provider has taken its message or refused it for good. Within a thread one message is
-on its way at a time, and the next waits for it.
+A row leaves the table when the provider has taken its message or refused it for good. What may go when is asked by
+`store/claims.py`.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from msgspec import Struct
 from overture.domain.channel import Channel
 from overture.domain.message import Body
 from overture.store import messages
-from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
+from overture.store.engine import Writing, instant, instant_or_none, stored, stored_or_none
 from overture.store.messages import NewMessage
-from overture.store.statement import Command, Query, RowsCommand, RowsQuery, insert
+from overture.store.statement import Command, RowsCommand, RowsQuery, insert
 
 _INSERT: Final = insert(
     "outbox",
@@ -58,24 +58,6 @@ JOINS: Final = """
     JOIN message m ON m.workspace_id = o.workspace_id AND m.conversation_id = o.conversation_id AND m.seq = o.seq
     JOIN contact c ON c.id = t.contact_id AND c.workspace_id = o.workspace_id AND c.alias_of IS NULL
 """
-_DUE: Final = Query(
-    f"""
-    SELECT {FACTS} {JOINS}
-    WHERE o.state = 'queued' AND o.priority = $1 AND o.due_at <= $2 AND s.stopped_at IS NULL
-        AND s.shut_at IS NULL
-        AND NOT EXISTS (
-            SELECT 1 FROM outbox e
-            WHERE e.thread_id = o.thread_id AND e.state <> 'needs_review' AND e.message_id <> o.message_id AND (
-                e.state <> 'queued'
-                OR (e.conversation_id = o.conversation_id AND e.seq < o.seq
-                    AND NOT e.may_be_passed)
-                OR (e.conversation_id <> o.conversation_id
-                    AND (e.created_at, e.message_id) < (o.created_at, o.message_id))
-            )
-        )
-    ORDER BY o.due_at LIMIT $3 /*pg: FOR UPDATE OF o, t, v, c SKIP LOCKED */
-    """
-)
 _BY_MESSAGE: Final = RowsQuery(
     {"message_id": "text", "shard": "int"},
     f"""
@@ -94,10 +76,11 @@ _UPDATE: Final = RowsCommand(
         "started_at": "bigint",
         "looks": "int",
         "resent": "boolean",
+        "waits_because": "text",
     },
     """
     UPDATE outbox SET state = rows.state, attempt = rows.attempt, tries = rows.tries, due_at = rows.due_at,
-        started_at = rows.started_at, looks = rows.looks, resent = rows.resent
+        started_at = rows.started_at, looks = rows.looks, resent = rows.resent, waits_because = rows.waits_because
     FROM rows WHERE outbox.message_id = rows.message_id AND outbox.shard = rows.shard
     """,
 )
@@ -115,14 +98,12 @@ _CANCEL: Final = RowsCommand(
     RETURNING workspace_id, conversation_id, seq, message_id
     """,
 )
-_PARK: Final = Command("UPDATE outbox SET state = 'needs_review' WHERE message_id = $1 AND shard = $2")
 _CARRY_OVER: Final = Command(
     """
     UPDATE outbox SET epoch = $4
     WHERE thread_id = $1 AND workspace_id = $2 AND conversation_id = $3 AND state <> 'needs_review'
     """
 )
-_NEXT_DUE: Final = Query("SELECT min(due_at) FROM outbox WHERE state = 'queued' AND priority IN (0, 1) AND due_at > $1")
 
 
 class OutboxState(StrEnum):
@@ -186,7 +167,7 @@ class Send(Struct, frozen=True, kw_only=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """What a row of the outbox becomes."""
+    """What a row of the outbox becomes; `waits_because` is the code of the reason, where it is put back for one."""
 
     message_id: str
     shard: int
@@ -197,6 +178,7 @@ class Change(Struct, frozen=True, kw_only=True):
     started_at: datetime | None
     looks: int = 0
     resent: bool = False
+    waits_because: str | None = None
 
 
 def send_of(message: NewMessage, *, thread_id: str, sender_id: str, epoch: int) -> NewSend:
@@ -230,20 +212,6 @@ async def insert_all(
     await tx.run_rows(_INSERT, rows, stored(now), stored(expires_at), int(priority), confirms_opt_out)
 
 
-async def lock_due(tx: Writing, priority: int, now: datetime, limit: int) -> list[Send]:
-    """Queued messages that may go now, the first of each thread, held until the commit."""
-    return [read_send(row) for row in await tx.all(_DUE, priority, stored(now), limit)]
-
-
-async def park_first(tx: Writing, priority: int, now: datetime) -> tuple[str, str, int] | None:
-    """Leave the message that may go first to a person, unread; its (workspace, conversation, seq)."""
-    row = await tx.one(_DUE, priority, stored(now), 1)
-    if row is None:
-        return None
-    await tx.run(_PARK, row[0], row[1])
-    return row[2], row[3], row[6]
-
-
 async def lock_messages(tx: Writing, keys: Sequence[tuple[str, int]]) -> dict[str, Send]:
     """The rows of (message, shard), by message, held until the commit."""
     return {row[0]: read_send(row) for row in await tx.all_of(_BY_MESSAGE, sorted(set(keys)))}
@@ -262,6 +230,7 @@ async def update(tx: Writing, changes: Sequence[Change]) -> None:
             stored_or_none(c.started_at),
             c.looks,
             c.resent,
+            c.waits_because,
         )
         for c in changes
     ]
@@ -285,12 +254,6 @@ async def cancel_queued(tx: Writing, conversations: Sequence[tuple[str, str, int
 async def carry_over(tx: Writing, thread_id: str, workspace_id: str, conversation_id: str, epoch: int) -> None:
     """Let what is on its way for a conversation live on in a newer epoch: its agent said it before it left."""
     await tx.run(_CARRY_OVER, thread_id, workspace_id, conversation_id, epoch)
-
-
-async def find_next_due(tx: Reading, now: datetime) -> datetime | None:
-    """When the next message that waits for its time may go."""
-    row = await tx.one(_NEXT_DUE, stored(now))
-    return None if row is None else instant_or_none(row[0])
 
 
 def read_send(row: Any) -> Send:

@@ -1,21 +1,40 @@
-"""The out road: claim what may leave, hand it to the provider, record what became of it."""
+"""The out road: claim what may leave, hand it to the provider, record what became of it.
+
+Where a provider's silence opens its account's breaker, that is on disk before the next message is claimed. How old a
+claim is goes by a clock that nobody sets and that counts on while the machine sleeps: a worker that was held up for
+longer than its claim lasts hands nothing over any more.
+"""
 
 import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from overture import log
-from overture.actions.claim_deliveries import Claims, park_first
+from overture.actions import claim_deliveries, put_off_delivery, trip_breaker
+from overture.actions.claim_deliveries import Claims
 from overture.actions.record_outcome import Outcome, Result
-from overture.domain.errors import Failure, OutcomeUnknown, Unavailable
+from overture.domain import breaker, reasons
+from overture.domain.breaker import Health, Sign
+from overture.domain.errors import Failure, OutcomeUnknown, Transient, Unavailable
 from overture.domain.ports import Ids, Outgoing, Provider
-from overture.store import outbox
+from overture.domain.reasons import Reason
+from overture.store import claims
 from overture.store.batch import Batch
 from overture.store.engine import Store
+from overture.workers import metrics, singly
 
 IN_FLIGHT: Final = 100  # requests at the provider from one process: Twilio's own limit an account is about as much
+OLDEST_CLAIM_SECONDS: Final = 20.0  # the lease, less the longest that a request takes, and something to spare
 _RECORD_TRIES: Final = 20  # half a second apart: the time a database restart takes; after it the claim runs out
 
 _log: Final = log.get(__name__)
+
+
+def elapsed() -> float:
+    """Seconds on a clock that nobody sets and that counts on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class OutboxRoad:
@@ -29,49 +48,87 @@ class OutboxRoad:
         ids: Ids,
         claims: Batch[Claims, list[Outgoing]],
         outcomes: Batch[Outcome, bool],
+        elapsed: Callable[[], float] = elapsed,
     ) -> None:
         self._store: Final = store
         self._provider: Final = provider
         self._ids: Final = ids
         self._claims: Final = claims
         self._outcomes: Final = outcomes
-        self._flying: Final[set[asyncio.Task[None]]] = set()
-        self._one_by_one = 0
+        self._elapsed: Final = elapsed
+        self._flying: Final[dict[tuple[str, int], asyncio.Task[None]]] = {}
+        self._flying_of: Final[Counter[str]] = Counter()
+        self._health: Final[dict[str, Health]] = {}
 
     async def look(self) -> float | None:
         """Claim as much as there is room for; the seconds until more may be due."""
         room = IN_FLIGHT - len(self._flying)
-        if room == 0:
-            await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
-            return 0
-        limit = 1 if self._one_by_one else room
+        if room <= 0:
+            return None  # whatever comes back wakes this road
+        began = self._elapsed()
         try:
-            claimed = await self._claims.submit(Claims(limit=limit))
+            claimed = await self._claims.submit(self._asks(room))
         except Unavailable:
             raise
         except Exception:
-            _log.exception("claims_stumble", alone=limit == 1)
-            if limit == 1:
-                await self._store.write(lambda tx: park_first(tx, self._store.now(), self._ids))
-            else:
-                self._one_by_one = IN_FLIGHT
+            _log.exception("claims_stumble")
+            await self._claim_singly(room)
             return 0
-        self._one_by_one = max(0, self._one_by_one - 1)
         for outgoing in claimed:
-            task = asyncio.get_running_loop().create_task(self._send(outgoing))
-            self._flying.add(task)
-            task.add_done_callback(self._flying.discard)
-        return 0 if len(claimed) == limit else await self._seconds_to_next()
+            self._fly(outgoing, began)
+        return 0 if len(claimed) == room else await self._seconds_to_next()
 
-    async def drain(self) -> None:
-        """Wait for what is at the provider: its outcome must be known before the process ends."""
-        while self._flying:
-            await asyncio.wait(set(self._flying))
+    async def drain(self, seconds: float | None = None) -> None:
+        """Wait for what is at the provider, whose outcome should be known before the process ends.
 
-    async def _send(self, outgoing: Outgoing) -> None:
-        outcome = Outcome(
-            message_id=outgoing.message_id, attempt=outgoing.attempt, result=await self._hand_over(outgoing)
-        )
+        What has no outcome after so many `seconds` is let go: its claim runs out, and its fate is found out later.
+        """
+        if self._flying:
+            await asyncio.wait(self._flying.values(), timeout=seconds)
+        for task in self._flying.values():
+            task.cancel()
+        if self._flying:
+            await asyncio.wait(self._flying.values(), timeout=1)
+
+    def _asks(self, room: int) -> Claims:
+        at_most = {
+            account: max(0, breaker.most_in_flight(health, IN_FLIGHT) - self._flying_of[account])
+            for account, health in self._health.items()
+        }
+        return Claims(limit=room, at_most=at_most, at_most_of_others=breaker.most_in_flight(Health(), IN_FLIGHT))
+
+    async def _claim_singly(self, room: int) -> None:
+        """After claims that failed, make each alone; one that fails alone is put off, so that it harms no other."""
+        began = self._elapsed()
+
+        async def claim(key: tuple[str, int]) -> None:
+            for outgoing in await self._store.write(
+                lambda tx: claim_deliveries.claim_delivery(tx, key, self._store.now(), self._ids)
+            ):
+                self._fly(outgoing, began)
+
+        async def put_off(key: tuple[str, int], told: str) -> None:
+            await self._store.write(
+                lambda tx: put_off_delivery.put_off_delivery(tx, key, told, self._store.now(), self._ids)
+            )
+
+        keys = await self._store.read(lambda tx: claim_deliveries.list_due(tx, self._store.now(), room))
+        await singly.one_by_one("outbox", keys, do=claim, put_off=put_off)
+
+    def _fly(self, outgoing: Outgoing, began: float) -> None:
+        key = (outgoing.message_id, outgoing.attempt)
+        self._flying_of[outgoing.account_sid] += 1
+        task = self._flying[key] = asyncio.get_running_loop().create_task(self._send(outgoing, began))
+
+        def land(_: asyncio.Task[None]) -> None:
+            self._flying.pop(key, None)
+            self._flying_of[outgoing.account_sid] -= 1
+
+        task.add_done_callback(land)
+
+    async def _send(self, outgoing: Outgoing, began: float) -> None:
+        result = await self._hand_over(outgoing, began)
+        outcome = Outcome(message_id=outgoing.message_id, attempt=outgoing.attempt, result=result)
         for _ in range(_RECORD_TRIES):
             try:
                 await self._outcomes.submit(outcome)
@@ -84,19 +141,49 @@ class OutboxRoad:
                 return
         _log.error("outcome_unrecorded", message_id=outgoing.message_id, attempt=outgoing.attempt)
 
-    async def _hand_over(self, outgoing: Outgoing) -> Result:
+    async def _hand_over(self, outgoing: Outgoing, began: float) -> Result:
+        if self._elapsed() - began > OLDEST_CLAIM_SECONDS:
+            _log.warning("claim_too_old", message_id=outgoing.message_id, attempt=outgoing.attempt)
+            held_up = reasons.TABLE[Reason.WORKER_HELD_UP]
+            return Transient(held_up.code, held_up.sentence)
+        result: Result
         try:
-            accepted = await self._provider.send(outgoing)
+            result = await self._provider.send(outgoing)
         except Failure as failure:
             _log.warning("send_failed", message_id=outgoing.message_id, code=failure.code, why=failure.description)
-            return failure
+            result = failure
         except Exception:
             _log.exception("send_broke", message_id=outgoing.message_id)
             return OutcomeUnknown("provider_broke", "The provider's client broke; the message may have gone out.")
-        _log.info("sent", message_id=outgoing.message_id, attempt=outgoing.attempt, sid=accepted.sid)
-        return accepted
+        else:
+            _log.info("sent", message_id=outgoing.message_id, attempt=outgoing.attempt, sid=result.sid)
+        await self._hear(outgoing, breaker.read(result))
+        return result
+
+    async def _hear(self, outgoing: Outgoing, sign: Sign) -> None:
+        """Let an account's breaker know what a request told of the provider."""
+        account = outgoing.account_sid
+        health = self._health[account] = breaker.after(self._health.get(account, Health()), sign)
+        if outgoing.probes and sign is not Sign.SILENT:
+            await self._move(account, opens=False)
+        elif outgoing.probes or breaker.opens(health):
+            await self._move(account, opens=True)
+
+    async def _move(self, account: str, *, opens: bool) -> None:
+        """Open or close an account's breaker; where the database is away the next request that tells the same does."""
+        move = trip_breaker.trip_breaker if opens else trip_breaker.close_breaker
+        try:
+            is_news = await self._store.write(lambda tx: move(tx, account, self._store.now(), self._ids))
+        except Unavailable as away:
+            _log.warning("breaker_waits", account_sid=account, code=away.code)
+            return
+        if opens:
+            self._health[account] = Health()
+        if is_news:
+            (_log.error if opens else _log.info)("breaker_opens" if opens else "breaker_closes", account_sid=account)
+            metrics.breaker_moves(account, "open" if opens else "closed").inc()
 
     async def _seconds_to_next(self) -> float | None:
         now = self._store.now()
-        due = await self._store.read(lambda tx: outbox.find_next_due(tx, now))
+        due = await self._store.read(lambda tx: claims.find_next_due(tx, now))
         return None if due is None else (due - now).total_seconds()

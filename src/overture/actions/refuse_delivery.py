@@ -1,0 +1,48 @@
+"""Refuse messages that were queued and may not leave any more: each says why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from overture.domain.delivery import DeliveryStatus
+from overture.domain.event import EventKind
+from overture.domain.ports import Ids
+from overture.domain.sending import Stay
+from overture.store import events, messages, outbox
+from overture.store.engine import Writing
+
+
+async def refuse_deliveries(tx: Writing, staying: Sequence[tuple[outbox.Send, Stay]], now: datetime, ids: Ids) -> None:
+    """Take messages out of the outbox that will never leave. The caller commits."""
+    if not staying:
+        return
+    await outbox.delete(tx, [(send.message_id, send.shard) for send, _ in staying])
+    await messages.set_statuses(
+        tx,
+        [
+            messages.StatusChange(
+                workspace_id=send.workspace_id,
+                conversation_id=send.conversation_id,
+                seq=send.seq,
+                status=DeliveryStatus.FAILED,
+                reason=stay.reason,
+            )
+            for send, stay in staying
+        ],
+    )
+    await events.insert_all(
+        tx,
+        [
+            events.make(
+                ids,
+                EventKind.MESSAGE_REFUSED,
+                send.workspace_id,
+                send.conversation_id,
+                now,
+                message_id=send.message_id,
+                reason=stay.reason,
+                description=stay.description,
+            )
+            for send, stay in staying
+        ],
+        now,
+    )
