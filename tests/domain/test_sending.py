@@ -79,7 +79,7 @@ def live(**changes: Any) -> LiveConversation:
         (SMS, UNKNOWN, "neither", Text(text="Greetings")),
         (WHATSAPP, OPEN, "text", Text(text="Hello")),
         (WHATSAPP, OPEN, "template", TEMPLATE),
-        (WHATSAPP, OPEN, "both", Text(text="Hello")),
+        (WHATSAPP, OPEN, "both", Text(text="Hello", otherwise=USE)),
         (WHATSAPP, OPEN, "neither", Text(text="Greetings")),
         (WHATSAPP, CLOSED, "text", "window_closed"),
         (WHATSAPP, CLOSED, "template", TEMPLATE),

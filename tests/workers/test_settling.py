@@ -199,7 +199,9 @@ async def test_a_second_sid_for_one_attempt_is_kept_and_flagged(world: World) ->
     [line] = await world.lines(an_id)
     assert line.possible_duplicate
     assert (line.status, line.provider_sid) == (DeliveryStatus.DELIVERED, world.twilio.taken[0]["sid"])
-    assert twin["sid"] in await world.value("SELECT reason FROM attempt")
+    assert await world.rows("SELECT sid, message_id, number, status FROM second_sid") == [
+        (twin["sid"], line.id, 1, "delivered")
+    ]
 
 
 async def test_a_callback_of_the_first_attempt_takes_the_resend_back(world: World) -> None:

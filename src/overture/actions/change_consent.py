@@ -10,7 +10,7 @@ from overture.domain.agent import EndReason
 from overture.domain.channel import Channel
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids
-from overture.store import contacts, conversations, events, outbox, threads
+from overture.store import contacts, conversations, events, threads
 from overture.store.engine import Writing
 
 
@@ -26,21 +26,6 @@ class Change(Struct, frozen=True, kw_only=True):
     source: str
     evidence: str
     sender_id: str | None = None
-
-
-def provider_says_opted_out(send: outbox.Send, code: str) -> Change:
-    """The provider refused a message because its contact has opted out with it."""
-    return Change(
-        workspace_id=send.workspace_id,
-        contact_id=send.contact_id,
-        contact_key=send.contact_key,
-        shard=send.shard,
-        channel=send.channel,
-        opted_out=True,
-        source="provider",
-        evidence=code,
-        sender_id=send.sender_id,
-    )
 
 
 async def change_consents(tx: Writing, changes: Sequence[Change], now: datetime, ids: Ids) -> None:

@@ -5,26 +5,29 @@ certainly not sent, transient   it waits and goes again
 certainly not sent, permanent   it failed, and says why; an opt-out that the provider knows of becomes ours
 misconfigured                   it waits; the account or sender rests until the operator has acted
 unknown                         nobody sends it again before its fate is known (settle_delivery)
+
+An answer that comes late, or to a further attempt, is one more report of what the provider knows (record_delivery).
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias, assert_never
 
 from msgspec import Struct
 
-from overture.actions import change_consent
+from overture.actions import find_known, learn_from_failure, record_delivery, try_again
 from overture.domain import reasons, retry
-from overture.domain.channel import Channel
-from overture.domain.delivery import DeliveryStatus
+from overture.domain.delivery import DeliveryStatus, Known
 from overture.domain.errors import Failure, Misconfigured, OutcomeUnknown, Permanent, Transient
 from overture.domain.event import Event, EventKind
 from overture.domain.ids import shard_of
-from overture.domain.ports import Accepted, Ids
+from overture.domain.ports import Accepted, Ids, StatusReport
 from overture.domain.provider_errors import Effect, ErrorFact, Stops, code_in, describe
 from overture.domain.sending import Stay
-from overture.store import attempts, events, messages, outbox, senders, threads
+from overture.store import attempts, events, messages, outbox, senders
 from overture.store.engine import Writing
+from overture.store.unsettled import Standing
 
 FIRST_LOOK: Final = timedelta(seconds=30)  # a callback usually tells by then; the provider's list lags behind as well
 REST: Final = timedelta(seconds=30)  # how long a message waits whose account or sender was stopped meanwhile
@@ -43,24 +46,53 @@ class Outcome(Struct, frozen=True, kw_only=True):
 async def record_outcomes(tx: Writing, outcomes: Sequence[Outcome], now: datetime, ids: Ids) -> list[bool]:
     """Record each; whether the attempt was still the current one. The caller commits."""
     sends = await outbox.lock_messages(tx, [(o.message_id, shard_of(o.message_id)) for o in outcomes])
-    records = _Records(now=now, ids=ids)
+    tried_before = [send.message_id for send in sends.values() if send.attempt > 1]
+    known = await find_known.find_known(tx, tried_before) if tried_before else {}
+    records = _Records(now=now, ids=ids, alive={an_id for an_id, ones in known.items() if any(k.lives for k in ones)})
     answers = []
+    reports: list[Outcome] = []
     for outcome in outcomes:
         send = sends.get(outcome.message_id)
         current = send is not None and send.attempt == outcome.attempt
-        if send is not None and current:
+        if isinstance(outcome.result, Accepted) and (not current or outcome.attempt > 1):
+            reports.append(outcome)
+        elif send is not None and current:
             records.take(send, outcome.result)
-        else:
-            records.late(outcome)
         answers.append(current)
     await records.write(tx)
+    await _report(tx, reports, now, ids)
     return answers
 
 
-class _Records:
-    """The rows that a batch of outcomes asks for."""
+async def _report(tx: Writing, late: Sequence[Outcome], now: datetime, ids: Ids) -> None:
+    """Answers to attempts that are not the first, or no longer the current ones: their SIDs are news like any other."""
+    if not late:
+        return
+    tries = await attempts.find(tx, [], [(outcome.message_id, outcome.attempt) for outcome in late])
+    accounts = {(attempt.message_id, attempt.number): attempt.account_sid for attempt in tries}
+    reports = [
+        StatusReport(
+            sid=outcome.result.sid,
+            account_sid=account_sid,
+            status=outcome.result.status,
+            message_id=outcome.message_id,
+            attempt=outcome.attempt,
+        )
+        for outcome in late
+        if isinstance(outcome.result, Accepted)
+        and (account_sid := accounts.get((outcome.message_id, outcome.attempt))) is not None
+    ]
+    await record_delivery.record_deliveries(tx, reports, now, ids)
 
-    def __init__(self, *, now: datetime, ids: Ids) -> None:
+
+class _Records:
+    """The rows that a batch of outcomes asks for.
+
+    `alive` are the messages of which another try is known to have been taken: these need no further one.
+    """
+
+    def __init__(self, *, now: datetime, ids: Ids, alive: AbstractSet[str]) -> None:
+        self._alive: Final = alive
         self._now: Final = now
         self._ids: Final = ids
         self._finished: Final[list[attempts.Finished]] = []
@@ -68,8 +100,8 @@ class _Records:
         self._changes: Final[list[outbox.Change]] = []
         self._statuses: Final[list[messages.StatusChange]] = []
         self._events: Final[list[Event]] = []
-        self._opt_outs: Final[list[change_consent.Change]] = []
-        self._closed: Final[list[tuple[str, int, datetime]]] = []
+        self._lessons: Final[list[learn_from_failure.Lesson]] = []
+        self._closed: Final[list[try_again.Failed]] = []
         self._stops: Final[list[tuple[outbox.Send, Stops, str]]] = []
 
     def take(self, send: outbox.Send, result: Result) -> None:
@@ -96,19 +128,6 @@ class _Records:
             case _ as never:
                 assert_never(never)
 
-    def late(self, outcome: Outcome) -> None:
-        """An answer to an attempt that is no longer the current one: its SID is kept, nothing else changes."""
-        if isinstance(outcome.result, Accepted):
-            self._finished.append(
-                attempts.Finished(
-                    message_id=outcome.message_id,
-                    number=outcome.attempt,
-                    shard=shard_of(outcome.message_id),
-                    state=attempts.AttemptState.ACCEPTED,
-                    sid=outcome.result.sid,
-                )
-            )
-
     async def write(self, tx: Writing) -> None:
         """Write everything."""
         await attempts.finish(tx, self._finished, self._now)
@@ -117,9 +136,9 @@ class _Records:
         await messages.set_statuses(tx, self._statuses)
         for send, stops, because in self._stops:
             await self._stop(tx, send, stops, because)
-        await threads.close_windows(tx, self._closed)
         await events.insert_all(tx, self._events, self._now)
-        await change_consent.change_consents(tx, self._opt_outs, self._now, self._ids)
+        await learn_from_failure.learn(tx, self._lessons, self._now, self._ids)
+        await try_again.try_again(tx, self._closed, self._now, self._ids)
 
     def _accept(self, send: outbox.Send, accepted: Accepted) -> None:
         self._finished.append(
@@ -137,23 +156,32 @@ class _Records:
         self._tell(EventKind.MESSAGE_ACCEPTED, send, provider_sid=accepted.sid)
 
     def _fail(self, send: outbox.Send, failure: Failure) -> None:
-        fact = _fact(failure)
-        self._gone.append((send.message_id, send.shard))
-        self._statuses.append(_status(send, DeliveryStatus.FAILED, error_code=_number(failure), reason=failure.code))
-        self._tell(
-            EventKind.MESSAGE_FAILED,
-            send,
-            error_code=_number(failure),
-            reason=failure.code,
-            description=failure.description,
-        )
-        if fact.effect is Effect.OPTED_OUT:
-            self._opt_outs.append(change_consent.provider_says_opted_out(send, failure.code))
-        if fact.effect is Effect.WINDOW_CLOSED and send.channel is Channel.WHATSAPP and send.started_at is not None:
-            self._closed.append((send.thread_id, send.shard, send.started_at))
+        number = _number(failure)
+        attempt = _attempt(send, number)
+        if number is not None:
+            self._lessons.append(learn_from_failure.lesson_of(attempt, number))
+        if send.message_id in self._alive:
+            self._gone.append((send.message_id, send.shard))
+        elif number is not None and _fact(failure).effect is Effect.WINDOW_CLOSED:
+            refused = Known(attempt=send.attempt, sid="", status=DeliveryStatus.FAILED, error_code=number)
+            standing = Standing(
+                message_id=send.message_id,
+                state=send.state,
+                attempt=send.attempt,
+                resent=send.resent,
+                expires_at=send.expires_at,
+            )
+            self._closed.append(try_again.Failed(attempt=attempt, known=refused, failures=1, standing=standing))
+        else:
+            self._gone.append((send.message_id, send.shard))
+            self._statuses.append(_status(send, DeliveryStatus.FAILED, error_code=number, reason=failure.code))
+            told = {"reason": failure.code, "description": failure.description}
+            self._tell(EventKind.MESSAGE_FAILED, send, error_code=number, **told)
 
     def _again(self, send: outbox.Send, wait: timedelta) -> None:
-        if self._now + wait >= send.expires_at:
+        if send.message_id in self._alive:
+            self._gone.append((send.message_id, send.shard))
+        elif self._now + wait >= send.expires_at:
             self._gone.append((send.message_id, send.shard))
             self._statuses.append(_status(send, DeliveryStatus.FAILED, reason="expired"))
             stay = Stay(reason="expired", description="The provider could not take the message in time.")
@@ -211,6 +239,27 @@ class _Records:
                 self._ids, kind, send.workspace_id, send.conversation_id, self._now, message_id=send.message_id, **data
             )
         )
+
+
+def _attempt(send: outbox.Send, error_code: int | None) -> attempts.Attempt:
+    return attempts.Attempt(
+        message_id=send.message_id,
+        number=send.attempt,
+        shard=send.shard,
+        workspace_id=send.workspace_id,
+        account_sid=send.account_sid,
+        conversation_id=send.conversation_id,
+        seq=send.seq,
+        state=attempts.AttemptState.REJECTED,
+        sid=None,
+        status=None,
+        error_code=error_code,
+        started_at=send.started_at or send.created_at,
+        thread_id=send.thread_id,
+        epoch=send.epoch,
+        priority=send.priority,
+        confirms_opt_out=send.confirms_opt_out,
+    )
 
 
 def _status(

@@ -30,6 +30,16 @@ class OpeningPreference(StrEnum):
     TEMPLATE = "template"
 
 
+class OnUncertain(StrEnum):
+    """What becomes of a message when nothing can tell whether the provider took it.
+
+    `resend`: it is sent once more, so that it is never lost and, rarely, comes twice. `hold`: a person decides.
+    """
+
+    RESEND = "resend"
+    HOLD = "hold"
+
+
 class EndReason(StrEnum):
     """Why a conversation ended."""
 
@@ -125,6 +135,7 @@ class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     on_active: OnActive = OnActive.SUPERSEDE
     opening_preference: OpeningPreference = OpeningPreference.TEXT
     opening_template: TemplateUse | None = None
+    on_uncertain: OnUncertain = OnUncertain.RESEND
     purpose: str = ""
     quiet_seconds: Annotated[float, Meta(ge=0, le=25)] | None = None
     inactivity_seconds: Annotated[int, Meta(ge=60)] = 72 * 3600

@@ -24,16 +24,22 @@ class Author(StrEnum):
     CALLER = "caller"
 
 
-class Text(Struct, frozen=True, kw_only=True, tag="text"):
-    """Free text."""
+class Text(Struct, frozen=True, kw_only=True, tag="text", omit_defaults=True):
+    """Free text. `otherwise` is what the caller gave to go in its place where WhatsApp's window is closed."""
 
     text: str
+    otherwise: TemplateUse | None = None
 
 
 class Template(TemplateUse, frozen=True, kw_only=True, tag="template"):
-    """A template of the provider, filled in. `rendered` is its text where the template is known."""
+    """A template of the provider, filled in.
+
+    `rendered` is its text where the template is known, `instead_of` the text in whose place it went, because the
+    provider found the window closed.
+    """
 
     rendered: str | None = None
+    instead_of: str | None = None
 
 
 Body: TypeAlias = Text | Template

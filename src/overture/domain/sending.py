@@ -210,8 +210,8 @@ def choose_opening(asked: Start, facts: Facts, agent: Agent, now: datetime) -> O
             return message.Text(text=text)
         case str(text), TemplateUse() as template if not is_open or template_first:
             return _filled(template)
-        case str(text), _ if is_open:
-            return message.Text(text=text)
+        case str(text), template if is_open:
+            return message.Text(text=text, otherwise=template if asked.channel is Channel.WHATSAPP else None)
         case None, TemplateUse() as template:
             return _filled(template)
         case str(), None:
@@ -238,7 +238,24 @@ def parts(body: message.Text | message.Template, channel: Channel) -> tuple[mess
     if not isinstance(body, message.Text):
         return (body,)
     text = segments.fold(body.text) if channel is Channel.SMS else body.text
-    return tuple(message.Text(text=part) for part in segments.split_body(text, channel))
+    split = segments.split_body(text, channel)
+    return tuple(message.Text(text=part, otherwise=None if n else body.otherwise) for n, part in enumerate(split))
+
+
+def choose_again(body: message.Body, agent: Agent | None, *, is_open: bool) -> message.Body | None:
+    """What goes in place of a message that WhatsApp refused because its window is closed; None where nothing can.
+
+    Where the contact wrote meanwhile the text may go after all. Else the template does that the caller gave with it,
+    or the agent's for openings. A template that was refused has no place to give way to. It is asked once a message.
+    """
+    if not isinstance(body, message.Text):
+        return None
+    if is_open:
+        return body
+    template = body.otherwise or (None if agent is None else agent.spec.opening_template)
+    if template is None:
+        return None
+    return message.Template(content_sid=template.content_sid, variables=template.variables, instead_of=body.text)
 
 
 def _closed(field: str) -> Refusal:

@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.store.engine import Reading, Writing, stored
-from overture.store.statement import Command, Query, RowsCommand, insert
+from overture.store.engine import Reading, Writing, instant, stored
+from overture.store.statement import Command, Query, RowsCommand, RowsQuery, insert
 
 _INSERT: Final = insert(
     "contact",
@@ -43,6 +43,14 @@ _RECORD_CHANGE: Final = insert(
         "evidence": "text",
         "at": "bigint",
     },
+)
+_LAST_OPT_INS: Final = RowsQuery(
+    {"workspace_id": "text", "contact_id": "text"},
+    """
+    SELECT rows.workspace_id, rows.contact_id, max(consent.at) FROM rows
+    JOIN consent ON consent.workspace_id = rows.workspace_id AND consent.contact_id = rows.contact_id
+    WHERE consent.change = 'opt_in' GROUP BY rows.workspace_id, rows.contact_id
+    """,
 )
 _FIND: Final = Query("SELECT id, shard, opted_out_at FROM contact WHERE workspace_id = $1 AND address = $2")
 _LIFT: Final = Command(
@@ -115,6 +123,11 @@ async def record_changes(tx: Writing, changes: Sequence[ConsentChange]) -> None:
             for c in changes
         ],
     )
+
+
+async def find_last_opt_ins(tx: Reading, asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+    """When (workspace, contact) last opted in, for those that ever did."""
+    return {(row[0], row[1]): instant(row[2]) for row in await tx.all_of(_LAST_OPT_INS, sorted(set(asked)))}
 
 
 async def find(tx: Reading, workspace_id: str, address: str) -> tuple[str, int, bool] | None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Author, Body, Direction, shown
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
-from overture.store.statement import Query, Row, RowsCommand, insert
+from overture.store.statement import Query, Row, RowsCommand, RowsQuery, insert
 
 _INSERT: Final = insert(
     "message",
@@ -78,7 +78,9 @@ _SET_STATUS: Final = RowsCommand(
         "sid": "text",
     },
     """
-    UPDATE message SET status = rows.status, error_code = rows.error_code, reason = rows.reason,
+    UPDATE message SET status = rows.status, error_code = rows.error_code,
+        reason = CASE WHEN message.reason = 'dropped_by_operator' THEN coalesce(rows.reason, message.reason)
+                      ELSE rows.reason END,
         provider_sid = coalesce(rows.sid, message.provider_sid)
     FROM rows
     WHERE message.workspace_id = rows.workspace_id AND message.conversation_id = rows.conversation_id
@@ -86,6 +88,22 @@ _SET_STATUS: Final = RowsCommand(
             message.possible_duplicate AND coalesce(message.status, '') IN ('delivered', 'read')
             AND rows.status <> 'read'
         )
+    """,
+)
+_FIND: Final = RowsQuery(
+    {"workspace_id": "text", "conversation_id": "text", "seq": "int"},
+    f"""
+    SELECT {", ".join("m." + name.strip() for name in _COLUMNS.split(","))} FROM rows
+    JOIN message m ON m.workspace_id = rows.workspace_id AND m.conversation_id = rows.conversation_id
+        AND m.seq = rows.seq
+    """,
+)
+_SET_BODY: Final = RowsCommand(
+    {"workspace_id": "text", "conversation_id": "text", "seq": "int", "body": "text"},
+    """
+    UPDATE message SET body = rows.body FROM rows
+    WHERE message.workspace_id = rows.workspace_id AND message.conversation_id = rows.conversation_id
+        AND message.seq = rows.seq
     """,
 )
 _FLAG: Final = RowsCommand(
@@ -214,10 +232,21 @@ async def list_before(tx: Reading, workspace_id: str, conversation_id: str, seq:
 async def set_statuses(tx: Writing, changes: Sequence[StatusChange]) -> None:
     """Record what became of messages; at most one change a message.
 
-    Of a message that was sent twice, what one attempt achieved is not undone by the other.
+    Of a message that was sent twice, what one attempt achieved is not undone by the other. That a person dropped it
+    stays on record, whatever is heard of it later.
     """
     rows = [(c.workspace_id, c.conversation_id, c.seq, c.status.value, c.error_code, c.reason, c.sid) for c in changes]
     await tx.run_rows(_SET_STATUS, sorted(rows, key=lambda row: row[:3]))
+
+
+async def find_all(tx: Reading, keys: Sequence[tuple[str, str, int]]) -> dict[str, Message]:
+    """The messages of (workspace, conversation, seq), by id."""
+    return {row[0]: _message(row) for row in await tx.all_of(_FIND, sorted(set(keys)))}
+
+
+async def set_bodies(tx: Writing, bodies: Sequence[tuple[str, str, int, Body]]) -> None:
+    """Let messages, as (workspace, conversation, seq, body), say something else: what they said did not go out."""
+    await tx.run_rows(_SET_BODY, sorted((ws, an_id, seq, encode_body(body)) for ws, an_id, seq, body in bodies))
 
 
 async def flag_possible_duplicates(tx: Writing, keys: Sequence[tuple[str, str, int]]) -> None:

@@ -53,7 +53,7 @@ _OF_CONVERSATIONS: Final = RowsQuery(
     {"workspace_id": "text", "conversation_id": "text"},
     """
     SELECT rows.workspace_id, rows.conversation_id, thread.id, thread.channel, thread.sender_id, contact.id,
-        contact.address
+        contact.address, thread.last_inbound_at
     FROM rows
     JOIN conversation v ON v.workspace_id = rows.workspace_id AND v.id = rows.conversation_id
     JOIN thread ON thread.id = v.thread_id
@@ -131,13 +131,19 @@ class Pair(Struct, frozen=True, kw_only=True):
     sender_id: str
     contact_id: str
     contact_key: str
+    last_inbound_at: datetime | None = None
 
 
 async def find_of_conversations(tx: Reading, asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Pair]:
     """The pairs behind (workspace, conversation)."""
     return {
         (row[0], row[1]): Pair(
-            thread_id=row[2], channel=Channel(row[3]), sender_id=row[4], contact_id=row[5], contact_key=row[6]
+            thread_id=row[2],
+            channel=Channel(row[3]),
+            sender_id=row[4],
+            contact_id=row[5],
+            contact_key=row[6],
+            last_inbound_at=instant_or_none(row[7]),
         )
         for row in await tx.all_of(_OF_CONVERSATIONS, sorted(set(asked)))
     }

@@ -53,12 +53,13 @@ _PUT_BACK: Final = insert(
         "resent": "boolean",
         "confirms_opt_out": "boolean",
         "waits_because": "text",
+        "may_be_passed": "boolean",
     },
     """
     ON CONFLICT (message_id, shard) DO UPDATE SET state = 'queued', due_at = excluded.due_at,
-        waits_because = excluded.waits_because, may_be_passed = TRUE
+        waits_because = excluded.waits_because, may_be_passed = excluded.may_be_passed
     """,
-    same={"state": "'queued'", "tries": "0", "looks": "0", "created_at": "$1", "may_be_passed": "TRUE"},
+    same={"state": "'queued'", "tries": "0", "looks": "0", "created_at": "$1"},
 )
 
 
@@ -156,7 +157,10 @@ async def park(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:
 
 
 async def put_back(tx: Writing, again: Sequence[Again], now: datetime) -> None:
-    """Queue messages once more; one that is still there (in review) is queued again as it is."""
+    """Queue messages once more; one that is still there (in review) is queued again as it is.
+
+    What waits for its time is passed by what was said after it.
+    """
     rows = [
         (
             a.message_id,
@@ -174,6 +178,7 @@ async def put_back(tx: Writing, again: Sequence[Again], now: datetime) -> None:
             a.resent,
             a.confirms_opt_out,
             a.because,
+            a.due_at > now,
         )
         for a in again
     ]
