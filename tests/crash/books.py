@@ -50,21 +50,43 @@ class Books(Struct, frozen=True, kw_only=True):
     opt_outs: tuple[OptOut, ...]
 
 
-async def due(database_url: str) -> list[str]:
-    """What the server has still to do."""
-    return [str(row[0]) for rows in await _ask(database_url, _DUE) for row in rows]
+class Reader:
+    """Reads one database; on PostgreSQL over a connection that is made anew whenever it was lost."""
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url: Final = database_url
+        self._connection: Any = None
+
+    async def due(self) -> list[str]:
+        """What the server has still to do. Raises OSError or asyncpg's errors while the database is away."""
+        return [str(row[0]) for rows in await self._ask(_DUE) for row in rows]
+
+    async def stranded(self) -> list[str]:
+        """What the server could make nothing of and has put aside."""
+        return [str(row[0]) for rows in await self._ask(_STRANDED) for row in rows]
+
+    async def read(self) -> Books:
+        """The books as they stand."""
+        return _books(await self._ask((_CONVERSATIONS, _LINES, _ATTEMPTS, _SECOND_SIDS, _OPT_OUTS)))
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _ask(self, texts: Sequence[str]) -> list[Rows]:
+        """The rows of each query, all of one picture of the database."""
+        if self._database_url.startswith("sqlite:///"):
+            return await asyncio.to_thread(_ask_sqlite, self._database_url.removeprefix("sqlite:///"), texts)
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self._database_url, timeout=30)
+        async with self._connection.transaction(isolation="repeatable_read", readonly=True):
+            return [await self._connection.fetch(text) for text in texts]
 
 
-async def stranded(database_url: str) -> list[str]:
-    """What the server could make nothing of and has put aside."""
-    return [str(row[0]) for rows in await _ask(database_url, _STRANDED) for row in rows]
-
-
-async def read(database_url: str) -> Books:
-    """The books as they stand."""
-    conversations, lines, attempts, second, opt_outs = await _ask(
-        database_url, [_CONVERSATIONS, _LINES, _ATTEMPTS, _SECOND_SIDS, _OPT_OUTS]
-    )
+def _books(found: list[Rows]) -> Books:
+    conversations, lines, attempts, second, opt_outs = found
     sids: dict[str, list[str]] = {}
     for message_id, sid in [*((row[0], row[4]) for row in attempts), *second]:
         if sid is not None and sid not in sids.setdefault(message_id, []):
@@ -114,18 +136,6 @@ def _text(body: Text | Template) -> str:
             return text
         case Template(variables=variables):
             return script.TEMPLATE_BODY.replace("{{1}}", variables.get("1", ""))
-
-
-async def _ask(database_url: str, texts: Sequence[str]) -> list[Rows]:
-    """The rows of each query, all of one picture of the database."""
-    if database_url.startswith("sqlite:///"):
-        return await asyncio.to_thread(_ask_sqlite, database_url.removeprefix("sqlite:///"), texts)
-    connection: Any = await asyncpg.connect(database_url, timeout=30)
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            return [await connection.fetch(text) for text in texts]
-    finally:
-        await connection.close()
 
 
 def _ask_sqlite(path: str, texts: Sequence[str]) -> list[Rows]:

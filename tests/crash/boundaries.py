@@ -57,15 +57,32 @@ def read(path: Path) -> list[str]:
 
 
 class _Watched:
-    """A transaction that notes which tables are written to."""
+    """A transaction that notes which tables are written to, and whether that changed anything."""
 
     def __init__(self, tx: Writing) -> None:
         self._tx = tx
         self._tables: Final[set[str]] = set()
+        self._before: Any = None
 
     @property
     def name(self) -> str:
-        return " ".join(sorted(self._tables)) or "nothing by name"
+        return " ".join(sorted(self._tables))
+
+    async def has_changed(self) -> bool:
+        """Whether a row was written, as the database counts."""
+        if not self._tables:
+            return False  # it sent no command: most transactions of an idle server
+        return bool(await self._count() != self._before)
+
+    async def _count(self) -> Any:
+        row = await self._tx.one(_CHANGES)
+        assert row is not None
+        return row[0]
+
+    async def _note(self, statement: str) -> None:
+        if not self._tables:
+            self._before = await self._count()
+        self._tables.update(_WRITES.findall(statement))
 
     async def all(self, query: Query, *scalars: Any) -> Sequence[Row]:
         return await self._tx.all(query, *scalars)
@@ -77,12 +94,12 @@ class _Watched:
         return await self._tx.one(query, *scalars)
 
     async def run(self, command: Command, *scalars: Any) -> Sequence[Row]:
-        self._tables.update(_WRITES.findall(command.postgresql))
+        await self._note(command.postgresql)
         return await self._tx.run(command, *scalars)
 
     async def run_rows(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> Sequence[Row]:
         if rows:
-            self._tables.update(_WRITES.findall(command.postgresql))
+            await self._note(command.postgresql)
         return await self._tx.run_rows(command, rows, *scalars)
 
 
@@ -114,9 +131,8 @@ class CountedStore:
 
         async def counted(tx: Writing) -> T:
             watched = _Watched(tx)
-            before = await tx.one(_CHANGES)
             done = await work(watched)
-            if await tx.one(_CHANGES) != before:
+            if await watched.has_changed():
                 changed.append(watched.name)
                 self._boundaries.passes(f"before the commit of {watched.name}")
             return done

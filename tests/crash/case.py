@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import sqlite3
 import tempfile
 import time
 import zlib
@@ -26,7 +27,7 @@ from overture.domain.access import Scope
 from overture.domain.consent import CONFIRMATION
 from overture.domain.errors import Problem
 from overture.store.signals import ROADS
-from tests.crash import boundaries, books, plans, script, timescale
+from tests.crash import books, boundaries, plans, script, timescale
 from tests.crash.keeper import Keeper
 from tests.crash.lives import HandsetLife, Port, Process, ServerLife
 from tests.crash.people import Clients, Contacts
@@ -35,7 +36,9 @@ from tests.crash.timescale import Timescale
 from tests.databases import Databases
 
 RATE: Final = 40.0  # a settle time of 120 s is 3 s; a stall of the machine must stay well below that
-PATIENCE: Final = timedelta(minutes=45)  # shown; longer than the life of a reply, so that nothing can still be on its way
+PATIENCE: Final = timedelta(
+    minutes=45
+)  # shown; longer than the life of a reply, so that nothing can still be on its way
 _LOOK_SECONDS: Final = 0.05  # real; between two looks at whether all has come to rest
 _IS_SWEPT: Final = "sweep" in ROADS
 
@@ -139,6 +142,7 @@ class _Play:
         self._port: Final = port
         self._key: Final = key
         self._clock: Final[Timescale] = timescale.beginning_now(RATE)
+        self._books: Final = books.Reader(database_url)
         self._provider_url = ""
 
     async def record(self) -> Record:
@@ -151,6 +155,7 @@ class _Play:
                 return await self._play(session, began)
         finally:
             await handset.end(signal.SIGKILL)
+            await self._books.close()
 
     def _config(self) -> dict[str, Any]:
         clock = self._clock
@@ -180,12 +185,12 @@ class _Play:
         clients = Clients(session, keeper, self._key)
         try:
             left = await self._rest(session, keeper, clients, contacts)
-            left += clients.refused + await books.stranded(self._database_url)
+            left += clients.refused + await self._books.stranded()
         finally:
             await keeper.close()
             await contacts.close()
             await clients.close()
-        stood = await books.read(self._database_url)
+        stood = await self._books.read()
         taken, faults = await self._handset(session)
         return Record(
             case=self._case,
@@ -242,8 +247,8 @@ class _Play:
         if not contacts.have_read(reached):
             return ["a contact has not read everything"]
         try:
-            return await books.due(self._database_url)
-        except (OSError, asyncpg.PostgresError) as away:
+            return await self._books.due()
+        except (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as away:
             return [f"the database does not answer: {away}"]
 
     async def _snapshot(self, session: aiohttp.ClientSession) -> dict[str, Any]:

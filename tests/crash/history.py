@@ -92,9 +92,7 @@ def _replies(record: Record) -> Iterable[Finding]:
         yield from _counted(record, f"the reply to {word!r}", sent, wanted[word], count, lines)
 
 
-def _counted(
-    record: Record, what: str, sent: int, wanted: int, allowed: int, lines: list[Line]
-) -> Iterable[Finding]:
+def _counted(record: Record, what: str, sent: int, wanted: int, allowed: int, lines: list[Line]) -> Iterable[Finding]:
     excused = sum(_is_accounted_for(line) for line in lines)
     if sent + excused < wanted:
         yield _lost(f"{what}: the provider has {sent} of {wanted}", wanted - sent - excused)
@@ -136,16 +134,15 @@ def _heard_once(record: Record) -> Iterable[Finding]:
 def _order(record: Record) -> Iterable[Finding]:
     """The provider took a conversation's messages in their order, and each person read replies as they had asked."""
     place = {one.sid: n for n, one in enumerate(record.taken) if not one.inbound}
-    furthest: dict[str, tuple[int, Line]] = {}
+    before: dict[str, tuple[int, Line]] = {}
     for line in sorted(record.lines, key=lambda line: line.seq):
-        taken = [place[sid] for sid in line.sids if sid in place]
-        if line.inbound or not taken:
+        taken = min((place[sid] for sid in line.sids if sid in place), default=None)
+        if line.inbound or taken is None:
             continue
-        before = furthest.get(line.conversation_id)
-        if before is not None and min(taken) < before[0]:
-            what = f"{line.text!r} went out before {before[1].text!r}"
+        if line.conversation_id in before and taken < before[line.conversation_id][0]:
+            what = f"{line.text!r} went out before {before[line.conversation_id][1].text!r}"
             yield Finding(breach=Breach.ORDER, what=what)
-        furthest[line.conversation_id] = (max(taken), line)
+        before[line.conversation_id] = (taken, line)
     for person in sorted({typed.person for typed in record.typed}):
         words = [typed.echo for typed in record.typed if typed.person == person and typed.echo is not None]
         if len(set(words)) < len(words):

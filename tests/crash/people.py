@@ -153,9 +153,7 @@ class Contacts:
     async def _type(self, person: Person, word: Word) -> None:
         body = {"from": person.address, "to": person.sender, "body": word.body, "fields": {}}
         at = self._clock.now()
-        async with self._session.post(
-            f"{self._base_url}/handset/v1/inbound", json=body, timeout=_PATIENCE
-        ) as response:
+        async with self._session.post(f"{self._base_url}/handset/v1/inbound", json=body, timeout=_PATIENCE) as response:
             response.raise_for_status()
             sid = (await response.json())["sid"]
         self.typed.append(

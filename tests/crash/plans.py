@@ -66,7 +66,11 @@ PLANS: Final = (
     Plan(
         name="list-lag",
         says="lists show a message a minute late, every third answer is lost, no callback comes",
-        rules=({"kind": "list_lag", "on": "send", "seconds": 60.0}, {"kind": "reset_landed", "every": 3}, _NO_CALLBACKS),
+        rules=(
+            {"kind": "list_lag", "on": "send", "seconds": 60.0},
+            {"kind": "reset_landed", "every": 3},
+            _NO_CALLBACKS,
+        ),
     ),
     Plan(name="lost-callbacks", says="no callback comes", rules=(_NO_CALLBACKS,)),
     Plan(

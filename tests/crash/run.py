@@ -29,8 +29,8 @@ Told = Callable[[Record, Sequence[Finding]], None]
 class Wish(Struct, frozen=True, kw_only=True):
     """What somebody wants to have played.
 
-    `kill` None: every boundary, or `sample` of them (of each plan on each database). `bug`: one that is put into the
-    server on purpose.
+    `kill` None: every boundary, or `sample` of them (of each plan on each database). `within`: draw the sample from so
+    many first ones, without counting how many there are. `bug`: one that is put into the server on purpose.
     """
 
     plan_names: tuple[str, ...] = tuple(plans.BY_NAME)
@@ -38,6 +38,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     kill: int | None = None
     again: int | None = None
     sample: int | None = None
+    within: int | None = None
     seed: int = 1
     jobs: int = 3
     bug: str | None = None
@@ -97,9 +98,12 @@ class Run:
         if self._wish.kill is not None:
             await self._play_case(replace(case, kill=self._wish.kill, again=self._wish.again))
             return
-        counted = await self._play_case(case)
-        cases = list(self._cases(case, plan, len(counted.boundaries)))
-        self.planned += len(cases)
+        within = self._wish.within
+        if within is None:
+            within = len((await self._play_case(case)).boundaries)
+            self.planned += 1
+        cases = list(self._cases(case, plan, within))
+        self.planned += len(cases) - 1
         async with asyncio.TaskGroup() as group:
             for one in cases:
                 group.create_task(self._play_case(one))

@@ -145,4 +145,3 @@ def handset_config(*, port: int, seed: int) -> dict[str, Any]:
         "delays": {"sent": 0.2, "delivered": 0.5, "read": None},
         "seed": seed,
     }
-

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
+from starlette.types import ASGIApp
+
 from overture import bootstrap, log, settings
 from overture.bootstrap import ClosingProvider, House
 from overture.settings import Settings
 from overture.store.engine import Store
 from overture.store.signals import Signals
 from overture.web.parts import Parts
-from starlette.types import ASGIApp
-
 from tests.crash import boundaries, bugs, timescale
 from tests.crash.boundaries import Boundaries, CountedStore
 from tests.crash.lives import ServerLife
