@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 from pathlib import Path
 
 import aiohttp
@@ -23,6 +24,12 @@ def ports(demo: Running) -> list[int]:
     """Overture's port and Handset's."""
     overture_port = demo.until(r"API documentation +http://127\.0\.0\.1:(\d+)/docs")[1]
     return [int(overture_port), int(demo.until(r"Phones +http://127\.0\.0\.1:(\d+)")[1])]
+
+
+def handset_of(demo: Running) -> int:
+    """The process of the demo's Handset."""
+    [handset] = [pid for pid in demo.children() if b"handset" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+    return handset
 
 
 def test_it_plays_whole_conversations_and_again_on_the_same_data(tmp_path: Path) -> None:
@@ -135,12 +142,46 @@ def test_it_says_so_when_handset_dies(tmp_path: Path) -> None:
     with running(tmp_path, *ANY) as demo:
         used = ports(demo)
         demo.until("Booking to Grace")
-        (handset,) = demo.children()
-        os.kill(handset, signal.SIGKILL)
+        os.kill(handset_of(demo), signal.SIGKILL)
         assert demo.ends() == 1, demo.said
         assert "overture: Handset has stopped by itself" in demo.said
         assert "Traceback" not in demo.said
     assert is_free(used[0])
+
+
+@pytest.mark.promise("P4")
+async def test_killed_in_the_middle_it_comes_back_and_nothing_is_lost(tmp_path: Path) -> None:
+    with running(tmp_path, *ANY, "--data", "kept") as demo:
+        await asyncio.to_thread(demo.until, r"(?s)Appointment reminder to Ada: Hi Ada.*\n +delivered")
+        handset = f"http://127.0.0.1:{ports(demo)[1]}/handset/v1"
+        [button] = json.loads((tmp_path / "kept" / "handset" / "handset.json").read_text())["buttons"]
+        async with aiohttp.ClientSession() as http:
+            async with http.post(button["url"]) as pressed:
+                assert pressed.status == 200
+            typed = {"from": "+15550100001", "to": "+15551234567", "body": "1"}  # nobody listens at this moment
+            async with http.post(f"{handset}/inbound", json=typed) as answer:
+                assert answer.status == 201
+            await asyncio.to_thread(demo.until, r"Overture was killed \(SIGKILL\)")
+            await asyncio.to_thread(demo.until, "Overture is back after")
+            await asyncio.to_thread(demo.until, CONFIRMED)
+            async with http.get(f"{handset}/messages", params={"address": "+15550100001"}) as answer:
+                said = [one["body"] for one in (await answer.json())["messages"] if one["to"] == "+15550100001"]
+        assert len(said) == len(set(said)) == 2
+        assert demo.interrupt() == 0, demo.said
+        assert "Traceback" not in demo.said
+
+
+def test_overture_ends_with_a_demo_that_dies(tmp_path: Path) -> None:
+    with running(tmp_path, *ANY) as demo:
+        port, handset = ports(demo)[0], handset_of(demo)
+        demo.process.kill()
+        demo.ends()
+        os.kill(handset, signal.SIGTERM)
+    for _ in range(200):
+        if is_free(port):
+            return
+        time.sleep(0.05)
+    raise AssertionError("Overture goes on without its demo")
 
 
 @pytest.mark.parametrize("option", ["--port", "--handset-port"])

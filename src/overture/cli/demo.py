@@ -3,20 +3,19 @@
 import asyncio
 import contextlib
 import signal
-import socket
 import tempfile
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from overture import bootstrap, log
+from overture import log
 from overture import settings as all_settings
 from overture.adapters.clock import SystemClock
-from overture.cli import demo_handset, demo_house, demo_play, demo_scene, telling
+from overture.cli import demo_handset, demo_house, demo_play, demo_scene, demo_server, demo_switch, telling
 from overture.cli.demo_handset import Handset
 from overture.cli.demo_play import Stage
 from overture.cli.demo_scene import Cast
+from overture.cli.demo_server import Server
 from overture.cli.demo_show import Screen
 from overture.client import Client
 from overture.domain.errors import Failure
@@ -70,41 +69,47 @@ class _Demo:
         self._screen.say(f"\nStopped. What was said is kept in {self._folder}.")
 
     async def _all(self) -> None:
-        door = self._listen()
-        port = door.getsockname()[1]
+        port = self._find_port()
         webhook = f"http://{demo_house.HOST}:{port}/webhooks/twilio/inbound"
-        config = demo_scene.handset_config(self._people, webhook, once=self._once)
-        with door:
+        async with contextlib.AsyncExitStack() as stack:
+            server = await stack.enter_async_context(demo_server.loaded(self._screen.say))
+            switch = await stack.enter_async_context(demo_switch.listening(demo_house.HOST))
+            switch.wire(server.kill)
+            config = demo_scene.handset_config(self._people, webhook, once=self._once, kill=switch.url)
             starting = demo_handset.running(self._folder / "handset", self._handset_port, config)
-            async with contextlib.AsyncExitStack() as stack:
-                with self._screen.step("Handset, the stand-in for Twilio"):
-                    handset = await stack.enter_async_context(starting)
-                await self._beside(handset, door, port)
+            with self._screen.step("Handset, the stand-in for Twilio"):
+                handset = await stack.enter_async_context(starting)
+            stack.push_async_callback(server.stop)  # before Handset: what is on its way shall arrive
+            await self._beside(handset, server, port)
 
-    async def _beside(self, handset: Handset, door: socket.socket, port: int) -> None:
-        set_up = demo_house.settings(
-            self._folder, port=port, handset_url=handset.base_url, once=self._once, models=self._own
+    async def _beside(self, handset: Handset, server: Server, port: int) -> None:
+        orders = demo_house.orders(
+            self._folder, port=port, handset_url=handset.base_url, once=self._once, own=self._own
         )
+        set_up = orders.settings()
         with self._screen.step("the database, the key, everybody's consent"):
             closed = await _closed(handset, self._people)
             prepared = await demo_house.prepare(set_up, self._key, self._people, closed)
         for name in prepared.stopped:
             self._screen.say(f"        {name} had written STOP; the demo lifts it.")
-        async with _running(set_up, door) as stopping, Client(socket=set_up.socket) as operator:
+        with self._screen.step("Overture, a program of its own"):
+            await server.start(orders)
+        async with contextlib.AsyncExitStack() as stack:
+            operator = await stack.enter_async_context(Client(socket=set_up.socket))
             base_url = f"http://{demo_house.HOST}:{port}"
-            async with Client(base_url=base_url, key=self._key) as client:
-                stage = Stage(
-                    screen=self._screen,
-                    handset=handset,
-                    operator=operator,
-                    client=client,
-                    people=self._people,
-                    base_url=base_url,
-                    key=self._key,
-                    folder=self._folder,
-                )
-                playing = asyncio.get_running_loop().create_task(demo_play.play(stage, prepared.words, once=self._once))
-                await self._until_one_ends(playing, stopping, handset)
+            client = await stack.enter_async_context(Client(base_url=base_url, key=self._key))
+            stage = Stage(
+                screen=self._screen,
+                handset=handset,
+                operator=operator,
+                client=client,
+                people=self._people,
+                base_url=base_url,
+                key=self._key,
+                folder=self._folder,
+            )
+            playing = asyncio.get_running_loop().create_task(demo_play.play(stage, prepared.words, once=self._once))
+            await self._until_one_ends(playing, server.stopped, handset)
 
     async def _until_one_ends(self, playing: asyncio.Task[None], stopping: asyncio.Event, handset: Handset) -> None:
         died = asyncio.get_running_loop().create_task(handset.ended())
@@ -112,8 +117,8 @@ class _Demo:
         self._serving = True
         try:
             await asyncio.wait({playing, told, died}, return_when=asyncio.FIRST_COMPLETED)
-            if stopping.is_set():  # by a signal, or by Overture's end; what the play makes of it does not matter
-                raise asyncio.CancelledError
+            if stopping.is_set():
+                telling.stop("Overture has stopped by itself, and the demo with it.")
             if died.done():
                 telling.stop(f"Handset has stopped by itself (status {died.result()}), and the demo with it.")
             playing.result()
@@ -122,33 +127,13 @@ class _Demo:
                 task.cancel()
             await asyncio.gather(playing, died, told, return_exceptions=True)
 
-    def _listen(self) -> socket.socket:
+    def _find_port(self) -> int:
+        """The port that Overture will listen on. Raises Stop where it is taken."""
         try:
-            return serving.listen(demo_house.HOST, self._port)
+            with serving.listen(demo_house.HOST, self._port) as door:
+                return int(door.getsockname()[1])
         except Failure as taken:
             telling.stop(taken.description, hint="Choose another --port (make demo PORT=9000), 0 for any that is free.")
-
-
-@contextlib.asynccontextmanager
-async def _running(set_up: Settings, door: socket.socket) -> AsyncIterator[asyncio.Event]:
-    """Overture, from when it takes calls until the block ends; the event is set as soon as it is about to stop."""
-    stopping, ready = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    task = loop.create_task(
-        bootstrap.serve(set_up, ready=lambda _host, _port: ready.set(), door=door, stopping=stopping)
-    )
-    waiting = loop.create_task(ready.wait())
-    try:
-        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if not ready.is_set():
-            await task
-            raise asyncio.CancelledError  # a signal came while it started
-        task.add_done_callback(lambda _: stopping.set())
-        yield stopping
-    finally:
-        waiting.cancel()
-        stopping.set()
-        await task
 
 
 async def _closed(handset: Handset, people: tuple[Cast, ...]) -> list[Cast]:

@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 
-from overture import settings as all_settings
 from overture.actions import change_consent, manage_keys
 from overture.bootstrap import House
 from overture.cli import demo_handset, telling
 from overture.cli.demo_scene import SENDER, Cast
+from overture.cli.demo_server import Orders
 from overture.domain import access
 from overture.domain.access import DEFAULT_WORKSPACE, KeyParts, Scope
 from overture.domain.channel import Channel
@@ -24,13 +24,13 @@ _QUIET_SECONDS: Final = 1.0  # long enough to see a burst answered once, short e
 _QUIET_SECONDS_ONCE: Final = 0.2  # a script writes no bursts
 
 
-def settings(data: Path, *, port: int, handset_url: str, once: bool, models: Settings) -> Settings:
+def orders(data: Path, *, port: int, handset_url: str, once: bool, own: Settings) -> Orders:
     """Everything set for the demo; of the operator's own settings only the models count.
 
     The operator's accounts and senders must never meet a demo, so no file of theirs is read here.
     """
-    mine = all_settings.read(
-        {
+    return Orders(
+        environment={
             "OVERTURE_DATA": str(data),
             "OVERTURE_HOST": HOST,
             "OVERTURE_PORT": str(port),
@@ -42,9 +42,8 @@ def settings(data: Path, *, port: int, handset_url: str, once: bool, models: Set
             "OVERTURE_QUIET_SECONDS": str(_QUIET_SECONDS_ONCE if once else _QUIET_SECONDS),
             "OVERTURE_LOG_LEVEL": os.environ.get("OVERTURE_LOG_LEVEL", "") or "warning",
         },
-        Path(os.devnull),
+        models=own.models,
     )
-    return msgspec.structs.replace(mine, models=models.models)
 
 
 def find_key(data: Path, given: str | None) -> str:

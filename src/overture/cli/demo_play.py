@@ -1,6 +1,7 @@
 """What happens on the demo's stage: agents are kept, conversations opened, and shown as they go on."""
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,7 +15,7 @@ from overture.cli.demo_handset import Handset
 from overture.cli.demo_scene import GRACE, Cast
 from overture.cli.demo_show import Follower, Screen
 from overture.client import Client
-from overture.domain.errors import NotAllowed
+from overture.domain.errors import NotAllowed, OutcomeUnknown, Transient, Unavailable
 from overture.web.api.chat_shapes import Chat
 
 T = TypeVar("T")
@@ -61,9 +62,7 @@ async def play(stage: Stage, words: Mapping[str, str], *, once: bool) -> None:
     stage.screen.verbatim("\nThis call is made now; answer it on the phones' page. Ctrl-C ends the demo.\n")
     for person in stage.people:
         await _open(stage, person)
-    while True:
-        await follower.look()
-        await asyncio.sleep(_LOOK_SECONDS)
+    await _follow(follower)
 
 
 def _tell(stage: Stage) -> None:
@@ -131,8 +130,10 @@ async def _play_script(stage: Stage, follower: Follower) -> None:
 
 
 async def _follow(follower: Follower) -> None:
+    """Show what is new for ever; while Overture is away nothing is."""
     while True:
-        await follower.look()
+        with contextlib.suppress(Unavailable, Transient, OutcomeUnknown):
+            await follower.look()
         await asyncio.sleep(_LOOK_SECONDS)
 
 

@@ -94,8 +94,8 @@ def cast(*, with_model: bool) -> tuple[Cast, ...]:
     return (GRACE, ADA, LINUS) if with_model else (GRACE, ADA)
 
 
-def handset_config(people: tuple[Cast, ...], webhook: str, *, once: bool) -> dict[str, Any]:
-    """Handset's configuration: our two senders, whose messages go to the webhook, and the phones.
+def handset_config(people: tuple[Cast, ...], webhook: str, *, once: bool, kill: str) -> dict[str, Any]:
+    """Handset's configuration: our two senders, whose messages go to the webhook, the phones, and the kill switch.
 
     Messages travel as slowly as an eye likes it; nobody watches a script.
     """
@@ -105,6 +105,14 @@ def handset_config(people: tuple[Cast, ...], webhook: str, *, once: bool) -> dic
         "numbers": [{"address": address, "inbound_url": webhook} for address in (SENDER, f"whatsapp:{SENDER}")],
         "delays": dict(zip(("sent", "delivered", "read"), seconds, strict=True)),
         "phones": [{"address": person.phone, "name": person.name} for person in people],
+        "buttons": [
+            {
+                "id": "kill",
+                "label": "Kill Overture",
+                "url": kill,
+                "hint": "kill -9, in the middle of whatever it does; the demo starts it again",
+            }
+        ],
     }
 
 
