@@ -21,6 +21,12 @@ _LIST: Final = Query(f"SELECT {_COLUMNS} FROM provider_account ORDER BY workspac
 _LOCK: Final = Query(
     f"SELECT {_COLUMNS} FROM provider_account WHERE sid = $1 ORDER BY workspace_id /*pg: FOR UPDATE */"
 )
+_LOCK_PROBE: Final = Query(
+    """
+    SELECT sid FROM provider_account WHERE sid = $1 AND breaker = 'half_open' AND probe_at <= $2
+    /*pg: FOR UPDATE SKIP LOCKED */
+    """
+)
 _SET_SWEPT: Final = Command(
     """
     UPDATE provider_account SET swept_at = $2,
@@ -128,6 +134,11 @@ async def set_breaker(tx: Writing, sid: str, state: BreakerState, now: datetime)
 async def set_probe(tx: Writing, sid: str, at: datetime) -> None:
     """When the next probe of an account may go."""
     await tx.run(_SET_PROBE, sid, stored(at))
+
+
+async def lock_probe(tx: Writing, sid: str, now: datetime) -> bool:
+    """Whether a probe of an account is due and ours to make; held until the commit."""
+    return bool(await tx.all(_LOCK_PROBE, sid, stored(now)))
 
 
 async def shut(tx: Writing, sid: str, because: ShutBecause, now: datetime) -> Sequence[str]:
