@@ -32,7 +32,8 @@ _MARK: Final = Command(
     """
     UPDATE provider_account SET
         swept_at = CASE WHEN swept_at IS NULL OR swept_at < $2 THEN $2 ELSE swept_at END,
-        swept_to = CASE WHEN $3 IS NOT NULL AND (swept_to IS NULL OR swept_to < $3) THEN $3 ELSE swept_to END
+        swept_to = CASE WHEN CAST($3 AS bigint) IS NOT NULL AND (swept_to IS NULL OR swept_to < $3)
+                        THEN $3 ELSE swept_to END
     WHERE sid = $1
     """
 )
