@@ -13,7 +13,7 @@ import pytest
 from tests import databases
 from tests.databases import Databases
 
-pytest_plugins = ["tests.reaching"]
+pytest_plugins = ["tests.log_search", "tests.reaching"]
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 

@@ -10,10 +10,11 @@ from typing import Final, TypeAlias
 
 import pytest
 
-from tests import promises, sizes
+from tests import log_search, promises, sizes
 
 Reached: TypeAlias = Callable[[str], None]
 
+_SEARCHED: Final = "tests/test_log_search.py::test_every_line_of_this_run_is_searched"
 _PROPERTY: Final = "reached"  # pytest carries an item's properties from the processes that run it to the one that asked
 
 
@@ -46,11 +47,17 @@ class Figures:
     def __init__(self) -> None:
         self._marked: Final = {test.key for tests in promises.held().values() for test in tests}
         self._runs: Final[dict[str, promises.Run]] = {}
+        self._lines = 0
+        self._logging_tests = 0
         self._said: Final[defaultdict[str, list[tuple[str, str]]]] = defaultdict(list)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a case, and keep its figures."""
         key, _, case = report.nodeid.partition("[")
+        if report.when == "teardown":  # the search of the log ends with the test
+            found = [int(str(count)) for name, count in report.user_properties if name == log_search.LINES]
+            self._logging_tests += bool(found)
+            self._lines += sum(found)
         if key not in self._marked or report.skipped or (report.when != "call" and report.passed):
             return
         run = self._runs.setdefault(key, promises.Run(size="full" if sizes.FULL else "small"))
@@ -61,6 +68,9 @@ class Figures:
 
     def pytest_sessionfinish(self) -> None:
         """Write what was reached."""
+        if _SEARCHED in self._runs:
+            told = f"{self._lines} lines of {self._logging_tests} tests that log: 0 hits"
+            self._said[_SEARCHED].append(("", told))
         for key, said in self._said.items():
             figures = sorted({figure for _, figure in said})
             self._runs[key].reached = figures if len(figures) == 1 else sorted(f"{c}: {f}" if c else f for c, f in said)
