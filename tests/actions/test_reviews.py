@@ -300,3 +300,21 @@ async def test_a_callback_that_comes_while_a_person_thinks_settles_it(world: Wor
     assert told.code == "delivery_settled"
     assert "it is sent" in told.description
     assert [post["To"] for post in world.twilio.posts] == [ADA]
+
+
+@pytest.mark.promise("P15")
+async def test_a_message_that_could_not_even_be_claimed_says_so_and_goes_once_it_can(world: World) -> None:
+    conversation = await world.starts()
+    body = await world.value("SELECT body FROM message")
+    await world.change('UPDATE message SET body = \'{"type": "of tomorrow"}\'')
+    for _ in range(8):
+        world.clock.passes(minutes=3)
+        await world.sends(3)
+    [(message_id, state)] = await world.rows("SELECT message_id, state FROM outbox")
+    assert state == "needs_review"
+    assert await world.column("SELECT reason FROM message") == ["cannot_be_claimed"]
+    await world.change("UPDATE message SET body = $1", body)
+    assert await resend(world, message_id) == QUEUED
+    await world.sends()
+    assert world.twilio.said == ["Hello Ada"]
+    assert not (await world.lines(conversation))[0].possible_duplicate  # it had never left

@@ -131,6 +131,7 @@ def a_message(**given: object) -> Waiting:
         ({"due_at": NOON + timedelta(seconds=1), "tries": 2}, "tries_again"),
         ({"due_at": NOON - timedelta(hours=1), "tries": 2}, None),
         ({"recorded": "twilio_30003", "due_at": NOON + timedelta(hours=2), "tries": 1}, "twilio_30003"),
+        ({"recorded": "twilio_30003", "tries": 1}, None),
         ({"shut_because": "start"}, "sender_shut_start"),
         ({"shut_because": "breaker", "recorded": "twilio_30003"}, "sender_shut_breaker"),
         ({"shut_because": "restore"}, "sender_shut_restore"),

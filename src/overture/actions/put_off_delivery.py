@@ -14,19 +14,20 @@ from overture.store import claims, events, messages
 from overture.store.engine import Writing
 
 
-async def put_off_delivery(tx: Writing, key: tuple[str, int], told: str, now: datetime, ids: Ids) -> None:
-    """Leave one message, by its (message, shard), for later; `told` is the end of a traceback. The caller commits.
+async def put_off_delivery(tx: Writing, key: tuple[str, int], told: str, now: datetime, ids: Ids) -> bool:
+    """Leave one message, by its (message, shard), for later, or for a person; `told` is the end of a traceback.
 
-    Where another worker has seen to it meanwhile, nothing is done.
+    Whether a person is to look at it now. Where another worker has seen to it meanwhile, nothing is done. The caller
+    commits.
     """
     stumbles = await claims.lock_stumbles(tx, key, now)
     if stumbles is None:
-        return
+        return False
     if stumbles + 1 < retry.POISON_TRIES:
         await claims.put_off(tx, key, now + retry.poison_delay(stumbles), told)
-        return
+        return False
     workspace_id, conversation_id, seq = await claims.park(tx, key, told)
-    why = reasons.TABLE[Reason.NEEDS_REVIEW]
+    why = reasons.TABLE[Reason.CANNOT_BE_CLAIMED]
     change = messages.StatusChange(
         workspace_id=workspace_id,
         conversation_id=conversation_id,
@@ -47,3 +48,4 @@ async def put_off_delivery(tx: Writing, key: tuple[str, int], told: str, now: da
         description=why.sentence,
     )
     await events.insert_all(tx, [event], now)
+    return True

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     WINDOW_CLOSED = "window_closed"
     SENDER_REMOVED = "sender_removed"
     NEEDS_REVIEW = "needs_review"
+    CANNOT_BE_CLAIMED = "cannot_be_claimed"
     DROPPED_BY_OPERATOR = "dropped_by_operator"
     TWILIO_UNREACHABLE = "twilio_unreachable"
     TWILIO_NO_ANSWER = "twilio_no_answer"
@@ -115,6 +116,12 @@ TABLE: Final = _table(
         _WAITS,
         "Nothing could tell whether the provider took the message; a person decides.",
         "Look for it in the provider's log, then resend or drop it (`overture deliveries`).",
+    ),
+    (
+        Reason.CANNOT_BE_CLAIMED,
+        _WAITS,
+        "The message could not even be made ready to be sent, again and again; a person decides.",
+        "The log has the traceback. Resend it once the cause is mended, or drop it (`overture deliveries`).",
     ),
     (Reason.DROPPED_BY_OPERATOR, _STAYS, "A person dropped the message in review; it is not sent again.", None),
     (
@@ -285,8 +292,8 @@ def _why_queued(waiting: Waiting, now: datetime) -> Explanation | None:
         return Explanation(code=stopped.code, sentence=sentence, hint=stopped.hint)
     if waiting.shut_because is not None:
         return explain(f"sender_shut_{waiting.shut_because}")
+    if waiting.due_at <= now:
+        return None
     if waiting.recorded is not None:
         return explain(waiting.recorded)
-    if waiting.due_at > now:
-        return TABLE[Reason.TRIES_AGAIN if waiting.tries else Reason.NOT_YET_DUE]
-    return None
+    return TABLE[Reason.TRIES_AGAIN if waiting.tries else Reason.NOT_YET_DUE]

@@ -31,7 +31,7 @@ _LOCK: Final = Query(
 _REQUEUE: Final = Command(
     """
     UPDATE outbox SET state = 'queued', due_at = $3, expires_at = $4, tries = 0, looks = 0, resent = TRUE,
-        waits_because = NULL
+        waits_because = NULL, stumbles = 0, stumbled_over = NULL
     WHERE message_id = $1 AND shard = $2 AND state = 'needs_review'
     """
 )
