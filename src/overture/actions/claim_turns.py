@@ -6,11 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.domain import retry
 from overture.domain.agent import Agent
-from overture.domain.event import EventKind
-from overture.domain.ports import Ids
-from overture.store import agents, events, messages, threads, turns
+from overture.store import agents, messages, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
 from overture.store.messages import Message
@@ -36,7 +33,16 @@ class TurnClaim(Struct, frozen=True, kw_only=True):
 
 async def claim_turns(tx: Writing, limit: int, now: datetime) -> list[TurnClaim]:
     """Claim turns that are due, at most `limit`. The caller commits before any of them is run."""
-    due = await turns.claim_due(tx, now, now + LEASE, limit)
+    return await _read(tx, await turns.claim_due(tx, now, now + LEASE, limit))
+
+
+async def claim_turn(tx: Writing, key: tuple[str, str], now: datetime) -> list[TurnClaim]:
+    """Claim one turn by its (workspace, conversation); nothing where another worker has it. The caller commits."""
+    claimed = await turns.claim_one(tx, key, now, now + LEASE)
+    return [] if claimed is None else await _read(tx, [claimed])
+
+
+async def _read(tx: Reading, due: Sequence[Conversation]) -> list[TurnClaim]:
     versions = await agents.find_versions(tx, ((c.workspace_id, c.agent_id, c.agent_version) for c in due))
     numbers = await threads.find_numbers(tx, [c.thread_id for c in due if c.thread_id is not None])
     claims = []
@@ -54,17 +60,6 @@ async def claim_turns(tx: Writing, limit: int, now: datetime) -> list[TurnClaim]
             )
         )
     return claims
-
-
-async def put_off_first(tx: Writing, now: datetime, ids: Ids, wrong: str) -> None:
-    """After a turn could not be claimed alone: try it later, or pause its conversation. The caller commits."""
-    first = await turns.put_off_first(tx, now, now + LEASE)
-    if first is None or first[2] < retry.POISON_TRIES:
-        return
-    workspace_id, conversation_id, _ = first
-    await turns.park(tx, workspace_id, conversation_id, wrong)
-    paused = events.make(ids, EventKind.CONVERSATION_PAUSED, workspace_id, conversation_id, now, reason="poison")
-    await events.insert_all(tx, [paused], now)
 
 
 async def read_lines(tx: Reading, conversation: Conversation) -> tuple[tuple[Message, ...], tuple[Message, ...]]:

@@ -1,5 +1,6 @@
 """Handle kept webhooks: what was kept is parsed, its facts are written, and it is marked as done, in one commit."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +26,38 @@ async def handle_inbox(
     Of each ordering key only the first is taken, so while anything was handled, more may be waiting.
     """
     kept = await inbox.lock_due(tx, now, limit)
+    await _handle(tx, kept, now, ids, parser, quiet)
+    return len(kept)
+
+
+async def handle_webhook(
+    tx: Writing, key: tuple[str, int], now: datetime, ids: Ids, parser: WebhookParser, quiet: QuietTimes
+) -> None:
+    """Handle one by its (id, shard), unless another worker has it. The caller commits."""
+    one = await inbox.lock_one(tx, key, now)
+    if one is not None:
+        await _handle(tx, [one], now, ids, parser, quiet)
+
+
+async def put_off_webhook(tx: Writing, key: tuple[str, int], told: str, now: datetime, ids: Ids) -> bool:
+    """Leave one that could not be handled alone for later, or for a person; `told` is the end of a traceback.
+
+    Whether a person is to look at it now: it keeps its body. Where another worker has seen to it meanwhile, nothing is
+    done. The caller commits.
+    """
+    one = await inbox.lock_one(tx, key, now)
+    if one is None:
+        return False
+    if one.tries + 1 < retry.POISON_TRIES:
+        await inbox.try_again(tx, [(one.id, one.shard, now + retry.poison_delay(one.tries))])
+        return False
+    await inbox.finish(tx, [await _park(tx, one, told, now, ids)])
+    return True
+
+
+async def _handle(
+    tx: Writing, kept: Sequence[inbox.Kept], now: datetime, ids: Ids, parser: WebhookParser, quiet: QuietTimes
+) -> None:
     handled: list[inbox.Handled] = []
     messages: list[tuple[inbox.Kept, Inbound]] = []
     reports: list[tuple[inbox.Kept, StatusReport]] = []
@@ -43,16 +76,6 @@ async def handle_inbox(
     recorded = await record_delivery.record_deliveries(tx, [r for _, r in reports], now, ids)
     handled += [_handled(one, "done", what) for (one, _), what in zip(reports, recorded, strict=True)]
     await inbox.finish(tx, handled)
-    return len(kept)
-
-
-async def put_off(tx: Writing, now: datetime, ids: Ids, wrong: str) -> None:
-    """After a webhook could not be handled alone: try it later, or park it with its traceback."""
-    for one in await inbox.lock_due(tx, now, 1):
-        if one.tries + 1 >= retry.POISON_TRIES:
-            await inbox.finish(tx, [await _park(tx, one, wrong, now, ids)])
-        else:
-            await inbox.try_again(tx, [(one.id, one.shard, now + retry.delay(one.tries + 4))])
 
 
 async def _park(tx: Writing, one: inbox.Kept, why: str, now: datetime, ids: Ids) -> inbox.Handled:

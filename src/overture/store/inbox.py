@@ -31,16 +31,20 @@ _INSERT: Final = insert(
     "ON CONFLICT DO NOTHING RETURNING unique_key",
     same={"state": "'new'", "tries": "0", "due_at": "$1", "received_at": "$1"},
 )
-_LOCK_DUE: Final = Query(
-    """
+_KEPT: Final = """
     SELECT i.id, i.shard, i.kind, i.account_sid, i.unique_key, i.ordering_key, i.query, i.body, i.tries, i.received_at
     FROM inbox i
-    WHERE i.due_at <= $1 AND NOT EXISTS (
+"""
+_IS_DUE: Final = """
+    i.due_at <= $1 AND NOT EXISTS (
         SELECT 1 FROM inbox e WHERE e.ordering_key = i.ordering_key AND e.due_at IS NOT NULL AND e.id < i.id
     )
-    ORDER BY i.due_at, i.id LIMIT $2 /*pg: FOR UPDATE OF i SKIP LOCKED */
-    """
+"""
+_LIST_DUE: Final = Query(f"SELECT i.id, i.shard FROM inbox i WHERE {_IS_DUE} ORDER BY i.due_at, i.id LIMIT $2")
+_LOCK_DUE: Final = Query(
+    f"{_KEPT} WHERE {_IS_DUE} ORDER BY i.due_at, i.id LIMIT $2 /*pg: FOR UPDATE OF i SKIP LOCKED */"
 )
+_LOCK_ONE: Final = Query(f"{_KEPT} WHERE {_IS_DUE} AND i.id = $2 AND i.shard = $3 /*pg: FOR UPDATE OF i SKIP LOCKED */")
 _FINISH: Final = RowsCommand(
     {"id": "text", "shard": "int", "state": "text", "outcome": "text", "workspace_id": "text"},
     """
@@ -130,6 +134,17 @@ async def insert_all(tx: Writing, kept: Sequence[tuple[str, int, RawEvent]], now
 async def lock_due(tx: Writing, now: datetime, limit: int) -> list[Kept]:
     """Webhooks that are due, of each ordering key the first that is left, oldest first; held until the commit."""
     return [_kept(row) for row in await tx.all(_LOCK_DUE, stored(now), limit)]
+
+
+async def list_due(tx: Reading, now: datetime, limit: int) -> list[tuple[str, int]]:
+    """As `lock_due`, as (id, shard) and unread."""
+    return [(row[0], row[1]) for row in await tx.all(_LIST_DUE, stored(now), limit)]
+
+
+async def lock_one(tx: Writing, key: tuple[str, int], now: datetime) -> Kept | None:
+    """One webhook that is due, held until the commit; None where it is not, or another worker has it."""
+    row = await tx.one(_LOCK_ONE, stored(now), *key)
+    return None if row is None else _kept(row)
 
 
 async def finish(tx: Writing, handled: Sequence[Handled]) -> None:

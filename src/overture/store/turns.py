@@ -17,14 +17,19 @@ from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing, instant, stored, stored_or_none
 from overture.store.statement import Command, Query, RowsCommand
 
-_LOCK_DUE: Final = Query(
-    """
-    SELECT c.workspace_id, c.id FROM conversation c
-    WHERE c.turn_due_at IS NOT NULL AND c.turn_due_at <= $1 AND c.mode = 'bot' AND NOT EXISTS (
+_IS_DUE: Final = """
+    c.turn_due_at IS NOT NULL AND c.turn_due_at <= $1 AND c.mode = 'bot' AND NOT EXISTS (
         SELECT 1 FROM thread t JOIN sender s ON s.id = t.sender_id
         WHERE t.id = c.thread_id AND s.restored_from IS NOT NULL
     )
-    ORDER BY c.turn_due_at LIMIT $2 /*pg: FOR UPDATE OF c SKIP LOCKED */
+"""
+_DUE: Final = f"SELECT c.workspace_id, c.id FROM conversation c WHERE {_IS_DUE} ORDER BY c.turn_due_at LIMIT $2"
+_LIST_DUE: Final = Query(_DUE)
+_LOCK_DUE: Final = Query(f"{_DUE} /*pg: FOR UPDATE OF c SKIP LOCKED */")
+_LOCK_ONE: Final = Query(
+    f"""
+    SELECT c.tries FROM conversation c WHERE {_IS_DUE} AND c.workspace_id = $2 AND c.id = $3
+    /*pg: FOR UPDATE OF c SKIP LOCKED */
     """
 )
 _CLAIM: Final = RowsCommand(
@@ -59,12 +64,13 @@ _FINISH: Final = Command(
 _PUT_OFF: Final = Command(
     """
     UPDATE conversation SET turn_due_at = $3, turn_leased = FALSE, fence = fence + 1, tries = tries + 1
-    WHERE workspace_id = $1 AND id = $2 RETURNING tries
+    WHERE workspace_id = $1 AND id = $2
     """
 )
 _PARK: Final = Command(
     """
-    UPDATE conversation SET mode = 'paused', mode_note = $3, epoch = epoch + 1, turn_due_at = NULL, reply_due_at = NULL
+    UPDATE conversation SET mode = 'paused', mode_note = $3, epoch = epoch + 1, fence = fence + 1, turn_leased = FALSE,
+        turn_due_at = NULL, reply_due_at = NULL, first_pending_at = NULL
     WHERE workspace_id = $1 AND id = $2
     """
 )
@@ -152,18 +158,33 @@ async def claim_due(tx: Writing, now: datetime, until: datetime, limit: int) -> 
     return [found[key] for key in keys]
 
 
-async def put_off_first(tx: Writing, now: datetime, until: datetime) -> tuple[str, str, int] | None:
-    """Put off the turn that is due first; its (workspace, conversation) and how often it was tried."""
-    due = await tx.one(_LOCK_DUE, stored(now), 1)
-    if due is None:
+async def list_due(tx: Reading, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """The (workspace, conversation) of turns that are due, unread."""
+    return [(row[0], row[1]) for row in await tx.all(_LIST_DUE, stored(now), limit)]
+
+
+async def claim_one(tx: Writing, key: tuple[str, str], now: datetime, until: datetime) -> Conversation | None:
+    """Claim one conversation whose turn is due, until an instant; None where it is not, or another worker has it."""
+    if await lock_tries(tx, key, now) is None:
         return None
-    rows = await tx.run(_PUT_OFF, due[0], due[1], stored(until))
-    return due[0], due[1], rows[0][0]
+    await tx.run_rows(_CLAIM, [key], stored(until))
+    return (await conversations.find_all(tx, [key]))[key]
 
 
-async def park(tx: Writing, workspace_id: str, conversation_id: str, why: str) -> None:
-    """Pause a conversation whose turn cannot even be read; a person is to look at it."""
-    await tx.run(_PARK, workspace_id, conversation_id, why)
+async def lock_tries(tx: Writing, key: tuple[str, str], now: datetime) -> int | None:
+    """How often a turn that is due was tried, its conversation unread and held; None where another worker has it."""
+    row = await tx.one(_LOCK_ONE, stored(now), *key)
+    return None if row is None else int(row[0])
+
+
+async def put_off(tx: Writing, key: tuple[str, str], until: datetime) -> None:
+    """Leave a turn for later that could not be claimed. The caller holds the row."""
+    await tx.run(_PUT_OFF, *key, stored(until))
+
+
+async def park(tx: Writing, key: tuple[str, str], why: str) -> None:
+    """Pause a conversation whose turn fails again and again; a person is to look at it. The caller holds the row."""
+    await tx.run(_PARK, *key, why)
 
 
 async def renew(tx: Writing, claimed: Conversation, until: datetime) -> bool:

@@ -1,6 +1,5 @@
 """The in road: make messages, statuses and consent of the webhooks that were kept."""
 
-import traceback
 from typing import Final
 
 from overture import log
@@ -11,6 +10,7 @@ from overture.domain.reply_time import QuietTimes
 from overture.store import inbox
 from overture.store.engine import Store
 from overture.store.signals import Signals
+from overture.workers import metrics, singly
 
 _log: Final = log.get(__name__)
 
@@ -24,24 +24,18 @@ class InboxRoad:
         self._ids: Final = ids
         self._quiet: Final = quiet
         self._signals: Final = signals
-        self._one_by_one = 0
 
     async def look(self) -> float | None:
         """Handle a batch; after one that failed, each alone, so that a poisonous one harms no other."""
-        limit = 1 if self._one_by_one else handle_inbox.BATCH
         try:
-            count = await self._handle(limit)
+            count = await self._store.write(
+                lambda tx: handle_inbox.handle_inbox(tx, self._store.now(), self._ids, self._parser, self._quiet)
+            )
         except Unavailable:
             raise
-        except Exception as wrong:
-            _log.exception("inbox_stumbles", alone=limit == 1)
-            if limit == 1:
-                told = "".join(traceback.format_exception(wrong))[-2000:]
-                await self._store.write(lambda tx: handle_inbox.put_off(tx, self._store.now(), self._ids, told))
-            else:
-                self._one_by_one = handle_inbox.BATCH
-            return 0
-        self._one_by_one = max(0, self._one_by_one - 1)
+        except Exception:
+            _log.exception("inbox_stumbles")
+            count = await self._handle_singly()
         if count:
             for topic in ("turns", "outbox"):
                 self._signals.wake(topic)
@@ -50,9 +44,20 @@ class InboxRoad:
         due = await self._store.read(lambda tx: inbox.find_next_due(tx, now))
         return None if due is None else (due - now).total_seconds()
 
-    async def _handle(self, limit: int) -> int:
-        return await self._store.write(
-            lambda tx: handle_inbox.handle_inbox(
-                tx, self._store.now(), self._ids, self._parser, self._quiet, limit=limit
+    async def _handle_singly(self) -> int:
+        """Handle each alone; one that fails alone is put off, so that it harms no other. How many there were."""
+
+        async def handle(key: tuple[str, int]) -> None:
+            await self._store.write(
+                lambda tx: handle_inbox.handle_webhook(tx, key, self._store.now(), self._ids, self._parser, self._quiet)
             )
-        )
+
+        async def put_off(key: tuple[str, int], told: str) -> None:
+            if await self._store.write(
+                lambda tx: handle_inbox.put_off_webhook(tx, key, told, self._store.now(), self._ids)
+            ):
+                metrics.parked("inbox").inc()
+
+        keys = await self._store.read(lambda tx: inbox.list_due(tx, self._store.now(), handle_inbox.BATCH))
+        await singly.one_by_one("inbox", keys, do=handle, put_off=put_off)
+        return len(keys)

@@ -108,9 +108,10 @@ class OutboxRoad:
                 self._fly(outgoing, began)
 
         async def put_off(key: tuple[str, int], told: str) -> None:
-            await self._store.write(
+            if await self._store.write(
                 lambda tx: put_off_delivery.put_off_delivery(tx, key, told, self._store.now(), self._ids)
-            )
+            ):
+                metrics.parked("outbox").inc()
 
         keys = await self._store.read(lambda tx: claim_deliveries.list_due(tx, self._store.now(), room))
         await singly.one_by_one("outbox", keys, do=claim, put_off=put_off)

@@ -1,11 +1,11 @@
 """The turn road: claim conversations that wait for their agent, and run one turn of each."""
 
 import asyncio
-import traceback
+from collections.abc import Sequence
 from typing import Final
 
 from overture import log
-from overture.actions import claim_turns, commit_turn
+from overture.actions import claim_turns, commit_turn, put_off_turn
 from overture.actions.claim_turns import TurnClaim
 from overture.domain import retry
 from overture.domain.channel import Channel
@@ -15,7 +15,9 @@ from overture.store import turns
 from overture.store.engine import Store
 from overture.store.signals import Signals
 from overture.turns.run_turn import run_turn
+from overture.workers import metrics, singly
 
+_GIVE_BACK_SECONDS: Final = 2.0
 AT_ONCE: Final = 100  # turns mostly wait (for quiet, for a model); each holds some tens of kilobytes
 
 _log: Final = log.get(__name__)
@@ -30,7 +32,6 @@ class TurnRoad:
         self._ids: Final = ids
         self._signals: Final = signals
         self._running: Final[set[asyncio.Task[None]]] = set()
-        self._one_by_one = 0
 
     async def look(self) -> float | None:
         """Claim as much as there is room for; the seconds until more may be due."""
@@ -38,21 +39,16 @@ class TurnRoad:
         if room == 0:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             return 0
-        limit = 1 if self._one_by_one else room
         try:
-            claims = await self._store.write(lambda tx: claim_turns.claim_turns(tx, limit, self._store.now()))
+            claims = await self._store.write(lambda tx: claim_turns.claim_turns(tx, room, self._store.now()))
         except Unavailable:
             raise
-        except Exception as wrong:
-            _log.exception("turns_stumble", alone=limit == 1)
-            await self._step_over(wrong, alone=limit == 1)
+        except Exception:
+            _log.exception("turns_stumble")
+            await self._claim_singly(room)
             return 0
-        self._one_by_one = max(0, self._one_by_one - 1)
-        for claim in claims:
-            task = asyncio.get_running_loop().create_task(self._run(claim))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        if len(claims) == limit:
+        self._begin(claims)
+        if len(claims) == room:
             return 0
         now = self._store.now()
         due = await self._store.read(lambda tx: turns.find_next_due(tx, now))
@@ -64,16 +60,29 @@ class TurnRoad:
             await asyncio.wait(set(self._running), timeout=seconds)
         for task in self._running:
             task.cancel()
-        if self._running:
-            await asyncio.wait(set(self._running))
+        if self._running:  # each gives its claim back, where the database lets it; else the claim runs out
+            await asyncio.wait(set(self._running), timeout=_GIVE_BACK_SECONDS)
 
-    async def _step_over(self, wrong: Exception, *, alone: bool) -> None:
+    def _begin(self, claims: Sequence[TurnClaim]) -> None:
+        for claim in claims:
+            task = asyncio.get_running_loop().create_task(self._run(claim))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _claim_singly(self, room: int) -> None:
         """After claims that failed, make each alone; one that fails alone is put off, so that it harms no other."""
-        if not alone:
-            self._one_by_one = AT_ONCE
-            return
-        told = "".join(traceback.format_exception(wrong))[-2000:]
-        await self._store.write(lambda tx: claim_turns.put_off_first(tx, self._store.now(), self._ids, told))
+
+        async def claim(key: tuple[str, str]) -> None:
+            self._begin(await self._store.write(lambda tx: claim_turns.claim_turn(tx, key, self._store.now())))
+
+        async def put_off(key: tuple[str, str], told: str) -> None:
+            if await self._store.write(
+                lambda tx: put_off_turn.put_off_turn(tx, key, told, self._store.now(), self._ids)
+            ):
+                metrics.parked("turns").inc()
+
+        keys = await self._store.read(lambda tx: turns.list_due(tx, self._store.now(), room))
+        await singly.one_by_one("turns", keys, do=claim, put_off=put_off)
 
     async def _run(self, claim: TurnClaim) -> None:
         conversation = claim.conversation
@@ -85,9 +94,9 @@ class TurnRoad:
         except Unavailable as away:
             _log.warning("turn_waits", conversation_id=conversation.id, code=away.code)
             return
-        except Exception:
+        except Exception as wrong:
             _log.exception("turn_stumbles", conversation_id=conversation.id, tries=conversation.tries)
-            await self._release(claim)
+            await self._step_over(claim, wrong)
             return
         match outcome:
             case commit_turn.Committed(messages=count, mode=mode):
@@ -98,6 +107,21 @@ class TurnRoad:
                 raise RuntimeError("a turn ended with newer lines unanswered")
         self._signals.wake("turns")
         self._signals.wake(f"reply:{conversation.id}" if conversation.channel is Channel.API else "outbox")
+
+    async def _step_over(self, claim: TurnClaim, wrong: Exception) -> None:
+        """A turn that broke is run again, and after too often left to a person: not even the fallback could be said."""
+        if claim.conversation.tries < retry.POISON_TRIES:
+            await self._release(claim)
+            return
+        told = singly.told(wrong)
+        try:
+            parked = await self._store.write(
+                lambda tx: put_off_turn.park_turn(tx, claim.conversation, told, self._store.now(), self._ids)
+            )
+        except Unavailable:
+            return  # the claim runs out by itself, and the turn is run once more
+        if parked:
+            metrics.parked("turns").inc()
 
     async def _release(self, claim: TurnClaim) -> None:
         due_at = self._store.now() + retry.delay(claim.conversation.tries)
