@@ -61,6 +61,7 @@ class ScriptedTwilio:
         self.posts: list[dict[str, str]] = []
         self.taken: list[dict[str, Any]] = []
         self.listings = 0
+        self.arriving: deque[dict[str, str]] = deque()
 
     @property
     def said(self) -> list[str]:
@@ -110,11 +111,19 @@ class ScriptedTwilio:
                 return web.Response(status=500)
 
     async def list(self, request: web.Request) -> web.Response:
-        """The messages (to and from an address, where asked for), newest first."""
+        """A page of the messages (to and from an address, where asked for), newest first.
+
+        After a page that is not the last, one of `arriving` is taken: the next page repeats what it pushed on.
+        """
         self.listings += 1
         to, sender = request.query.get("To"), request.query.get("From")
+        size, number = int(request.query.get("PageSize", "50")), int(request.query.get("Page", "0"))
         found = [m for m in reversed(self.taken) if to in (None, m["to"]) and sender in (None, m["from"])]
-        return web.json_response({"messages": found, "next_page_uri": None})
+        end = (number + 1) * size
+        following = None if end >= len(found) else str(request.rel_url.update_query({"Page": str(number + 1)}))
+        if self.arriving and following is not None:
+            self.take(self.arriving.popleft())
+        return web.json_response({"messages": found[number * size : end], "next_page_uri": following})
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["ScriptedTwilio"]:

@@ -157,7 +157,7 @@ class World:
         self.out = self.new_outbox()
         self.turns = TurnRoad(store=store, model=model, ids=self.ids, signals=self.signals)
         findings: Batch[Finding, str] = Batch(store, settle_deliveries, self.ids)
-        self.settling = SettleRoad(store=store, provider=self.client, findings=findings)
+        self.settling = SettleRoad(store=store, provider=self.client, ids=self.ids, findings=findings)
         self.timers = TimerRoad(store=store, ids=self.ids)
         self._sids = 0
 
@@ -324,6 +324,7 @@ class World:
     async def settles(self) -> None:
         """What became of uncertain messages is looked for."""
         await self.settling.look()
+        await self.settling.drain()
 
     async def is_heard_before(self, channel: Channel = SMS, to: str = ADA) -> None:
         """Ada wrote to us in the last minute, so a WhatsApp window is open; nothing else is left of it."""

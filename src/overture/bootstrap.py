@@ -180,7 +180,7 @@ class House:
             quiet=QuietTimes(every=self.settings.quiet_seconds),
             signals=self.signals,
         )
-        settle = SettleRoad(store=self.store, provider=self._provider, findings=findings)
+        settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)
         media = MediaRoad(store=self.store, fetcher=self._media)
         for road, look in (
@@ -195,7 +195,7 @@ class House:
                 loop.run(road, look, signals=self.signals, stopping=self.stopping), name=road
             )
             self._roads.append(task)
-        self._drains.extend((lambda: turns.drain(DRAIN_SECONDS / 2), out.drain, outcomes.settle))
+        self._drains.extend((lambda: turns.drain(DRAIN_SECONDS / 2), out.drain, settle.give_up, outcomes.settle))
 
     def make_app(self, parts: Parts, *, trusted: bool = False) -> ASGIApp:
         """The application behind a door; at a trusted one no key is asked for."""

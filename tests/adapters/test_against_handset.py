@@ -65,7 +65,8 @@ async def test_a_message_goes_out_and_its_callbacks_say_whose_it_is() -> None:
         fetched = await client.fetch(handset.account_sid, accepted.sid)
         assert fetched is not None
         assert (fetched.body, fetched.status, fetched.inbound) == ("Hé, Ada & Bob", DeliveryStatus.DELIVERED, False)
-        assert await client.list_between(handset.account_sid, sender=OURS, to=ADA, limit=10) == [fetched]
+        between = [one async for one in client.list_pages(handset.account_sid, page_size=10, sender=OURS, to=ADA)]
+        assert [message for page in between for message in page.messages] == [fetched]
         assert await client.fetch(handset.account_sid, "SM" + "0" * 32) is None
 
 

@@ -261,12 +261,13 @@ FOLLOWING = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json?PageSize=2&Page=1&Pag
 
 
 async def test_messages_between_two_are_listed_over_pages_newest_first() -> None:
-    pages = [page([record(0), record(1)], FOLLOWING), page([record(2), record(3)], FOLLOWING)]
+    pages = [page([record(0), record(1)], FOLLOWING), page([record(2), record(3)])]
+    between = {"sender": "whatsapp:+15550001111", "to": "whatsapp:+15559876543"}
     async with peer(*pages) as told, client_of(told.url) as client:
-        found = await client.list_between(ACCOUNT, sender="whatsapp:+15550001111", to="whatsapp:+15559876543", limit=3)
-    assert [message.body for message in found] == ["message 0", "message 1", "message 2"]
+        found = [one.body async for page in client.list_pages(ACCOUNT, page_size=2, **between) for one in page.messages]
+    assert found == ["message 0", "message 1", "message 2", "message 3"]
     first = urlsplit(told.requests[0][0].split()[1])
-    asked = {"To": ["whatsapp:+15559876543"], "From": ["whatsapp:+15550001111"], "PageSize": ["3"]}
+    asked = {"To": ["whatsapp:+15559876543"], "From": ["whatsapp:+15550001111"], "PageSize": ["2"]}
     assert parse_qs(first.query) == asked
     assert told.requests[1][0].split()[1] == FOLLOWING
 
@@ -278,7 +279,8 @@ async def test_a_record_is_told_in_our_words() -> None:
         record(2, status="banana", error_code=63016, date_created="Thu, 24 Aug 2023 07:01:57 +0200"),
     ]
     async with peer(page(records)) as told, client_of(told.url) as client:
-        found = await client.list_between(ACCOUNT, sender=None, to="+15559876543", limit=10)
+        [only] = [one async for one in client.list_pages(ACCOUNT, page_size=10, to="+15559876543")]
+    found = only.messages
     assert found[0] == ProviderMessage(
         sid=f"SM{0:032x}", sender="+15550001111", to="+15559876543", body="", inbound=True,
         status=DeliveryStatus.RECEIVED, created_at=datetime(2023, 8, 24, 5, 1, 59, tzinfo=UTC),
@@ -353,7 +355,7 @@ async def test_a_list_that_cannot_be_read_may_be_asked_again(answer: Answer) -> 
     # an idempotent request may be repeated by the connection pool when a kept connection was closed
     async with peer(answer, answer) as told, client_of(told.url) as client:
         with pytest.raises(Transient):
-            await client.list_between(ACCOUNT, sender=None, to="+15559876543", limit=10)
+            await anext(client.list_pages(ACCOUNT, page_size=10, to="+15559876543"))
 
 
 async def test_one_message_is_fetched_or_known_to_be_none() -> None:

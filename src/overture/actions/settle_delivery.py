@@ -1,49 +1,45 @@
 """Settle deliveries whose outcome is unknown: find out, never repeat blindly.
 
 The provider's callback settles most of them (record_delivery). What no callback settles is looked for in the
-provider's own list, twice, half a minute apart, and not before the settle time is over; only then may it be sent once
-more, flagged, or is left to a person.
+provider's own list, twice, half a minute apart, and not before the settle time is over. What is then in no list is
+sent once more, flagged, where its agent's `on_uncertain` says resend, or is left to a person. What may be there but may
+as well be another message's is left to a person, too.
 """
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
-from overture.domain import reasons, segments
-from overture.domain.channel import address_on
+from overture.actions import find_known, record_delivery
+from overture.actions.open_searches import LOOK_AGAIN, sought_of
+from overture.domain import matching, reasons
+from overture.domain.agent import Json, OnUncertain
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
 from overture.domain.ids import shard_of
+from overture.domain.matching import SKEW, Contested, Rival
 from overture.domain.message import Template, shown
-from overture.domain.ports import Ids, ProviderMessage
+from overture.domain.ports import Ids, ProviderMessage, StatusReport
 from overture.domain.reasons import Reason
-from overture.store import attempts, events, messages, outbox, unsettled
-from overture.store.engine import Writing
+from overture.store import agents, attempts, conversations, events, messages, outbox
+from overture.store.engine import Reading, Writing
+from overture.store.outbox import OutboxState, Send
+
+__all__ = ["ENOUGH_LOOKS", "LOOK_AGAIN", "SETTLE", "SKEW", "Finding", "settle_deliveries"]
 
 SETTLE: Final = timedelta(seconds=120)  # a provider that accepts later than this may be sent to twice, at most once
-LOOK_AGAIN: Final = timedelta(seconds=30)
-SKEW: Final = timedelta(seconds=60)  # the provider's clock and ours; its instants have whole seconds
 ENOUGH_LOOKS: Final = 2
-
-
-class Search(Struct, frozen=True, kw_only=True):
-    """A message to look for at the provider: `sender` is None where a Messaging Service chose it."""
-
-    message_id: str
-    attempt: int
-    account_sid: str
-    sender: str | None
-    to: str
-    body: str | None
-    not_before: datetime
 
 
 class Finding(Struct, frozen=True, kw_only=True):
     """What a look found: candidates for the message, oldest first.
 
-    `failed` where the list could not be read: that proves nothing, but an expired message waits for it no longer.
+    `failed` where the list could not be read, or not as far back as the message is old: that proves nothing, but an
+    expired message waits for it no longer.
     """
 
     message_id: str
@@ -52,148 +48,135 @@ class Finding(Struct, frozen=True, kw_only=True):
     failed: bool = False
 
 
-def matches(search: Search, found: Sequence[ProviderMessage]) -> tuple[ProviderMessage, ...]:
-    """Those of the provider's messages that may be the one looked for, oldest first.
-
-    The text of a template is the provider's to render, so there time and address alone decide.
-    """
-    fitting = [
-        message
-        for message in found
-        if not message.inbound
-        and message.to == search.to
-        and message.created_at >= search.not_before
-        and (search.body is None or _plain(message.body) == _plain(search.body))
-    ]
-    return tuple(sorted(fitting, key=lambda message: message.created_at))
-
-
-async def open_searches(tx: Writing, now: datetime, limit: int) -> list[Search]:
-    """What is to be looked for now; claims that ran out become uncertain first. The caller commits."""
-    due = (await unsettled.lock_due(tx, now, limit))[0]
-    died = [send for send in due if send.state is outbox.OutboxState.SENDING]
-    await attempts.finish(
-        tx,
-        [
-            attempts.Finished(
-                message_id=send.message_id,
-                number=send.attempt,
-                shard=send.shard,
-                state=attempts.AttemptState.UNCERTAIN,
-                reason=Reason.CLAIM_RAN_OUT.value,
-            )
-            for send in died
-        ],
-        now,
-    )
-    await outbox.update(
-        tx,
-        [
-            outbox.Change(
-                message_id=send.message_id,
-                shard=send.shard,
-                state=outbox.OutboxState.UNCERTAIN,
-                attempt=send.attempt,
-                tries=send.tries,
-                due_at=now + LOOK_AGAIN,
-                started_at=send.started_at,
-                looks=send.looks,
-                resent=send.resent,
-            )
-            for send in due
-        ],
-    )
-    return [_search(send) for send in due if send.started_at is not None]
-
-
 async def settle_deliveries(tx: Writing, findings: Sequence[Finding], now: datetime, ids: Ids) -> list[str]:
-    """Decide each by what was found; the state it got. The caller commits."""
+    """Decide each by what was found; the state it got. The caller commits.
+
+    One after the other: what the first is found to be is nobody else's.
+    """
     sends = await outbox.lock_messages(tx, [(f.message_id, shard_of(f.message_id)) for f in findings])
     answers = []
     for finding in findings:
         send = sends.get(finding.message_id)
-        if send is None or send.attempt != finding.attempt or send.state is not outbox.OutboxState.UNCERTAIN:
+        if send is None or send.attempt != finding.attempt or send.state is not OutboxState.UNCERTAIN:
             answers.append("settled otherwise")
-            continue
-        if finding.failed:
-            answers.append(await _unread(tx, send, now, ids))
-            continue
-        claimed = await attempts.find_claimed(tx, send.account_sid, [c.sid for c in finding.candidates])
-        free = [candidate for candidate in finding.candidates if candidate.sid not in claimed]
-        if free:
-            await _accept(tx, send, free[0], now, ids)
-            answers.append("accepted")
         else:
-            answers.append(await _absent(tx, send, now, ids))
+            answers.append(await _settle(tx, send, finding, now, ids))
     return answers
 
 
-def _search(send: outbox.Send) -> Search:
-    return Search(
-        message_id=send.message_id,
-        attempt=send.attempt,
-        account_sid=send.account_sid,
-        sender=None if send.messaging_service_sid else address_on(send.channel, send.sender_address),
-        to=address_on(send.channel, send.contact_address),
-        body=None if isinstance(send.body, Template) else shown(send.body),
-        not_before=(send.started_at or send.created_at) - SKEW,
-    )
+async def _settle(tx: Writing, send: Send, finding: Finding, now: datetime, ids: Ids) -> str:
+    claimed = await attempts.find_claimed(tx, send.account_sid, [c.sid for c in finding.candidates])
+    free = [candidate for candidate in finding.candidates if candidate.sid not in claimed]
+    chosen = matching.choose(sought_of(send), free, await _rivals(tx, send) if free else ())
+    match chosen:
+        case ProviderMessage():
+            report = StatusReport(
+                sid=chosen.sid,
+                account_sid=send.account_sid,
+                status=chosen.status,
+                error_code=chosen.error_code,
+                message_id=send.message_id,
+                attempt=send.attempt,
+            )
+            await record_delivery.record_deliveries(tx, [report], now, ids)
+            return "accepted"
+        case Contested():
+            return await _contested(tx, send, now, ids)
+        case None if finding.failed:
+            return await _unread(tx, send, now, ids)
+        case None:
+            return await _absent(tx, send, now, ids)
 
 
-async def _accept(tx: Writing, send: outbox.Send, found: ProviderMessage, now: datetime, ids: Ids) -> None:
-    finished = attempts.Finished(
-        message_id=send.message_id,
-        number=send.attempt,
-        shard=send.shard,
-        state=attempts.AttemptState.ACCEPTED,
-        sid=found.sid,
-        status=found.status.value,
-        error_code=found.error_code,
-    )
-    await attempts.finish(tx, [finished], now)
-    await outbox.delete(tx, [(send.message_id, send.shard)])
-    change = messages.StatusChange(
-        workspace_id=send.workspace_id,
-        conversation_id=send.conversation_id,
-        seq=send.seq,
-        status=found.status,
-        error_code=found.error_code,
-        sid=found.sid,
-    )
-    await messages.set_statuses(tx, [change])
-    await _tell(tx, EventKind.MESSAGE_ACCEPTED, send, now, ids, provider_sid=found.sid, settled=True)
+async def _rivals(tx: Reading, send: Send) -> list[Rival]:
+    rivals = []
+    for attempt, kept in await attempts.list_unnamed(tx, send.thread_id):
+        if attempt.message_id == send.message_id:
+            continue
+        with contextlib.suppress(msgspec.MsgspecError):  # what nobody can read was never sent
+            body = messages.decode_body(kept)
+            text = None if isinstance(body, Template) else shown(body)
+            rivals.append(Rival(text=text, started_at=attempt.started_at))
+    return rivals
 
 
-async def _unread(tx: Writing, send: outbox.Send, now: datetime, ids: Ids) -> str:
+def _is_old(send: Send, now: datetime) -> bool:
+    return now - (send.started_at or send.created_at) >= SETTLE
+
+
+async def _unread(tx: Writing, send: Send, now: datetime, ids: Ids) -> str:
     """No list could be read: wait for one while the message is worth it, then let a person decide."""
-    if now < send.expires_at or now - (send.started_at or send.created_at) < SETTLE:
+    if now < send.expires_at or not _is_old(send, now):
         return "uncertain"
     return await _hand_to_a_person(tx, send, now, ids, looks=send.looks)
 
 
-async def _absent(tx: Writing, send: outbox.Send, now: datetime, ids: Ids) -> str:
+async def _contested(tx: Writing, send: Send, now: datetime, ids: Ids) -> str:
+    """The list has what may be this message: it is not sent again. A callback may still tell whose it is."""
     looks = send.looks + 1
-    started = send.started_at or send.created_at
-    if looks < ENOUGH_LOOKS or now - started < SETTLE:
-        await outbox.update(tx, [_changed(send, outbox.OutboxState.UNCERTAIN, now + LOOK_AGAIN, looks=looks)])
+    if looks < ENOUGH_LOOKS or not _is_old(send, now):
+        await outbox.update(tx, [_changed(send, OutboxState.UNCERTAIN, now + LOOK_AGAIN, looks=looks)])
         return "uncertain"
-    where = [(send.workspace_id, send.conversation_id, send.seq)]
-    if not send.resent and now < send.expires_at:
-        await outbox.update(tx, [_changed(send, outbox.OutboxState.QUEUED, now, resent=True)])
-        await messages.flag_possible_duplicates(tx, where)
-        absent = attempts.Finished(
-            message_id=send.message_id, number=send.attempt, shard=send.shard, state=attempts.AttemptState.ABSENT
-        )
-        await attempts.finish(tx, [absent], now)
-        await _tell(tx, EventKind.MESSAGE_QUEUED, send, now, ids, possible_duplicate=True)
-        return "queued"
-    return await _hand_to_a_person(tx, send, now, ids, looks=looks)
+    return await _hand_to_a_person(tx, send, now, ids, looks=looks, contested=True)
 
 
-async def _hand_to_a_person(tx: Writing, send: outbox.Send, now: datetime, ids: Ids, *, looks: int) -> str:
-    await outbox.update(tx, [_changed(send, outbox.OutboxState.NEEDS_REVIEW, now, looks=looks, resent=send.resent)])
+async def _absent(tx: Writing, send: Send, now: datetime, ids: Ids) -> str:
+    looks = send.looks + 1
+    if looks < ENOUGH_LOOKS or not _is_old(send, now):
+        await outbox.update(tx, [_changed(send, OutboxState.UNCERTAIN, now + LOOK_AGAIN, looks=looks)])
+        return "uncertain"
+    known = (await find_known.find_known(tx, [send.message_id])).get(send.message_id, [])
+    if any(one.lives for one in known):
+        await _note_absent(tx, send, now)
+        await outbox.delete(tx, [(send.message_id, send.shard)])
+        return "taken by another try"
+    if send.resent or now >= send.expires_at or await _policy(tx, send) is OnUncertain.HOLD:
+        return await _hand_to_a_person(tx, send, now, ids, looks=looks)
+    await outbox.update(tx, [_changed(send, OutboxState.QUEUED, now, resent=True)])
+    await messages.flag_possible_duplicates(tx, [(send.workspace_id, send.conversation_id, send.seq)])
+    await _note_absent(tx, send, now)
+    await _tell(tx, EventKind.MESSAGE_QUEUED, send, now, ids, possible_duplicate=True)
+    return "queued"
+
+
+async def _policy(tx: Reading, send: Send) -> OnUncertain:
+    """What the agent wants now: by its newest version, or the conversation's own where the agent was deleted.
+
+    Of an agent that cannot be read a person is asked: once too few can be mended, once too many cannot.
+    """
+    place = (send.workspace_id, send.conversation_id)
+    held = (await conversations.find_all(tx, [place])).get(place)
+    if held is None:
+        return OnUncertain.HOLD
+    name = (held.workspace_id, held.agent_id)
+    with contextlib.suppress(msgspec.MsgspecError):
+        current = (await agents.find_current(tx, [name])).get(name)
+        if current is not None:
+            return current.spec.on_uncertain
+    version = (*name, held.agent_version)
+    kept = (await agents.find_versions(tx, [version])).get(version)
+    return OnUncertain.HOLD if kept is None else kept.spec.on_uncertain
+
+
+async def _note_absent(tx: Writing, send: Send, now: datetime) -> None:
+    absent = attempts.Finished(
+        message_id=send.message_id, number=send.attempt, shard=send.shard, state=attempts.AttemptState.ABSENT
+    )
+    await attempts.finish(tx, [absent], now)
+
+
+async def _hand_to_a_person(
+    tx: Writing, send: Send, now: datetime, ids: Ids, *, looks: int, contested: bool = False
+) -> str:
+    await outbox.update(tx, [_changed(send, OutboxState.NEEDS_REVIEW, now, looks=looks)])
     why = reasons.TABLE[Reason.NEEDS_REVIEW]
-    await _tell(tx, EventKind.MESSAGE_NEEDS_REVIEW, send, now, ids, reason=why.code, description=why.sentence)
+    told: dict[str, Json] = {"reason": why.code, "description": why.sentence}
+    if contested:
+        told["description"] = (
+            "The provider's list has a message of the same words to the same contact, and it cannot be told whether "
+            "it is this one or an earlier one of unknown fate; a person decides."
+        )
+    await _tell(tx, EventKind.MESSAGE_NEEDS_REVIEW, send, now, ids, **told)
     change = messages.StatusChange(
         workspace_id=send.workspace_id,
         conversation_id=send.conversation_id,
@@ -206,7 +189,7 @@ async def _hand_to_a_person(tx: Writing, send: outbox.Send, now: datetime, ids: 
 
 
 def _changed(
-    send: outbox.Send, state: outbox.OutboxState, due_at: datetime, *, looks: int = 0, resent: bool | None = None
+    send: Send, state: OutboxState, due_at: datetime, *, looks: int = 0, resent: bool | None = None
 ) -> outbox.Change:
     return outbox.Change(
         message_id=send.message_id,
@@ -221,11 +204,6 @@ def _changed(
     )
 
 
-async def _tell(tx: Writing, kind: EventKind, send: outbox.Send, now: datetime, ids: Ids, **data: str | bool) -> None:
+async def _tell(tx: Writing, kind: EventKind, send: Send, now: datetime, ids: Ids, **data: Json) -> None:
     event = events.make(ids, kind, send.workspace_id, send.conversation_id, now, message_id=send.message_id, **data)
     await events.insert_all(tx, [event], now)
-
-
-def _plain(text: str) -> str:
-    """A text without what the provider may alter: white space and lookalike characters."""
-    return " ".join(segments.fold(text).split())

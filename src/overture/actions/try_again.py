@@ -12,12 +12,13 @@ from typing import Final
 from msgspec import Struct
 
 from overture.actions import choose_again
+from overture.domain import reasons
 from overture.domain.agent import Json
 from overture.domain.delivery import DeliveryStatus, Known
 from overture.domain.event import Event, EventKind
 from overture.domain.ports import Ids
 from overture.domain.provider_errors import Effect, ErrorClass, describe, problem_code
-from overture.domain.reasons import Reason
+from overture.domain.reasons import Meaning, Reason
 from overture.store import conversations, events, messages, outbox, threads, unsettled
 from overture.store.attempts import Attempt
 from overture.store.conversations import Conversation
@@ -26,13 +27,10 @@ from overture.store.messages import Message
 from overture.store.threads import Pair
 from overture.store.unsettled import Again, Standing
 
-_DECIDED: Final = frozenset(
-    {
-        *(Reason.RECIPIENT_OPTED_OUT, Reason.CANCELLED, Reason.EXPIRED, Reason.WINDOW_CLOSED),
-        *(Reason.SENDER_REMOVED, Reason.DROPPED_BY_OPERATOR),
-    }
-)
-"""Reasons for which a message stays whatever the provider says of its last try."""
+_DECIDED: Final = frozenset(reason.value for reason, fact in reasons.TABLE.items() if fact.meaning is Meaning.STAYS) - {
+    Reason.NEEDS_REVIEW.value
+}
+"""Reasons for which a message stays, whatever the provider says of its last try."""
 
 
 class Failed(Struct, frozen=True, kw_only=True):

@@ -52,7 +52,8 @@ class Accepted(Struct, frozen=True, kw_only=True):
 class ProviderMessage(Struct, frozen=True, kw_only=True):
     """A message as the provider's own records show it.
 
-    `account_sid` is the account that the record names, None where it names none; `media` how many files came with it.
+    `account_sid` is the account that the record names, None where it names none; `media` how many files came with it;
+    `service` the Messaging Service that sent it, which may not have chosen a sender yet.
     """
 
     sid: str
@@ -65,6 +66,7 @@ class ProviderMessage(Struct, frozen=True, kw_only=True):
     error_code: int | None = None
     account_sid: str | None = None
     media: int = 0
+    service: str | None = None
 
 
 class MessagePage(Struct, frozen=True, kw_only=True):
@@ -81,13 +83,12 @@ class Provider(Protocol):
         """Hand one attempt over. Raises Transient, Permanent, Misconfigured or OutcomeUnknown."""
         ...
 
-    async def list_between(self, account_sid: str, *, sender: str | None, to: str, limit: int) -> list[ProviderMessage]:
-        """The newest messages to `to` (from `sender`, unless None), newest first, at most `limit`."""
-        ...
-
-    def list_pages(self, account_sid: str, *, page_size: int) -> AsyncIterator[MessagePage]:
+    def list_pages(
+        self, account_sid: str, *, page_size: int, sender: str | None = None, to: str | None = None
+    ) -> AsyncIterator[MessagePage]:
         """The account's messages of both directions, newest first, a request a page, as long as they are asked for.
 
+        With `sender` or `to`, in the provider's form, only those from or to that address.
         A message that arrives meanwhile may be missing, or push others on to the next page, which then repeats them.
         """
         ...

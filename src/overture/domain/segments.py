@@ -109,6 +109,14 @@ def fold(text: str) -> str:
     return folded if _GSM_7.fullmatch(folded) else text
 
 
+def unadorned(text: str) -> str:
+    """A text as it reads whatever a provider's encoding made of it: lookalikes as one, every space the same.
+
+    Only for comparing: unlike `fold` it does not ask whether that makes the text GSM-7.
+    """
+    return " ".join(unicodedata.normalize("NFKC", text.translate(_LOOKALIKES)).split())
+
+
 _BREAKS: Final = (
     re.compile(r"\n\s*\n\s*"),  # a paragraph's end
     re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+|\n+\s*"),  # a sentence's or a line's end

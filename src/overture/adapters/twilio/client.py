@@ -102,19 +102,19 @@ class TwilioClient:
             segments=wire.whole_number(created.num_segments) or None,  # 0: a Messaging Service has yet to choose
         )
 
-    async def list_between(self, account_sid: str, *, sender: str | None, to: str, limit: int) -> list[ProviderMessage]:
-        """The newest messages to `to` (from `sender`, unless None), newest first, at most `limit`."""
-        query = {"To": to, **({"From": sender} if sender is not None else {})}
-        return await self._list(account_sid, query, limit=limit)
-
-    async def list_pages(self, account_sid: str, *, page_size: int) -> AsyncIterator[MessagePage]:
+    async def list_pages(
+        self, account_sid: str, *, page_size: int, sender: str | None = None, to: str | None = None
+    ) -> AsyncIterator[MessagePage]:
         """The account's messages of both directions, newest first, a request a page, as long as they are asked for.
 
-        Not asked for by date: whether Twilio's date filter finds what has not been sent yet is not documented. Raises
-        Transient, Permanent or Misconfigured, also for pages that lead round in a circle.
+        With `sender` or `to`, in the provider's form, only those from or to that address. Not asked for by date:
+        whether Twilio's date filter finds what has not been sent yet is not documented. Raises Transient, Permanent or
+        Misconfigured, also for pages that lead round in a circle.
         """
         account = self._account(account_sid)
-        asked = urlencode({"PageSize": str(max(1, min(page_size, _PAGE)))})
+        narrowed = {"To": to, "From": sender}
+        query = {name: address for name, address in narrowed.items() if address is not None}
+        asked = urlencode({**query, "PageSize": str(max(1, min(page_size, _PAGE)))})
         path: str | None = f"/2010-04-01/Accounts/{account.sid}/Messages.json?{asked}"
         been: set[str] = set()
         while path is not None:
@@ -141,7 +141,7 @@ class TwilioClient:
         account = self._account(account_sid)
         if not account.api_key_sid:
             return answers.read(wire.ACCOUNT, await self._get(account, f"/2010-04-01/Accounts/{account.sid}.json"))
-        await self._list(account_sid, {}, limit=1)
+        await anext(self.list_pages(account_sid, page_size=1))
         return wire.AccountFacts(sid=account.sid)
 
     async def list_numbers(self, account_sid: str, *, limit: int = 1000) -> list[wire.OwnedNumber]:
@@ -152,17 +152,6 @@ class TwilioClient:
         while path is not None and len(found) < limit:
             page = answers.read(wire.NUMBERS, await self._get(account, path))
             found += page.incoming_phone_numbers
-            path = _next(account, page.next_page_uri)
-        return found[:limit]
-
-    async def _list(self, account_sid: str, query: Mapping[str, str], *, limit: int) -> list[ProviderMessage]:
-        account = self._account(account_sid)
-        asked = urlencode({**query, "PageSize": str(max(1, min(limit, _PAGE)))})
-        path: str | None = f"/2010-04-01/Accounts/{account.sid}/Messages.json?{asked}"
-        found: list[ProviderMessage] = []
-        while path is not None and len(found) < limit:
-            page = answers.read(wire.MESSAGES, await self._get(account, path))
-            found += [record.to_domain() for record in page.messages]
             path = _next(account, page.next_page_uri)
         return found[:limit]
 

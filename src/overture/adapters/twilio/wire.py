@@ -40,6 +40,7 @@ class Message(Struct, frozen=True, kw_only=True):
     error_code: str | int | None = None
     account_sid: str | None = None
     num_media: str | int | None = None
+    messaging_service_sid: str | None = None
 
     def to_domain(self, created_at: datetime | None = None) -> ProviderMessage:
         """The record in our words, dated `created_at` where given. Raises Transient where its date cannot be read."""
@@ -56,6 +57,7 @@ class Message(Struct, frozen=True, kw_only=True):
             error_code=whole_number(self.error_code) or None,
             account_sid=self.account_sid,
             media=min(whole_number(self.num_media) or 0, MOST_MEDIA),
+            service=self.messaging_service_sid or None,
         )
 
     def dated(self) -> datetime | None:
