@@ -111,11 +111,11 @@ class _Records:
                 self._accept(send, result)
             case Transient():
                 self._finish(send, attempts.AttemptState.REJECTED, result)
-                self._again(send, retry.delay(send.tries, result.retry_after_seconds))
+                self._again(send, retry.delay(send.tries, result.retry_after_seconds), result)
             case Misconfigured():
                 self._finish(send, attempts.AttemptState.REJECTED, result)
                 self._stops.append((send, _rests(result), result.description))
-                self._again(send, REST)
+                self._again(send, REST, result)
             case Permanent():
                 self._finish(send, attempts.AttemptState.REJECTED, result)
                 self._fail(send, result)
@@ -178,7 +178,7 @@ class _Records:
             told = {"reason": failure.code, "description": failure.description}
             self._tell(EventKind.MESSAGE_FAILED, send, error_code=number, **told)
 
-    def _again(self, send: outbox.Send, wait: timedelta) -> None:
+    def _again(self, send: outbox.Send, wait: timedelta, failure: Failure) -> None:
         if send.message_id in self._alive:
             self._gone.append((send.message_id, send.shard))
         elif self._now + wait >= send.expires_at:
@@ -187,9 +187,11 @@ class _Records:
             stay = Stay(reason="expired", description="The provider could not take the message in time.")
             self._tell(EventKind.MESSAGE_FAILED, send, reason=stay.reason, description=stay.description)
         else:
-            self._change(send, outbox.OutboxState.QUEUED, wait)
+            self._change(send, outbox.OutboxState.QUEUED, wait, waits_because=failure.code)
 
-    def _change(self, send: outbox.Send, state: outbox.OutboxState, wait: timedelta) -> None:
+    def _change(
+        self, send: outbox.Send, state: outbox.OutboxState, wait: timedelta, *, waits_because: str | None = None
+    ) -> None:
         self._changes.append(
             outbox.Change(
                 message_id=send.message_id,
@@ -200,6 +202,7 @@ class _Records:
                 due_at=self._now + wait,
                 started_at=send.started_at,
                 resent=send.resent,
+                waits_because=waits_because,
             )
         )
 
