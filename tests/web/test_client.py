@@ -29,6 +29,7 @@ from overture.store.engine import Store
 from overture.web.app import make_app
 from tests.web.conftest import AGENT, PROMPT_AGENT, SMS_SENDER, WHATSAPP_SENDER, World, make_world
 from tests.web.talking import ScriptedModel, agents_answer
+from tests.web.webhooks import an_unrouted_webhook
 
 CHAT = "7d0c4a52-5b0e-4c4e-9f55-0d6c3b5f6c11"
 START: dict[str, Any] = {"agent_id": AGENT, "channel": "sms", "to_number": "+15559876543", "from_number": SMS_SENDER}
@@ -97,6 +98,23 @@ async def test_agents_and_keys_are_managed(world: World) -> None:
         assert (await client.list_inbox("parked")).events == []
         world.wrong.append("the outbox road has stopped")
         assert (await client.health()).status == "not_ready"
+
+
+async def test_deliveries_are_looked_after(world: World) -> None:
+    async with client_of(world) as client:
+        started = await client.start_outbound(**START)
+        [line] = (await client.list_messages(started.conversation_id)).messages
+        assert [one.message_id for one in (await client.list_deliveries("queued")).deliveries] == [line.id]
+        assert (await client.list_deliveries()).deliveries == []
+        assert (await client.get_delivery(line.id)).text == line.text
+        for decided in (client.resend(line.id, valid_seconds=60), client.drop(line.id, note="No.")):
+            with pytest.raises(Conflict) as caught:
+                await decided
+            assert caught.value.code == "delivery_not_in_review"
+        with pytest.raises(Unknown):
+            await client.get_delivery("../keys")
+        inbox_id = await an_unrouted_webhook(world)
+        assert (await client.retry_inbox(inbox_id)).changed
 
 
 async def test_the_socket_of_the_owner_needs_no_key(world: World, tmp_path: Path) -> None:
