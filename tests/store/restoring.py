@@ -92,7 +92,8 @@ class Roads:
         world = self.world
         await self.sweeping.look()
         await world.handles()
-        await world.settles()
+        while await world.settling.look() == 0:
+            pass
         await self.restoring.look()
         await world.takes_turns()
         await world.sends()
