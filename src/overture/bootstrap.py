@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from starlette.types import ASGIApp
 
 from overture import log
+from overture.actions.adopt_instance import recognise_instance
 from overture.actions.adopt_settings import SenderSetting, adopt_settings
 from overture.actions.claim_deliveries import Claims, claim_deliveries
 from overture.actions.keep_webhook import keep_webhooks
@@ -43,15 +44,17 @@ from overture.store.sqlite import SqliteStore
 from overture.web import serving
 from overture.web.app import make_app
 from overture.web.parts import Parts
-from overture.workers import loop
+from overture.workers import ending, loop
 from overture.workers.inbox import InboxRoad
 from overture.workers.media import MediaRoad
 from overture.workers.outbox import OutboxRoad
+from overture.workers.restoring import RestoreRoad
+from overture.workers.sweeping import ROAD as SWEEP
+from overture.workers.sweeping import SweepRoad
 from overture.workers.sweeps import SettleRoad, TimerRoad
 from overture.workers.turns import TurnRoad
 
 WORKSPACE: Final = "default"
-DRAIN_SECONDS: Final = 20.0  # supervisors kill after 25 or 30; turns and sends are done in ten or so
 
 _HANDLING: Final = {
     SenderKind.LONG_CODE: KeywordHandling.TWILIO,
@@ -128,6 +131,7 @@ class House:
         self._make_provider: Final = make_provider
         self.ids: Final = RandomIds()
         self.stopping: Final = stopping or asyncio.Event()
+        self._shut_because: str | None = None
         self._roads: Final[list[asyncio.Task[None]]] = []
         self._drains: Final[list[Callable[[], Any]]] = []
         self._closes: Final[list[Callable[[], Any]]] = []
@@ -183,11 +187,22 @@ class House:
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)
         media = MediaRoad(store=self.store, fetcher=self._media)
+        sweep = SweepRoad(
+            store=self.store,
+            provider=self._provider,
+            parser=self._verifier,
+            ids=self.ids,
+            signals=self.signals,
+            is_stopping=self.stopping.is_set,
+        )
+        restore = RestoreRoad(store=self.store, provider=self._provider, ids=self.ids, signals=self.signals)
         for road, look in (
-            ("inbox", inbox.look),
+            (SWEEP, sweep.look),
+            ("inbox", sweep.after_first(inbox.look)),
             ("turns", turns.look),
-            ("outbox", out.look),
-            ("settle", settle.look),
+            ("outbox", sweep.once_shut(out.look)),
+            ("settle", sweep.unless_shut(settle.look)),
+            ("restore", sweep.unless_shut(restore.look)),
             ("timers", timers.look),
             ("media", media.look),
         ):
@@ -195,23 +210,25 @@ class House:
                 loop.run(road, look, signals=self.signals, stopping=self.stopping), name=road
             )
             self._roads.append(task)
-        self._drains.extend((lambda: turns.drain(DRAIN_SECONDS / 2), out.drain, settle.give_up, outcomes.settle))
+        self._drains.extend(
+            (
+                lambda: turns.drain(ending.TURNS_SECONDS),
+                lambda: out.drain(ending.SENDS_SECONDS),
+                settle.give_up,
+                outcomes.settle,
+            )
+        )
 
     def make_app(self, parts: Parts, *, trusted: bool = False) -> ASGIApp:
         """The application behind a door; at a trusted one no key is asked for."""
         return make_app(parts, trusted=trusted)
 
     async def close(self) -> None:
-        """Stop taking work, bring what runs to its end, close what was opened."""
+        """Stop taking work, bring what runs to its end, close what was opened, within a time (`workers/ending`)."""
         self.stopping.set()
         for road in ROADS:
             self.signals.heard(road)
-        if self._roads:
-            await asyncio.wait(self._roads, timeout=DRAIN_SECONDS)
-        for drain in self._drains:
-            await drain()
-        for close in reversed(self._closes):
-            await close()
+        await ending.end(self._roads, self._drains, reversed(self._closes))
 
     async def _identify(self, *, adopt: bool) -> Instance:
         now = self.store.now()
@@ -222,9 +239,24 @@ class House:
             await instances.add_workspace(tx, WORKSPACE, WORKSPACE, now)
             if adopt:
                 await adopt_settings(tx, WORKSPACE, wanted, now, self.ids)
-            return await instances.get_or_make(tx, offered, now)
+            instance = await instances.get_or_make(tx, offered, now)
+            if adopt:
+                self._shut_because = (
+                    await recognise_instance(
+                        tx,
+                        WORKSPACE,
+                        self.settings.public_urls,
+                        now,
+                        self.ids,
+                        may_shut=self.settings.role != "api",
+                    )
+                ).shut_because
+            return instance
 
-        return await self.store.write(identify)
+        instance = await self.store.write(identify)
+        if self._shut_because is not None:
+            _log.error("instance_shut", why=self._shut_because, hint="`overture adopt` makes it the instance.")
+        return instance
 
     def _parts(self) -> Parts:
         wake = self.signals.wake
@@ -247,6 +279,7 @@ class House:
             reply_wait_seconds=self.settings.reply_wait_seconds,
             model_endpoints=tuple(model.name for model in self.settings.models),
             backups=self._backups,
+            public_urls=self.settings.public_urls,
         )
 
     async def _health(self) -> list[str]:

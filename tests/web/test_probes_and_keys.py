@@ -18,7 +18,7 @@ async def test_a_process_that_lives_says_so_without_its_database(world: World) -
 
 async def test_readiness_names_what_is_wrong(world: World) -> None:
     anybody = world.client.with_key(None)
-    assert (await anybody.get("/readyz")).json == {"status": "ready", "wrong": []}
+    assert (await anybody.get("/readyz")).json == {"status": "ready", "wrong": [], "notes": []}
     world.wrong.append("the outbox road has stopped")
     ill = await anybody.get("/readyz")
     assert (ill.status, ill.json["wrong"]) == (503, ["the outbox road has stopped"])

@@ -22,6 +22,7 @@ from overture.web.api import (
     conversations,
     deliveries,
     inbox,
+    instance,
     keys,
     media,
     outbound,
@@ -36,7 +37,7 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    outbound, chat, assistants, agents, conversations, deliveries, inbox, media, keys, backups, twilio, probes
+    outbound, chat, assistants, agents, conversations, deliveries, inbox, media, keys, backups, instance, twilio, probes
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))

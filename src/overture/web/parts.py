@@ -18,8 +18,8 @@ class Parts:
     """Running parts.
 
     `reply_wait_seconds` is how long a chat's post waits for its reply; `is_draining` tells whether the server is about
-    to stop; `health` names what is wrong, nothing where all is well. `keys` are remembered for all doors together,
-    so that a key revoked at one is refused at every other.
+    to stop; `health` names what is wrong, nothing where all is well; `public_urls` are those this process is served
+    under. `keys` are remembered for all doors together, so that a key revoked at one is refused at every other.
     """
 
     store: Store
@@ -32,5 +32,6 @@ class Parts:
     health: Callable[[], Awaitable[list[str]]]
     reply_wait_seconds: float = 15.0
     model_endpoints: tuple[str, ...] = ()
+    public_urls: tuple[str, ...] = ()
     backups: Backups = field(default_factory=lambda: Backups(None))
     keys: RememberedKeys = field(default_factory=RememberedKeys)

@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY, generate_latest
 
 from overture.domain.access import Scope
 from overture.web import answers
+from overture.web.api import instance
 from overture.web.routes import Answer, Call, Door, get
 
 _TEXT: Final = b"text/plain; version=0.0.4; charset=utf-8"
@@ -19,10 +20,14 @@ class Alive(Struct, frozen=True, kw_only=True):
 
 
 class Ready(Struct, frozen=True, kw_only=True):
-    """Whether work is taken; `wrong` says in words what keeps it from that."""
+    """Whether work is taken; `wrong` says in words what keeps it from that.
+
+    `notes` say what an operator should know: calls and webhooks are taken, but something does not leave.
+    """
 
     status: Literal["ready", "not_ready"]
     wrong: list[str] = []
+    notes: list[str] = []
 
 
 @get("/healthz", may=Door.ANYONE, gives=Alive, tag="Operations")
@@ -43,7 +48,8 @@ async def check_readiness(call: Call[None, None]) -> Answer:
     wrong = await call.parts.health()
     if call.parts.is_draining():
         wrong = [*wrong, "The server is about to stop."]
-    body = answers.encode(Ready(status="not_ready" if wrong else "ready", wrong=wrong))
+    notes = [] if wrong else await call.parts.store.read(lambda tx: instance.read_notes(tx, call.now))
+    body = answers.encode(Ready(status="not_ready" if wrong else "ready", wrong=wrong, notes=notes))
     return Answer(body=body, status=503 if wrong else 200)
 
 
