@@ -6,6 +6,7 @@ from overture.adapters.twilio.errors import failure_for
 from overture.domain import provider_errors
 from overture.domain.errors import Misconfigured, OutcomeUnknown, Permanent, Transient
 from overture.domain.provider_errors import Effect, ErrorClass, Stops, describe
+from tests.domain import error_table
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,25 @@ def test_every_fact_says_what_its_readers_need(fact: provider_errors.ErrorFact) 
             assert fact.tries > 0
         case ErrorClass.MISCONFIGURED:
             assert fact.operator
-        case ErrorClass.PERMANENT:
+        case ErrorClass.PERMANENT | ErrorClass.UNKNOWN:
             assert fact.stops is Stops.NOTHING
+
+
+def test_the_page_of_errors_is_the_table() -> None:
+    """Written anew by `python -m tests.domain.error_table`."""
+    assert error_table.WRITTEN.read_text(encoding="utf-8") == error_table.table()
+
+
+@pytest.mark.parametrize("code", [20500, 20503])
+def test_a_failure_inside_the_provider_is_unknown_whatever_it_is_sent_with(code: int) -> None:
+    assert isinstance(failure_for(400, code, None), OutcomeUnknown)
+    assert describe(code).verdict is ErrorClass.UNKNOWN
+
+
+@pytest.mark.parametrize("code", [11200, 11205, 11206, 11210, 11215, 12100, 12200, 12300])
+def test_what_the_error_log_says_of_our_webhooks_is_the_operators_and_stops_nothing(code: int) -> None:
+    fact = describe(code)
+    assert (fact.verdict, fact.stops) == (ErrorClass.MISCONFIGURED, Stops.NOTHING)
 
 
 def test_what_concerns_one_country_or_template_stops_no_sender() -> None:

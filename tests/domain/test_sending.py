@@ -252,6 +252,8 @@ def leaving(**changes: Any) -> Leaving:
         ({"opted_out_at": NOW, "confirms_opt_out": True}, None),
         ({"conversation_epoch": 2}, "cancelled"),
         ({"expires_at": NOW}, "expired"),
+        ({"expires_at": NOW + timedelta(seconds=0.999)}, "expired"),  # the provider would hold it for a whole second
+        ({"expires_at": NOW + timedelta(seconds=1)}, None),
         ({"expires_at": NOW, "confirms_opt_out": True}, "expired"),
         ({"sender_active": False}, "sender_removed"),
         ({"channel": WHATSAPP}, "window_closed"),

@@ -17,6 +17,7 @@ class ErrorClass(StrEnum):
     PERMANENT = "permanent"
     TRANSIENT = "transient"
     MISCONFIGURED = "misconfigured"
+    UNKNOWN = "unknown"  # the message may have been taken: it is looked for, never repeated blindly
 
 
 class Effect(StrEnum):
@@ -75,6 +76,10 @@ def _later(code: int, sentence: str, wait_seconds: int, operator: str | None = N
     )
 
 
+def _unknown(code: int, sentence: str) -> ErrorFact:
+    return ErrorFact(code=code, verdict=ErrorClass.UNKNOWN, sentence=sentence)
+
+
 def _stop(code: int, sentence: str, operator: str, stops: Stops = Stops.SENDER) -> ErrorFact:
     return ErrorFact(code=code, verdict=_C, sentence=sentence, operator=operator, stops=stops)
 
@@ -87,6 +92,9 @@ def _act(code: int, sentence: str, operator: str) -> ErrorFact:
     return _stop(code, sentence, operator, Stops.NOTHING)
 
 
+_WEBHOOK: Final = "The provider could not deliver a webhook to this server."
+_ANSWER: Final = "The provider could not read this server's answer to a webhook."
+_FAILED_INSIDE: Final = "The provider failed; it may have taken the message or not."
 _CREDENTIALS: Final = "The provider refused our credentials."
 _BAD_RECIPIENT: Final = "The recipient's number is not valid."
 _BAD_SENDER: Final = "The sender cannot be used for messages."
@@ -108,6 +116,17 @@ ERRORS: Final = _table(
     _stop_account(20403, _CREDENTIALS, "The account may not use this; look at its permissions in Twilio's console."),
     _stop_account(20404, "The provider does not know this account.", "Check the account SID and the API's base URL."),
     _later(20429, "The provider takes no more requests for the moment.", 1, "Too many requests at once.", tries=10),
+    _unknown(20500, _FAILED_INSIDE),
+    _unknown(20503, _FAILED_INSIDE),
+    # our webhooks, as the provider's error log tells of them
+    _act(11200, _WEBHOOK, "After an answer of 403 compare the webhook's address with OVERTURE_PUBLIC_URL."),
+    _act(11205, _WEBHOOK, "No connection came about: check that the public address can be reached."),
+    _act(11206, _WEBHOOK, "What answered was not HTTP as it should be: look at the proxy."),
+    _act(11210, _WEBHOOK, "The public address has no DNS entry that Twilio can find."),
+    _act(11215, _WEBHOOK, "There were too many redirects: give the webhook's final address."),
+    _act(12100, _ANSWER, "Something else than Overture answers at the webhook's address: look at the proxy."),
+    _act(12200, _ANSWER, "Something else than Overture answers at the webhook's address: look at the proxy."),
+    _act(12300, _ANSWER, "Something else than Overture answers at the webhook's address: look at the proxy."),
     # the recipient
     _never(21211, _BAD_RECIPIENT, effect=Effect.UNREACHABLE),
     _never(21265, "The recipient is a short code.", effect=Effect.UNREACHABLE),

@@ -19,6 +19,7 @@ from overture.domain.reasons import Reason
 
 OPENING_LIFE: Final = timedelta(hours=4)  # an opening that waited longer than a morning surprises its reader
 REPLY_LIFE: Final = timedelta(minutes=30)  # a reply belongs to the moment it answers
+_SHORTEST_LIFE: Final = timedelta(seconds=1)  # the provider counts whole seconds: it would hold a shorter one longer
 REPEAT: Final = timedelta(seconds=60)  # an identical call within this time is a retry of its caller, not a wish
 
 
@@ -333,7 +334,7 @@ def may_leave(leaving: Leaving, now: datetime) -> Stay | None:
         reason = "recipient_opted_out"
     elif leaving.epoch != leaving.conversation_epoch:
         reason = "cancelled"
-    elif now >= leaving.expires_at:
+    elif leaving.expires_at - now < _SHORTEST_LIFE:
         reason = "expired"
     elif not leaving.sender_active:
         reason = "sender_removed"

@@ -47,5 +47,7 @@ def _by_fact(fact: ErrorFact, message: str | None, retry_after_seconds: float | 
             return Transient(name, sentence, retry_after_seconds=retry_after_seconds or fact.wait_seconds or None)
         case ErrorClass.MISCONFIGURED if fact.stops is not Stops.NOTHING:
             return Misconfigured(name, sentence, hint=fact.operator)
+        case ErrorClass.UNKNOWN:
+            return OutcomeUnknown(name, sentence, hint=fact.operator)
         case ErrorClass.PERMANENT | ErrorClass.MISCONFIGURED:
             return Permanent(name, sentence, hint=fact.operator)
