@@ -13,6 +13,7 @@ from overture.domain.provider_errors import ERRORS
 from overture.domain.reasons import TABLE, Meaning, Reason, Waiting, explain, is_known, kept, why_waiting
 from overture.domain.sending import STAYS
 from overture.store.accounts import ShutBecause
+from tests import reasons as document
 from tests.architecture import tree
 
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
@@ -74,6 +75,11 @@ def test_no_failure_of_a_try_goes_without_a_sentence() -> None:
 def test_every_way_of_staying_and_of_being_shut_has_a_sentence() -> None:
     assert all(is_known(code) and explain(code).sentence == sentence for code, sentence in STAYS.items())
     assert all(is_known(f"sender_shut_{because}") for because in ShutBecause)
+
+
+def test_the_page_about_deliveries_tells_every_reason_as_it_is() -> None:
+    text = document.PAGE.read_text(encoding="utf-8")
+    assert text == document.page(text), "run python -m tests.reasons"
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -173,7 +173,7 @@ TABLE: Final = _table(
         Reason.SENDER_STOPPED,
         _WAITS,
         "The sender rests: the provider refused it until something is put right.",
-        "`overture doctor` says what. It is tried again by itself every ten minutes.",
+        "Put right what it names; the sender is tried again by itself every ten minutes.",
     ),
     (
         Reason.SENDER_SHUT_START,
