@@ -48,7 +48,7 @@ _PUT_OFF_TIMERS: Final = Command(
 _PENDING: Final = Query(
     """
     SELECT s.account_sid, min(s.restored_from), max(s.restored_at), max(a.swept_at), max(s.webhook_seen_at)
-    FROM sender s JOIN provider_account a ON a.workspace_id = s.workspace_id AND a.sid = s.account_sid
+    FROM sender s LEFT JOIN provider_account a ON a.workspace_id = s.workspace_id AND a.sid = s.account_sid
     WHERE s.restored_from IS NOT NULL AND s.removed_at IS NULL
     GROUP BY s.account_sid ORDER BY s.account_sid
     """
