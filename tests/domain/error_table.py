@@ -23,7 +23,7 @@ page is written from `src/overture/domain/provider_errors.py`, and a test holds 
 - **unknown**: the message may have gone out. The provider's list is read before anything is sent again.
 
 Answers without a code count by their kind: no connection, or 429, is *again*; a time-out, a broken connection, a 5xx or
-an answer that cannot be read is *unknown*; 401, 403 and 404 *rest* the account. A code that does not stand here *fails*.
+an answer that cannot be read is *unknown*; 401, 403 and 404 *rest* the account. A code that is not here *fails*.
 
 | code | what happens | what the caller reads | what to do |
 |---|---|---|---|
