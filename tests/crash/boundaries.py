@@ -10,15 +10,18 @@ A transaction that only looked and found nothing to do is no boundary: a death t
 import inspect
 import os
 import re
+import signal
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
+from msgspec import Struct
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from overture.bootstrap import ClosingProvider
+from overture.domain.ports import Clock
 from overture.store.engine import Reading, Store, Writing
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
 
@@ -33,8 +36,9 @@ _CHANGES: Final = Query(
 class Boundaries:
     """Counts, writes down, and sends the signal `number` to its own process at boundary `stop_at`."""
 
-    def __init__(self, path: Path, *, stop_at: int | None, number: int) -> None:
+    def __init__(self, path: Path, *, clock: Clock, stop_at: int | None = None, number: int = signal.SIGKILL) -> None:
         self._file: Final = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._clock: Final = clock
         self._stop_at: Final = stop_at
         self._number: Final = number
         self._lock: Final = threading.Lock()  # SQLite commits in a thread of its own
@@ -44,16 +48,24 @@ class Boundaries:
         """Pass a boundary, or die there."""
         with self._lock:
             self._passed += 1
-            os.write(self._file, f"{self._passed} {name}\n".encode())
+            os.write(self._file, f"{self._passed} {self._clock.now().isoformat()} {name}\n".encode())
             if self._passed == self._stop_at:
                 os.kill(os.getpid(), self._number)
 
 
-def read(path: Path) -> list[str]:
-    """The names of the boundaries that a process passed, in order."""
+class Passed(Struct, frozen=True, kw_only=True):
+    """A boundary that was passed, and when."""
+
+    name: str
+    at: datetime
+
+
+def read(path: Path) -> list[Passed]:
+    """The boundaries that a process passed, in order."""
     if not path.exists():
         return []
-    return [line.partition(" ")[2] for line in path.read_text().splitlines()]
+    lines = [line.split(" ", 2) for line in path.read_text().splitlines()]
+    return [Passed(name=name, at=datetime.fromisoformat(at)) for _, at, name in lines]
 
 
 class _Watched:
@@ -152,6 +164,8 @@ class _CountedProvider:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._provider, name)
+        if inspect.isasyncgenfunction(found):
+            return self._counted_pages(name, found)
         if not inspect.iscoroutinefunction(found) or name == "aclose":
             return found
 
@@ -161,6 +175,18 @@ class _CountedProvider:
                 return await found(*given, **named)
             finally:
                 self._boundaries.passes(f"after {name}")
+
+        return counted
+
+    def _counted_pages(self, name: str, found: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
+        """A call that brings pages: each is asked for between two boundaries."""
+
+        async def counted(*given: Any, **named: Any) -> AsyncIterator[Any]:
+            self._boundaries.passes(f"before {name}")
+            async for page in found(*given, **named):
+                self._boundaries.passes(f"after {name}")
+                yield page
+                self._boundaries.passes(f"before {name}")
 
         return counted
 

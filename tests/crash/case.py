@@ -6,41 +6,49 @@ its public address, and for each engine a database with the agent, the senders a
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import sqlite3
 import tempfile
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import asyncpg
 from msgspec import Struct
 
 from handset.config import DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN
+from overture import bootstrap
 from overture.client import Client
 from overture.domain.access import Scope
 from overture.domain.consent import CONFIRMATION
 from overture.domain.errors import Problem
-from overture.store.signals import ROADS
 from tests.crash import books, boundaries, plans, script, timescale
 from tests.crash.keeper import Keeper
 from tests.crash.lives import HandsetLife, Port, Process, ServerLife
 from tests.crash.people import Clients, Contacts
-from tests.crash.record import Case, Record, Taken
+from tests.crash.record import Case, OptOut, Record, Taken
 from tests.crash.timescale import Timescale
 from tests.databases import Databases
+
+T = TypeVar("T")
 
 RATE: Final = 40.0  # a settle time of 120 s is 3 s; a stall of the machine must stay well below that
 PATIENCE: Final = timedelta(
     minutes=45
 )  # shown; longer than the life of a reply, so that nothing can still be on its way
+_WATCH_SECONDS: Final = 0.005  # real; between two looks at how far the server is
+_SOMEBODY: Final = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1
+"""
 _LOOK_SECONDS: Final = 0.05  # real; between two looks at whether all has come to rest
-_IS_SWEPT: Final = "sweep" in ROADS
+_IS_SWEPT: Final = hasattr(bootstrap, "SweepRoad")  # whether this server reads the provider's list for lost webhooks
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -51,10 +59,10 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 class Slot:
-    """A place to play cases in, one after the other."""
+    """A place to play cases in, one after the other. `server_url` is that of a PostgreSQL server, if there is one."""
 
-    def __init__(self, postgresql: Databases | None) -> None:
-        self._postgresql: Final = postgresql
+    def __init__(self, server_url: str | None) -> None:
+        self._server_url: Final = server_url
         self._folder: Final = Path(tempfile.mkdtemp(prefix="chaos-"))
         self._port: Final = Port()
         self._templates: Final[dict[str, str]] = {}
@@ -80,8 +88,7 @@ class Slot:
         if database == "sqlite":
             url = f"sqlite:///{folder / 'overture.db'}"
         else:
-            assert self._postgresql is not None, "a case on PostgreSQL needs a server"
-            url = await asyncio.to_thread(self._postgresql.create)
+            url = await asyncio.to_thread(self._administer, Databases.create)
         given = environment(folder, url, self._port.number, "http://127.0.0.1:9")
         life = ServerLife(
             environment=given,
@@ -109,12 +116,17 @@ class Slot:
             shutil.copyfile(template.removeprefix("sqlite:///"), copy)
             yield f"sqlite:///{copy}"
             return
-        assert self._postgresql is not None
-        url = await asyncio.to_thread(self._postgresql.create, template=template)
+        url = await asyncio.to_thread(self._administer, lambda server: server.create(template=template))
         try:
             yield url
         finally:
-            await asyncio.to_thread(self._postgresql.drop, url)
+            await asyncio.to_thread(self._administer, lambda server: server.drop(url))
+
+    def _administer(self, doing: Callable[[Databases], T]) -> T:
+        """Do something on the server, over a connection of its own: one that is kept would not survive a restart."""
+        assert self._server_url is not None, "a case on PostgreSQL needs a server"
+        with contextlib.closing(Databases(self._server_url)) as server:
+            return doing(server)
 
 
 def environment(folder: Path, database_url: str, port: int, provider_url: str) -> dict[str, str]:
@@ -144,6 +156,7 @@ class _Play:
         self._clock: Final[Timescale] = timescale.beginning_now(RATE)
         self._books: Final = books.Reader(database_url)
         self._provider_url = ""
+        self._restarts = 0
 
     async def record(self) -> Record:
         """Play it, and say what happened."""
@@ -183,15 +196,19 @@ class _Play:
         await asyncio.wait_for(keeper.up(), 60)
         contacts = Contacts(session, self._provider_url, self._clock)
         clients = Clients(session, keeper, self._key)
+        restarting = asyncio.create_task(self._restart_database(keeper))
         try:
             left = await self._rest(session, keeper, clients, contacts)
             left += clients.refused + await self._books.stranded()
         finally:
+            restarting.cancel()
+            await asyncio.gather(restarting, return_exceptions=True)
             await keeper.close()
             await contacts.close()
             await clients.close()
         stood = await self._books.read()
         taken, faults = await self._handset(session)
+        passed = [one for life in keeper.lives for one in boundaries.read(life.boundaries)]
         return Record(
             case=self._case,
             asked=clients.asked,
@@ -200,17 +217,39 @@ class _Play:
             conversations=stood.conversations,
             lines=stood.lines,
             attempts=stood.attempts,
-            opt_outs=stood.opt_outs,
+            opt_outs=tuple(_opt_out(contact, at, passed) for contact, at in stood.opt_outs.items()),
             deaths=tuple(keeper.deaths),
             left=tuple(left),
+            restarts=self._restarts,
             faults=faults,
             confirmation=CONFIRMATION,
             fixed=script.FIXED,
             may_repeat=self._plan.may_repeat,
             is_swept=_IS_SWEPT,
-            boundaries=tuple(boundaries.read(keeper.lives[0].boundaries)),
+            boundaries=tuple(one.name for one in boundaries.read(keeper.lives[0].boundaries)),
             seconds=round(time.monotonic() - began, 3),
         )
+
+    async def _restart_database(self, keeper: Keeper) -> None:
+        """Have PostgreSQL go down at the case's boundary, where the plan says so, and come back by itself.
+
+        One of its processes is killed, at which it ends all others, forgets what was not committed, and recovers from
+        its log: an immediate restart, for all that its clients can tell.
+        """
+        if not self._plan.restarts_database or self._case.kill is None:
+            return
+        passed = 0
+        while passed < self._case.kill:
+            await asyncio.sleep(_WATCH_SECONDS)
+            passed = len(boundaries.read(keeper.lives[0].boundaries))
+        connection: Any = await asyncpg.connect(self._database_url, timeout=30)
+        try:
+            pid = await connection.fetchval(_SOMEBODY)
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+                self._restarts += 1
+        finally:
+            connection.terminate()
 
     async def _rest(
         self, session: aiohttp.ClientSession, keeper: Keeper, clients: Clients, contacts: Contacts
@@ -247,9 +286,11 @@ class _Play:
         if not contacts.have_read(reached):
             return ["a contact has not read everything"]
         try:
-            return await self._books.due()
+            due = await self._books.due()
+            heard = await self._books.heard()
         except (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as away:
             return [f"the database does not answer: {away}"]
+        return due or [f"{typed.sid} was not heard" for typed in contacts.typed if _IS_SWEPT and typed.sid not in heard]
 
     async def _snapshot(self, session: aiohttp.ClientSession) -> dict[str, Any]:
         async with session.get(f"{self._provider_url}/handset/v1/messages") as messages:
@@ -282,3 +323,13 @@ class _Play:
             )
             for message in snapshot["messages"]
         ), faults
+
+
+def _opt_out(contact: str, at: datetime, passed: list[boundaries.Passed]) -> OptOut:
+    """An opt-out with the instant by which it was on disk: the boundary after its commit.
+
+    Where the server died between the two, the last boundary of all: that is later, and so on the safe side.
+    """
+    later = [one for one in passed if one.at >= at]
+    known = [one.at for one in later if one.name.startswith("after the commit of") and "consent" in one.name.split()]
+    return OptOut(contact=contact, at=at, known_at=min(known or [one.at for one in later[-1:]], default=at))

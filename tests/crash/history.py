@@ -161,9 +161,9 @@ def _opt_outs(record: Record) -> Iterable[Finding]:
     started = {tried.sid: tried.started_at for tried in record.attempts if tried.sid is not None}
     for opt_out in record.opt_outs:
         for one in _outbound(record):
-            if _bare(one.to) != opt_out.contact or one.at <= opt_out.at or one.body == record.confirmation:
+            if _bare(one.to) != opt_out.contact or one.at <= opt_out.known_at or one.body == record.confirmation:
                 continue
-            if (claimed := started.get(one.sid)) is None or claimed > opt_out.at:
+            if (claimed := started.get(one.sid)) is None or claimed > opt_out.known_at:
                 yield Finding(breach=Breach.OPT_OUT, what=f"{one.to} had opted out and was sent {one.body!r}")
 
 

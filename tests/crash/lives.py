@@ -60,6 +60,11 @@ class Process:
         """Whether it has said that it is ready, and lives."""
         return self.ready.done() and not self.ended.done()
 
+    @property
+    def was_up(self) -> bool:
+        """Whether it ever said that it is ready."""
+        return self.ready.done() and self.ready.exception() is None
+
     def send(self, number: int) -> None:
         """Send it a signal, if it lives."""
         if not self.ended.done() and self._process.pid is not None:

@@ -114,10 +114,14 @@ class Conversation(Noted, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OptOut(Noted, frozen=True, kw_only=True, omit_defaults=True):
-    """An entry of the consent ledger: from this instant nothing goes to this contact but one confirmation."""
+    """An entry of the consent ledger: once it is committed nothing goes to this contact but one confirmation.
+
+    `at` is when its transaction began, `known_at` an instant at which it had been committed.
+    """
 
     contact: str
     at: datetime
+    known_at: datetime
 
 
 class Death(Noted, frozen=True, kw_only=True, omit_defaults=True):
@@ -138,7 +142,8 @@ class Record(Noted, frozen=True, kw_only=True, omit_defaults=True):
 
     `confirmation` is the one text that may follow a STOP, `fixed` the texts of the agent that repeat nothing (each
     person reads each at most once). `may_repeat` where the provider was made to accept later than the settle time.
-    `is_swept` where the server reads the provider's list for what webhooks lost. `left` names what the server had
+    `is_swept` where the server reads the provider's list for what webhooks lost. `restarts` counts how often the
+    database went down in place of the server. `left` names what the server had
     not finished when the harness gave up waiting; empty where all came to rest.
     """
 
@@ -152,6 +157,7 @@ class Record(Noted, frozen=True, kw_only=True, omit_defaults=True):
     opt_outs: tuple[OptOut, ...] = ()
     deaths: tuple[Death, ...] = ()
     left: tuple[str, ...] = ()
+    restarts: int = 0
     faults: int = 0
     confirmation: str = ""
     fixed: tuple[str, ...] = ()

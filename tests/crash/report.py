@@ -34,6 +34,7 @@ class Count:
         """Count a case."""
         self.cases += 1
         self.kills += sum(death.asked is not None and death.passed >= death.asked for death in one.deaths)
+        self.kills += one.restarts
         self.faults += one.faults
         self.flagged += sum(line.possible_duplicate for line in one.lines)
         self.reviewed += sum(line.reason == "needs_review" for line in one.lines)

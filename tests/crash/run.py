@@ -85,10 +85,10 @@ class Run:
             contextlib.ExitStack() as closing,
         ):
             for _ in range(self._wish.jobs):
-                slot = Slot(shared)
+                slot = Slot(None if shared is None else shared.url)
                 closing.callback(slot.close)
                 self._free.put_nowait(slot)
-            slot = Slot(own)
+            slot = Slot(None if own is None else own.url)
             closing.callback(slot.close)
             self._fragile.put_nowait(slot)
             yield

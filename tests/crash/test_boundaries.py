@@ -1,7 +1,6 @@
 """What counts as a boundary, and that fast time keeps its proportions."""
 
 import asyncio
-import signal
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -20,14 +19,14 @@ _RENAME = Command("UPDATE workspace SET name = 'other' WHERE id = $1")
 
 async def passed(database_url: str, path: Path, *works: Any) -> list[str]:
     """The boundaries that a store passes while it does these, one after the other."""
-    store = CountedStore(open_store(database_url, StillClock()), Boundaries(path, stop_at=None, number=signal.SIGKILL))
+    store = CountedStore(open_store(database_url, StillClock()), Boundaries(path, clock=StillClock()))
     await store.open()
     try:
         for work in works:
             await store.write(work)
     finally:
         await store.close()
-    return boundaries.read(path)
+    return [one.name for one in boundaries.read(path)]
 
 
 async def test_a_commit_has_a_boundary_on_both_sides_named_by_its_tables(database_url: str, tmp_path: Path) -> None:
@@ -58,9 +57,7 @@ async def test_what_fails_has_none(database_url: str, tmp_path: Path) -> None:
     async def tried(tx: Writing) -> None:
         await tx.run(_ADD, "two")
 
-    store = CountedStore(
-        open_store(database_url, StillClock()), Boundaries(tmp_path / "passed", stop_at=None, number=signal.SIGKILL)
-    )
+    store = CountedStore(open_store(database_url, StillClock()), Boundaries(tmp_path / "passed", clock=StillClock()))
     await store.open()
     try:
         await asyncio.gather(store.write(fails), return_exceptions=True)

@@ -38,7 +38,7 @@ class Kept:
 @pytest.fixture
 def slot(postgresql: Databases) -> Iterator[Slot]:
     """A place to play single cases at."""
-    slot = Slot(postgresql)
+    slot = Slot(postgresql.url)
     yield slot
     slot.close()
 

@@ -144,7 +144,7 @@ GOOD = Record(
             *(("d3", 29, "O6"), ("f1", 9, "O4"), ("f3", 29, "O7")),
         ]
     ),
-    opt_outs=(OptOut(contact=DORA, at=at(21)),),
+    opt_outs=(OptOut(contact=DORA, at=at(21), known_at=at(22)),),
     deaths=(
         Death(life=1, exit_code=-9, passed=7, at="before send", asked=7),
         Death(life=2, exit_code=0, passed=90, at="after send"),
