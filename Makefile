@@ -37,6 +37,9 @@ check: .venv/dev.stamp ## style, types, rooms, docstrings, sizes
 	@echo "5/6 interrogate" && $(BIN)/interrogate src
 	@echo "6/6 tests/architecture" && $(BIN)/pytest tests/architecture
 
+chaos: .venv/dev.stamp ## kill the real server at every boundary, under every fault; REPORT=build/chaos ARGS="--plan clean --kill 7"
+	@report='$(REPORT)'; $(BIN)/python -m tests.crash $${report:+--report "$$report"} $(ARGS)
+
 bench: .venv/dev.stamp ## the measurements of docs/architecture.md; ARGS chooses among them
 	@$(BIN)/python -m benchmarks $(ARGS)
 

@@ -211,8 +211,9 @@ def _is_accounted_for(line: Line) -> bool:
     return not line.sids and (line.reason is not None or line.status in _SAID_SO)
 
 
-def _repeats(text: str, word: str) -> bool:
-    return word in text.replace(".", " ").split()
+def _repeats(text: str, word: str) -> int:
+    """How often a text repeats a word: twice, where it answers two lines that said the same."""
+    return text.replace(".", " ").split().count(word)
 
 
 def _bare(address: str) -> str:

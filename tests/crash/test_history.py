@@ -277,6 +277,18 @@ def test_a_bad_history_is_found_to_be_bad(what: str, bad: Callable[[Record], Rec
             lambda r: replace(r, taken=tuple(replace(one, at=at(25)) if one.sid == "O3" else one for one in r.taken)),
         ),
         (
+            "one reply to a word that was typed twice, which repeats it twice",
+            lambda r: replace(
+                r,
+                typed=(*r.typed, typed("I6", "ada", ADA, "omega", 41, "omega", owed=True)),
+                taken=(
+                    *(one if one.sid != "O8" else replace(one, body="Noted omega omega.") for one in r.taken),
+                    came("I6", ADA, "omega", 41),
+                ),
+                lines=(*r.lines, heard("A", 6, "omega", 42, "I6")),
+            ),
+        ),
+        (
             "the carrier's own answer to a STOP",
             lambda r: also(r, replace(taken("O9", DORA, "You are out.", 70), auto=True)),
         ),
