@@ -1,6 +1,7 @@
 """Faults of the REST API: what the client sees, and what really happened."""
 
 import asyncio
+import io
 from collections import Counter
 from typing import Any
 
@@ -291,6 +292,11 @@ async def test_a_header_that_makes_no_sense_is_refused_and_nothing_is_sent(
         ({"kind": "500", "seconds": 1e9}, "seconds"),
         ({"kind": "duplicated", "times": 1000}, "times"),
         ({"kind": "500", "nxt": 1}, "nxt"),
+        ({"kind": "500", "seed": 2**64}, "seed"),
+        ({"kind": "500", "to": 5}, "to"),
+        ("late:nan", "seconds"),
+        (["429", "500"], "object"),
+        (7, "object"),
         ([], "object"),
     ],
 )
@@ -303,6 +309,34 @@ async def test_a_rule_that_makes_no_sense_is_told_what_would(
     assert told in answer["error"]
     assert "kind" in answer["hint"]
     assert await handset.standing_faults() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("text/plain", b'"429"', 415),  # what a foreign page could send
+        ("application/json", b"", 400),
+        ("application/json", b"\xff", 400),
+        ("application/json", b'"\xff"', 400),
+        ("application/json", b'{"kind": "429", "to": "%s"}' % (b"x" * 300_000), 413),
+    ],
+)
+async def test_a_body_that_is_no_rule_is_refused(
+    handset: RunningHandset, http: Http, kind: str, body: bytes, status: int
+) -> None:
+    url = f"{handset.base_url}/handset/v1/faults"
+    async with http.post(url, data=body, headers={"Content-Type": kind}) as response:
+        assert response.status == status
+    assert await handset.standing_faults() == []
+
+
+async def test_a_request_that_is_too_large_or_no_text_is_refused_as_ever(handset: RunningHandset, http: Http) -> None:
+    await handset.faults({"kind": "500", "body": "needle"})
+    for data, status in ((b"a" * 1_048_577, 413), (b"Body=\xff\xfe&To=%ff", 400), (b"&".join([b"a=1"] * 1001), 400)):
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        async with http.post(messages_url(handset), data=io.BytesIO(data), headers=login(handset) | form) as response:
+            assert response.status == status
+    assert await handset.acts() == []
 
 
 async def test_rules_are_lifted_one_by_one_or_all(handset: RunningHandset, http: Http) -> None:

@@ -141,6 +141,37 @@ async def test_a_journal_that_is_damaged_is_not_thrown_away(tmp_path: Path) -> N
     assert journal.read_text() == '{"kind":"message","value":{}}\n'
 
 
+async def test_the_clock_hurries_as_the_command_line_says(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    config = config_file(tmp_path, clock={"at": "2031-05-03T12:00:00Z", "rate": 2.0})
+    async with started("--config", config, "--clock-rate", "100") as (_, url):
+        clock = await ask(http, "GET", f"{url}/handset/v1/clock")
+        assert (clock["at"], clock["rate"]) == ("2031-05-03T12:00:00Z", 100.0)
+    process = await run("--clock-rate", "-1")
+    _, error = await process.communicate()
+    assert process.returncode == 2
+    assert b"clock.rate" in error
+    assert b"Traceback" not in error
+
+
+async def test_it_stops_at_once_although_answers_are_held(http: aiohttp.ClientSession) -> None:
+    async with started() as (process, url):
+        await ask(http, "POST", f"{url}/handset/v1/faults", json="timeout_landed")
+        auth = {"Authorization": aiohttp.encode_basic_auth(DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN)}
+        send = f"{url}/2010-04-01/Accounts/{DEFAULT_ACCOUNT_SID}/Messages.json"
+        form = {"To": ADA, "From": SMS, "Body": "hi"}
+        held = asyncio.ensure_future(http.post(send, data=form, headers=auth))
+        async with asyncio.timeout(10):
+            while not (await ask(http, "GET", f"{url}/handset/v1/messages"))["messages"]:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
+        assert process.stderr is not None
+        assert await process.stderr.read() == b""
+        with pytest.raises(aiohttp.ClientError):
+            await held
+
+
 async def test_help_is_there() -> None:
     process = await run("--help")
     told, _ = await process.communicate()

@@ -156,6 +156,16 @@ def test_a_callback_url_is_judged_by_its_host(url: str, loose: bool, strict: boo
         ({"services": [{"sid": "MG" + "1" * 32, "numbers": ["+15550000000"]}]}, "not among the numbers"),
         ({"delays": {"sent": -1}}, "delays.sent"),
         (["no", "object"], "object"),
+        ({"faults": [{"kind": "earthquake"}]}, "faults[0].kind"),
+        ({"faults": [{"kind": "refused"}]}, "needs a `code`"),
+        ({"faults": ["429"]}, "faults[0]"),
+        ({"clock": {"rate": -1}}, "clock.rate"),
+        ({"clock": {"at": "2031-05-03T12:00:00"}}, "has no zone"),
+        ({"buttons": [{"id": "Kill it", "label": "x", "url": "http://127.0.0.1/"}]}, "buttons[0].id"),
+        ({"buttons": [{"id": "kill", "label": "", "url": "http://127.0.0.1/"}]}, "buttons[0].label"),
+        ({"buttons": [{"id": "kill", "label": "x", "url": "http://example.com/"}]}, "not on this machine"),
+        ({"buttons": [{"id": "kill", "label": "x", "url": "file:///etc"}]}, "no http"),
+        ({"buttons": [{"id": "a", "label": "x", "url": "http://[::1]:1/"}] * 2}, "an id of its own"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_refused_with_the_place(parts: Any, told: str) -> None:

@@ -11,7 +11,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from handset.testing import Receiver, RunningHandset
+from handset.testing import Answer, Receiver, RunningHandset
 from tests.handset import contract
 from tests.handset.conftest import ADA, APPROVED, SMS
 
@@ -51,6 +51,37 @@ async def test_the_library_creates_fetches_lists_and_pages(
 
     await asyncio.to_thread(work)
     await handset.wait_for(lambda: len(receiver.at("/status")) == 10)
+
+
+async def test_the_library_reads_the_debugger(client: Client, handset: RunningHandset, receiver: Receiver) -> None:
+    receiver.answers("/inbound", Answer(status=500))
+    sids = [await handset.types(ADA, SMS, text) for text in ("one", "two", "three")]
+
+    async def told() -> bool:
+        return all(webhook["finished"] for webhook in await handset.webhooks())
+
+    await handset.wait_for(told)
+
+    def work() -> None:
+        alerts = client.monitor.v1.alerts.list(log_level="error", page_size=2)
+        assert [alert.resource_sid for alert in alerts] == sids[::-1]
+        assert {alert.error_code for alert in alerts} == {"11200"}
+        assert alerts[0].date_generated is not None
+        assert "Body=three" in client.monitor.v1.alerts(alerts[0].sid).fetch().request_variables
+
+    await asyncio.to_thread(work)
+
+
+async def test_the_library_understands_a_fault(client: Client, handset: RunningHandset) -> None:
+    await handset.faults({"kind": "429", "next": 1})
+
+    def work() -> TwilioRestException:
+        with pytest.raises(TwilioRestException) as refused:
+            client.messages.create(to=ADA, from_=SMS, body="hello")
+        return refused.value
+
+    error = await asyncio.to_thread(work)
+    assert (error.status, error.code) == (429, 20429)
 
 
 async def test_the_library_understands_a_refusal(client: Client) -> None:

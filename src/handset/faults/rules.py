@@ -15,6 +15,7 @@ MOST_COPIES: Final = 100
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # what JSON can write down again
 Code = Annotated[int, msgspec.Meta(ge=10_000, le=99_999)]
 
 
@@ -36,7 +37,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     every: Positive = 1
     probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     next: Positive | None = None
-    seed: int | None = None
+    seed: Seed | None = None
     seconds: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_SECONDS)] | None = None
     times: Annotated[int, msgspec.Meta(ge=1, le=MOST_COPIES)] = 1
     code: Code | None = None
