@@ -93,7 +93,8 @@ class Roads:
         await self.sweeping.look()
         await world.handles()
         while await world.settling.look() == 0:
-            pass
+            await world.settling.drain()
+        await world.settling.drain()
         await self.restoring.look()
         await world.takes_turns()
         await world.sends()
