@@ -15,7 +15,10 @@ from overture.store.engine import Writing
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """A contact's consent as it is from now on. `source` says who told us, `evidence` with which words."""
+    """A contact's consent as it is from now on. `source` says who told us, `evidence` with which words.
+
+    `at` is when the contact said so, where that is before now.
+    """
 
     workspace_id: str
     contact_id: str
@@ -26,6 +29,7 @@ class Change(Struct, frozen=True, kw_only=True):
     source: str
     evidence: str
     sender_id: str | None = None
+    at: datetime | None = None
 
 
 async def change_consents(tx: Writing, changes: Sequence[Change], now: datetime, ids: Ids) -> None:
@@ -34,7 +38,11 @@ async def change_consents(tx: Writing, changes: Sequence[Change], now: datetime,
         return
     latest = {(change.workspace_id, change.contact_key): change for change in changes}
     await contacts.set_opt_out(
-        tx, [(workspace, key, now if change.opted_out else None) for (workspace, key), change in latest.items()]
+        tx,
+        [
+            (workspace, key, (change.at or now) if change.opted_out else None)
+            for (workspace, key), change in latest.items()
+        ],
     )
     await contacts.record_changes(tx, [_ledger(change, now, ids) for change in changes])
     out = [change for change in latest.values() if change.opted_out]
@@ -72,5 +80,5 @@ def _ledger(change: Change, now: datetime, ids: Ids) -> contacts.ConsentChange:
         change="opt_out" if change.opted_out else "opt_in",
         source=change.source,
         evidence=change.evidence,
-        at=now,
+        at=change.at or now,
     )

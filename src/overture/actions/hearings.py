@@ -1,25 +1,28 @@
-"""What hearing a contact writes: the rows that a round of inbound messages asks for, one write a table."""
+"""What becomes of the messages that contacts write: one decision each, which asks for rows.
+
+Consent comes first and counts however late it is known. What was written before its sender was activated only tells the
+window; what is too late to be answered goes to people.
+"""
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
 
-from overture.actions import change_consent, keep_medium
+from overture.actions import change_consent
+from overture.actions.hand_over import HandOver
+from overture.actions.hearing_rows import Rows
 from overture.domain import consent, reply_time, routing
-from overture.domain.agent import Agent, FlowSpec, Json
+from overture.domain.agent import Agent, FlowSpec
 from overture.domain.channel import split_address
 from overture.domain.conversation import Mode
-from overture.domain.delivery import DeliveryStatus
-from overture.domain.event import Event, EventKind
+from overture.domain.event import EventKind
 from overture.domain.ids import shard_for
-from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids, Inbound
 from overture.domain.reply_time import QuietTimes
-from overture.domain.sending import REPLY_LIFE, KnownContact, KnownThread, Priority
+from overture.domain.sending import KnownContact, KnownThread
 from overture.domain.variants import canonical
-from overture.store import contacts, conversations, events, messages, outbox, senders, threads, timers
-from overture.store.engine import Writing
+from overture.store import contacts, conversations, senders, threads
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -38,38 +41,18 @@ class Facts(Struct, frozen=True, kw_only=True):
     resuming_agent: Agent | None = None
 
 
-class _Line(Struct, frozen=True, kw_only=True):
-    """A message on its way into a conversation that exists."""
-
-    message: Inbound
-    workspace_id: str
-    conversation_id: str
-    shard: int
-
-
 def _written(message: Inbound) -> str:
     """The contact's own words, without descriptions of what came with them."""
     return message.text if message.body is None else message.body
 
 
-class Plan:
+class Plan(Rows):
     """Decides inbound messages, and writes what follows."""
 
     def __init__(self, *, now: datetime, ids: Ids, quiet: QuietTimes) -> None:
-        self._now: Final = now
-        self._ids: Final = ids
+        super().__init__(now=now, ids=ids)
         self._quiet: Final = quiet
         self.unrouted: Final[set[int]] = set()
-        self._contacts: Final[dict[int, contacts.NewContact]] = {}
-        self._names: Final[list[tuple[str, str, str]]] = []
-        self._threads: Final[dict[int, threads.NewThread]] = {}
-        self._heard: Final[dict[int, tuple[str, int, datetime, str]]] = {}
-        self._consents: Final[dict[int, change_consent.Change]] = {}
-        self._hearings: Final[dict[int, tuple[conversations.Hearing, _Line]]] = {}
-        self._notes: Final[dict[int, _Line]] = {}
-        self._confirm: Final[dict[int, tuple[str, str]]] = {}
-        self._conversations: Final[dict[int, tuple[conversations.NewConversation, Inbound, Agent]]] = {}
-        self._events: Final[dict[int, Event]] = {}
 
     def decide(self, n: int, message: Inbound, sender: senders.Sender, facts: Facts) -> str:
         """What becomes of one message, in a few words, with its rows put on the plan."""
@@ -77,12 +60,17 @@ class Plan:
         meaning = self._meaning(message, sender, contact)
         if meaning in (consent.Meaning.OPT_OUT, consent.Meaning.OPT_IN):
             return self._change_consent(n, message, sender, facts, contact, meaning)
+        if self._is_history(message, sender):
+            return "history, from before the sender was activated"
         if meaning is consent.Meaning.HELP and self._provider_answers(message, sender):
             return self._note(n, message, facts, "help, answered by the provider")
         if sender.removed_at is not None:
             return self._nowhere(n, message, sender)
         if facts.live is not None and contact.opted_out_at is not None:
             return self._note(n, message, facts, "silence, after an opt-out")
+        too_late = self._too_late(message)
+        if facts.live is not None and facts.live.mode is Mode.BOT and too_late is not None:
+            return self._hand_over(n, message, facts, facts.live, too_late)
         if facts.live is not None:
             return self._hear(n, message, sender, facts, facts.live)
         last = facts.last
@@ -92,7 +80,7 @@ class Plan:
             last_reason=None if last is None else last.end_reason,
             opted_out=contact.opted_out_at is not None,
             has_inbound_agent=facts.inbound_agent is not None,
-            now=message.received_at or self._now,
+            now=self._written_at(message),
         )
         match where:
             case routing.Route.RESUME if facts.resuming_agent is not None and last is not None:
@@ -103,49 +91,6 @@ class Plan:
                 return self._note(n, message, facts, "silence")
             case _:
                 return self._nowhere(n, message, sender)
-
-    async def write(self, tx: Writing) -> set[int]:
-        """Write the plan; the messages whose conversation changed meanwhile, to be decided again."""
-        lost = await self._write_people(tx)
-        heard = await conversations.hear(
-            tx,
-            [hearing for n, (hearing, _) in self._hearings.items() if n not in lost],
-            self._now,
-            longest=reply_time.LONGEST,
-        )
-        new = {n: row for n, row in self._conversations.items() if n not in lost}
-        opened = await conversations.insert_where_free(tx, [row[0] for row in new.values()], self._now)
-        lost |= {n for n, (row, _, _) in new.items() if row.id not in opened}
-        lost |= {n for n, (h, _) in self._hearings.items() if n not in lost and (h.workspace_id, h.id) not in heard}
-        await change_consent.change_consents(
-            tx, [change for n, change in self._consents.items() if n not in lost], self._now, self._ids
-        )
-        notes = {n: line for n, line in self._notes.items() if n not in lost}
-        noted = await conversations.note(
-            tx, [(li.workspace_id, li.conversation_id) for li in notes.values()], self._now
-        )
-        lines = [
-            (line, heard[line.workspace_id, line.conversation_id].seq)
-            for n, (_, line) in self._hearings.items()
-            if n not in lost
-        ]
-        lines += [(line, noted[line.workspace_id, line.conversation_id][0]) for line in notes.values()]
-        lines += [
-            (self._line(message, row.workspace_id, row.id, row.shard), 1)
-            for n, (row, message, _) in new.items()
-            if n not in lost
-        ]
-        new_messages = [self._message(line, seq) for line, seq in lines]
-        await messages.insert_all(tx, new_messages, now=self._now)
-        heard_with = [(line.message, of) for (line, _), of in zip(lines, new_messages, strict=True)]
-        await keep_medium.note_media(tx, heard_with, self._now, self._ids)
-        await threads.hear(tx, [row for n, row in self._heard.items() if n not in lost])
-        await self._write_beside(tx, lost)
-        await self._write_confirmations(tx, lost)
-        told = [event for n, event in self._events.items() if n not in lost]
-        told += [self._received(line, seq) for line, seq in lines]
-        await events.insert_all(tx, told, self._now)
-        return lost
 
     def _meet(self, n: int, message: Inbound, sender: senders.Sender, facts: Facts) -> KnownContact:
         form = split_address(message.contact)[1]
@@ -161,7 +106,7 @@ class Plan:
         elif message.profile_name:
             self._names.append((sender.workspace_id, contact.address, message.profile_name))
         thread_id = self._thread_id(n, sender, facts, contact, form)
-        self._heard[n] = (thread_id, contact.shard, message.received_at or self._now, form)
+        self._heard[n] = (thread_id, contact.shard, self._written_at(message), form)
         return contact
 
     def _thread_id(self, n: int, sender: senders.Sender, facts: Facts, contact: KnownContact, form: str) -> str:
@@ -209,7 +154,9 @@ class Plan:
         contact: KnownContact,
         meaning: consent.Meaning,
     ) -> str:
-        out = meaning is consent.Meaning.OPT_OUT
+        out, at = meaning is consent.Meaning.OPT_OUT, self._written_at(message)
+        if not out and contact.opted_out_at is not None and at < contact.opted_out_at:
+            return self._note(n, message, facts, "opted in, before an opt-out that is known already")
         self._consents[n] = change_consent.Change(
             workspace_id=sender.workspace_id,
             contact_id=contact.id,
@@ -220,9 +167,11 @@ class Plan:
             source="contact",
             evidence=message.text[:500],
             sender_id=sender.id,
+            at=at,
         )
         outcome = self._note(n, message, facts, "opted out" if out else "opted in")
-        answered = self._provider_answers(message, sender)
+        answered = self._provider_answers(message, sender) or self._is_history(message, sender)
+        answered = answered or self._too_late(message) is not None
         first = contact.opted_out_at is None
         if out and first and not answered and n in self._notes and facts.thread is not None:
             self._confirm[n] = (facts.thread.id, sender.id)
@@ -289,98 +238,34 @@ class Plan:
         )
         self._conversations[n] = (row, message, agent)
         self._tell(n, EventKind.CONVERSATION_STARTED, sender.workspace_id, conversation_id, agent_id=agent.id)
+        if (too_late := self._too_late(message)) is not None:
+            self._hand_overs[n] = _too_late(sender.workspace_id, conversation_id, too_late)
         return "resumed" if last is not None else "opened by the contact"
+
+    def _hand_over(
+        self, n: int, message: Inbound, facts: Facts, live: conversations.Conversation, late: timedelta
+    ) -> str:
+        self._hand_overs[n] = _too_late(live.workspace_id, live.id, late)
+        return self._note(n, message, facts, "too late to be answered, for people")
 
     def _nowhere(self, n: int, message: Inbound, sender: senders.Sender) -> str:
         self.unrouted.add(n)
         self._tell(n, EventKind.INBOUND_UNROUTED, sender.workspace_id, None, provider_sid=message.sid)
         return "No conversation, and the sender has no inbound agent."
 
-    async def _write_people(self, tx: Writing) -> set[int]:
-        lost: set[int] = set()
-        if self._contacts:
-            made = await contacts.insert_new(tx, list(self._contacts.values()), self._now)
-            lost |= {n for n, c in self._contacts.items() if (c.workspace_id, c.address) not in made}
-        if self._names:
-            await contacts.name_unnamed(tx, self._names)
-        if self._threads:
-            met = await threads.insert_new(
-                tx, [thread for n, thread in self._threads.items() if n not in lost], self._now
-            )
-            lost |= {n for n, t in self._threads.items() if n not in lost and t.id not in met}
-        return lost
+    def _written_at(self, message: Inbound) -> datetime:
+        """When a contact wrote, as far as we know; never in our future, whatever a clock says."""
+        return self._now if message.received_at is None else min(message.received_at, self._now)
 
-    async def _write_beside(self, tx: Writing, lost: set[int]) -> None:
-        opened = [(n, row, agent) for n, (row, _, agent) in self._conversations.items() if n not in lost]
-        await timers.insert_all(
-            tx,
-            [
-                timers.Timer(
-                    due_at=self._now + agent.inactivity,
-                    conversation_id=row.id,
-                    kind=timers.TimerKind.INACTIVITY,
-                    shard=row.shard,
-                    workspace_id=row.workspace_id,
-                    epoch=0,
-                    after_seq=1,
-                )
-                for _, row, agent in opened
-            ],
-        )
-        last = [(row.thread_id, row.shard, row.id) for _, row, _ in opened if row.thread_id is not None]
-        await threads.set_last_conversations(tx, last)
+    def _is_history(self, message: Inbound, sender: senders.Sender) -> bool:
+        return sender.activated_at is not None and self._written_at(message) < sender.activated_at
 
-    async def _write_confirmations(self, tx: Writing, lost: set[int]) -> None:
-        """The one message that may follow an opt-out, where nobody but us can say it."""
-        confirm = {n: pair for n, pair in self._confirm.items() if n not in lost}
-        for n, (thread_id, sender_id) in confirm.items():
-            line = self._notes[n]
-            noted = await conversations.note(tx, [(line.workspace_id, line.conversation_id)], self._now)
-            seq, epoch = noted[line.workspace_id, line.conversation_id]
-            new = messages.NewMessage(
-                id=self._ids.new(self._now, line.shard),
-                workspace_id=line.workspace_id,
-                conversation_id=line.conversation_id,
-                seq=seq,
-                shard=line.shard,
-                direction=Direction.OUT,
-                author=Author.AGENT,
-                body=Text(text=consent.CONFIRMATION),
-            )
-            send = outbox.send_of(new, thread_id=thread_id, sender_id=sender_id, epoch=epoch)
-            until = self._now + REPLY_LIFE
-            await messages.insert_all(tx, [new], now=self._now, expires_at=until)
-            await outbox.insert_all(
-                tx, [send], now=self._now, expires_at=until, priority=Priority.REPLY, confirms_opt_out=True
-            )
+    def _too_late(self, message: Inbound) -> timedelta | None:
+        """How late a message is that nobody may answer without thinking."""
+        late = self._now - self._written_at(message)
+        return late if late > self._quiet.answer_late else None
 
-    def _line(self, message: Inbound, workspace_id: str, conversation_id: str, shard: int) -> _Line:
-        return _Line(message=message, workspace_id=workspace_id, conversation_id=conversation_id, shard=shard)
 
-    def _message(self, line: _Line, seq: int) -> messages.NewMessage:
-        return messages.NewMessage(
-            id=self._ids.new(self._now, line.shard),
-            workspace_id=line.workspace_id,
-            conversation_id=line.conversation_id,
-            seq=seq,
-            shard=line.shard,
-            direction=Direction.IN,
-            author=Author.CONTACT,
-            body=Text(text=line.message.text),
-            status=DeliveryStatus.RECEIVED,
-            provider_sid=line.message.sid,
-        )
-
-    def _received(self, line: _Line, seq: int) -> Event:
-        return events.make(
-            self._ids,
-            EventKind.MESSAGE_RECEIVED,
-            line.workspace_id,
-            line.conversation_id,
-            self._now,
-            seq=seq,
-            provider_sid=line.message.sid,
-        )
-
-    def _tell(self, n: int, kind: EventKind, workspace_id: str, conversation_id: str | None, **data: Json) -> None:
-        self._events[n] = events.make(self._ids, kind, workspace_id, conversation_id, self._now, **data)
+def _too_late(workspace_id: str, conversation_id: str, late: timedelta) -> HandOver:
+    note = f"A message of the contact became known {reply_time.in_words(late)} after it was written."
+    return HandOver(workspace_id=workspace_id, conversation_id=conversation_id, reason="late_inbound", note=note)

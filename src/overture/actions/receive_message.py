@@ -13,16 +13,17 @@ from msgspec import Struct
 from overture.actions import hearings
 from overture.domain import variants
 from overture.domain.channel import Channel, split_address
+from overture.domain.event import EventKind
 from overture.domain.ports import Ids, Inbound
 from overture.domain.reply_time import QuietTimes
-from overture.store import agents, conversations, senders, threads
+from overture.store import agents, conversations, events, senders, threads
 from overture.store.engine import Writing
 
 _ROUNDS: Final = 64  # as many messages of one contact as one batch can hold
 
 
 class Received(Struct, frozen=True, kw_only=True):
-    """What became of an inbound message; `workspace_id` is None where its address is not ours."""
+    """What became of an inbound message; `workspace_id` is None where its account is not ours."""
 
     outcome: str
     routed: bool = True
@@ -34,14 +35,20 @@ async def receive_messages(
 ) -> list[Received]:
     """Receive each, in the order given. The caller commits."""
     addressed = [(m.account_sid, *split_address(m.sender)) for m in inbound]
-    known = await senders.find_by_account(tx, addressed)
+    written_by = [(m.account_sid, *split_address(m.contact)) for m in inbound]
+    known = await senders.find_by_account(tx, [*addressed, *written_by])
     answers: list[Received | None] = [None] * len(inbound)
     left: list[int] = []
-    for n, address in enumerate(addressed):
-        if address in known:
-            left.append(n)
+    for n, (to, by) in enumerate(zip(addressed, written_by, strict=True)):
+        if to not in known:
+            answers[n] = await _tell_unknown(tx, inbound[n], now, ids)
+        elif by in known and known[by].removed_at is None:
+            answers[n] = Received(outcome="from a sender of ours, not answered", workspace_id=known[to].workspace_id)
         else:
-            answers[n] = Received(outcome="The address written to is no active sender.", routed=False)
+            left.append(n)
+    seen = {known[addressed[n]].id for n in left if _is_first_webhook(inbound[n], known[addressed[n]])}
+    if seen:
+        await senders.see_webhooks(tx, seen, now)
     for _ in range(_ROUNDS):
         if not left:
             break
@@ -54,6 +61,19 @@ async def receive_messages(
     if left:
         raise RuntimeError("inbound messages could not be settled in one commit")
     return [answer for answer in answers if answer is not None]
+
+
+def _is_first_webhook(message: Inbound, sender: senders.Sender) -> bool:
+    return not message.recovered and sender.webhook_seen_at is None
+
+
+async def _tell_unknown(tx: Writing, message: Inbound, now: datetime, ids: Ids) -> Received:
+    """Leave a message to an address that is no sender of ours for a person, and tell who has the account."""
+    workspace_id = await senders.find_workspace_of_account(tx, message.account_sid)
+    if workspace_id is not None:
+        told = events.make(ids, EventKind.INBOUND_UNROUTED, workspace_id, None, now, provider_sid=message.sid)
+        await events.insert_all(tx, [told], now)
+    return Received(outcome="The address written to is no active sender.", routed=False, workspace_id=workspace_id)
 
 
 def _apart(

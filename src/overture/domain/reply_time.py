@@ -5,24 +5,31 @@ However long the burst, its first line does not wait longer than 25 s. Source: a
 conversations (2.5 s answered too early in 47 % of bursts, 6 s in 14 %, more than 8 s gained nothing).
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
 
 LONGEST: Final = timedelta(seconds=25)
 
+ANSWER_LATE: Final = timedelta(hours=12)  # by then people have acted on having heard nothing
+NOTICED: Final = timedelta(minutes=5)  # a text message that is answered later is one that seemed to be forgotten
+
 _ENDINGS: Final = (".", "!", "?", "…", "。", "？", "！")
 
 
 class QuietTimes(Struct, frozen=True, kw_only=True):
-    """How long to wait for more, in seconds; `every` replaces them all where it is set."""
+    """How long to wait for more, in seconds; `every` replaces them all where it is set.
+
+    What became known later than `answer_late` after it was written is not answered by an agent any more.
+    """
 
     usual: float = 6.0
     finished: float = 2.5
     choice: float = 1.5
     button: float = 0.0
     every: float | None = None
+    answer_late: timedelta = ANSWER_LATE
 
     def after(
         self, text: str, *, expects_choice: bool = False, is_button: bool = False, own: float | None = None
@@ -39,3 +46,18 @@ class QuietTimes(Struct, frozen=True, kw_only=True):
         else:
             seconds = self.finished if text.rstrip().endswith(_ENDINGS) else self.usual
         return timedelta(seconds=seconds)
+
+
+def is_noticed(written_at: datetime | None, now: datetime) -> bool:
+    """Whether a contact notices how late an answer comes."""
+    return written_at is not None and now - written_at > NOTICED
+
+
+def in_words(length: timedelta) -> str:
+    """A length of time as people say it."""
+    minutes = int(length.total_seconds() // 60)
+    for name, size in (("day", 24 * 60), ("hour", 60), ("minute", 1)):
+        if minutes >= (size if size == 1 else 2 * size):
+            count = minutes // size
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "a moment"

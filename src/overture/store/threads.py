@@ -79,7 +79,9 @@ _INSERT: Final = insert(
 _HEARD: Final = RowsCommand(
     {"id": "text", "shard": "int", "last_inbound_at": "bigint", "contact_address": "text"},
     """
-    UPDATE thread SET contact_address = rows.contact_address,
+    UPDATE thread SET
+        contact_address = CASE WHEN coalesce(thread.last_inbound_at, 0) > rows.last_inbound_at
+                               THEN thread.contact_address ELSE rows.contact_address END,
         last_inbound_at = CASE WHEN coalesce(thread.last_inbound_at, 0) > rows.last_inbound_at
                                THEN thread.last_inbound_at ELSE rows.last_inbound_at END
     FROM rows WHERE thread.id = rows.id AND thread.shard = rows.shard
@@ -196,7 +198,10 @@ async def insert_new(tx: Writing, threads: Sequence[NewThread], now: datetime) -
 
 
 async def hear(tx: Writing, heard: Sequence[tuple[str, int, datetime, str]]) -> None:
-    """Move windows on: (thread, shard, when the contact wrote, the form of its address that did)."""
+    """Move windows on: (thread, shard, when the contact wrote, the form of its address that did).
+
+    What was written before the last message that is known changes nothing.
+    """
     await tx.run_rows(_HEARD, sorted((an_id, shard, stored(at), address) for an_id, shard, at, address in heard))
 
 
