@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from overture.domain.errors import Misconfigured
 
 _BACKLOG: Final = 2048
-_LAST_ANSWERS_SECONDS: Final = 5  # what a request may still take when the house closes
+LAST_ANSWERS_SECONDS: Final = 5  # what a request may still take when the house closes
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -97,6 +97,6 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         date_header=False,
         proxy_headers=False,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+        timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
         backlog=_BACKLOG,
     )
