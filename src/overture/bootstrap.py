@@ -6,6 +6,7 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -177,13 +178,7 @@ class House:
         findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
         out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
         turns = TurnRoad(store=self.store, model=self._model, ids=self.ids, signals=self.signals)
-        inbox = InboxRoad(
-            store=self.store,
-            parser=self._verifier,
-            ids=self.ids,
-            quiet=QuietTimes(every=self.settings.quiet_seconds),
-            signals=self.signals,
-        )
+        inbox = self._inbox_road()
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)
         media = MediaRoad(store=self.store, fetcher=self._media)
@@ -218,6 +213,12 @@ class House:
                 outcomes.settle,
             )
         )
+
+    def _inbox_road(self) -> InboxRoad:
+        quiet = QuietTimes(
+            every=self.settings.quiet_seconds, answer_late=timedelta(seconds=self.settings.answer_late_seconds)
+        )
+        return InboxRoad(store=self.store, parser=self._verifier, ids=self.ids, quiet=quiet, signals=self.signals)
 
     def make_app(self, parts: Parts, *, trusted: bool = False) -> ASGIApp:
         """The application behind a door; at a trusted one no key is asked for."""

@@ -78,6 +78,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     models: tuple[ModelSettings, ...]
     quiet_seconds: float | None
     reply_wait_seconds: float
+    answer_late_seconds: float
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["text", "json"]
     origins: Mapping[str, str]
@@ -112,6 +113,7 @@ def read(
         models=_models(source),
         quiet_seconds=source.value("quiet_seconds", None, _seconds),
         reply_wait_seconds=source.value("reply_wait_seconds", 15.0, _some_seconds),
+        answer_late_seconds=source.value("answer_late_seconds", 43_200.0, _seconds_of_a_week),
         log_level=source.value("log_level", "info", _one_of("debug", "info", "warning", "error")),
         log_format=source.value("log_format", "text", _one_of("text", "json")),
         origins=source.origins,
@@ -293,9 +295,17 @@ def _some_seconds(raw: Any) -> float:
 
 
 def _seconds(raw: Any) -> float:
+    return _seconds_up_to(3600, raw)
+
+
+def _seconds_of_a_week(raw: Any) -> float:
+    return _seconds_up_to(7 * 24 * 3600, raw)
+
+
+def _seconds_up_to(most: int, raw: Any) -> float:
     seconds = float(raw)
-    if not 0 <= seconds <= 3600:
-        raise ValueError(f"{raw} is not between 0 and 3600 seconds.")
+    if not 0 <= seconds <= most:
+        raise ValueError(f"{raw} is not between 0 and {most} seconds.")
     return seconds
 
 

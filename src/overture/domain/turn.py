@@ -5,7 +5,7 @@ decision names what is needed (a model's answer) or finishes the turn; only the 
 into the journal and hands the outcome back as the next observation. Replaying the observations gives the same states.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
@@ -35,13 +35,15 @@ class Scene(Struct, frozen=True, kw_only=True):
     """What is fixed for the length of a turn.
 
     `variables` are the values by name: declared ones with their defaults, the caller's, the system's. `history` holds
-    the lines before this turn, oldest first, without the ones that are being answered.
+    the lines before this turn, oldest first, without the ones that are being answered. `late` is how long ago the
+    contact wrote what is being answered, where that is so long that they notice.
     """
 
     now: datetime
     channel: Channel
     variables: dict[str, Json]
     history: tuple[Line, ...] = ()
+    late: timedelta | None = None
 
 
 class Began(Struct, frozen=True, kw_only=True, tag="began"):

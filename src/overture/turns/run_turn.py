@@ -16,7 +16,7 @@ import msgspec
 from overture.actions import claim_turns, commit_turn
 from overture.actions.claim_turns import TurnClaim
 from overture.agents import kinds, variables
-from overture.domain import retry
+from overture.domain import reply_time, retry
 from overture.domain.errors import Failure, Transient, Unavailable
 from overture.domain.message import Author as MessageAuthor
 from overture.domain.message import Direction
@@ -110,7 +110,7 @@ class _Turn:
         replies: list[str] = []
         path: list[str] = []
         finish: Finish | None = None
-        scene = self._scene()
+        scene = self._scene(heard)
         for observation in self._observations(heard):
             state, decision = kinds.step(self._spec, state, observation, scene)
             state, finish = await self._carry_out(state, decision, scene)
@@ -219,7 +219,7 @@ class _Turn:
             observations.append(Heard(texts=tuple(line.text for line in heard)))
         return observations
 
-    def _scene(self) -> Scene:
+    def _scene(self, heard: Sequence[Message]) -> Scene:
         claim, conversation = self._claim, self._conversation
         system = variables.system_variables(
             now=self._started_at,
@@ -239,7 +239,13 @@ class _Turn:
             channel=conversation.channel,
             variables=system if isinstance(values, variables.Missing) else values,
             history=history,
+            late=self._late(heard),
         )
+
+    def _late(self, heard: Sequence[Message]) -> timedelta | None:
+        """How long ago the contact wrote, where they notice: an outage of ours or of a webhook lies between."""
+        first = min((line.created_at for line in heard), default=None)
+        return self._started_at - first if first and reply_time.is_noticed(first, self._started_at) else None
 
     def _give_up(self) -> tuple[kinds.State, Finish]:
         """The fallback; what keeps the turn from its end may be the very state that was kept."""

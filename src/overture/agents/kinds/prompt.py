@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from overture.agents import replies, variables
+from overture.domain import reply_time
 from overture.domain.agent import EndReason, Json, PromptSpec
 from overture.domain.channel import REPLY_LIMIT, Channel
 from overture.domain.turn import (
@@ -202,6 +203,11 @@ def _instructions(spec: PromptSpec, state: PromptState, scene: Scene) -> str:
     if state.by_contact and spec.greeting:
         opening = variables.fill_message(spec.greeting, scene.variables, spec.variables)
         sections.append(f"The contact wrote first. Greet in the manner of this line, then answer: {opening}")
+    if scene.late is not None:
+        sections.append(
+            f"What the contact wrote last reaches you {reply_time.in_words(scene.late)} late. Excuse the delay in a few "
+            "words, and mind that what they asked for may have passed."
+        )
     clock = [str(scene.variables[name]) for name in ("weekday", "now") if scene.variables.get(name)]
     told = " ".join(clock) or f"{scene.now:%A %Y-%m-%d %H:%M}"
     sections.append(f"It is now {told} ({scene.variables.get('timezone') or scene.now.tzname() or 'UTC'}).")
