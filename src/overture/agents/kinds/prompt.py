@@ -205,8 +205,8 @@ def _instructions(spec: PromptSpec, state: PromptState, scene: Scene) -> str:
         sections.append(f"The contact wrote first. Greet in the manner of this line, then answer: {opening}")
     if scene.late is not None:
         sections.append(
-            f"What the contact wrote last reaches you {reply_time.in_words(scene.late)} late. Excuse the delay in a few "
-            "words, and mind that what they asked for may have passed."
+            f"What the contact wrote last reaches you {reply_time.in_words(scene.late)} late. Excuse the delay in a "
+            "few words, and mind that what they asked for may have passed."
         )
     clock = [str(scene.variables[name]) for name in ("weekday", "now") if scene.variables.get(name)]
     told = " ".join(clock) or f"{scene.now:%A %Y-%m-%d %H:%M}"
