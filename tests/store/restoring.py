@@ -3,6 +3,7 @@
 import importlib.util
 import threading
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -59,13 +60,11 @@ class Safe:
         world.clock.at = max(world.clock.at, SystemClock().now())
         return marked
 
-    async def restores(self, *, force: bool = True) -> Marked:
+    async def restores(
+        self, *, force: bool = True, mark: Callable[[Writing, datetime], Awaitable[Marked]] | None = None
+    ) -> Marked:
         """The backup takes the place of what is there."""
-        ids = self.world.ids
-
-        async def mark(tx: Writing, now: datetime) -> Marked:
-            return await mark_restored.mark_restored(tx, now, ids)
-
+        mark = mark or self._mark
         if self.url.startswith("sqlite:"):
             marked, _ = await restore_sqlite.restore(
                 self.file, self.database, force=force, clock=SystemClock(), mark=mark
@@ -75,6 +74,9 @@ class Safe:
                 self.file, self.url, force=force, bin_folder=bin_folder(), told=lambda _: None, mark=mark
             )
         return marked
+
+    async def _mark(self, tx: Writing, now: datetime) -> Marked:
+        return await mark_restored.mark_restored(tx, now, self.world.ids)
 
 
 class Roads:

@@ -9,14 +9,17 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 
 import apsw
 import pytest
 
+from overture.actions.mark_restored import Marked
 from overture.domain.errors import Conflict, Invalid, Misconfigured, Problem, Transient, Unknown
 from overture.store import backup_file, backup_postgresql, backup_sqlite
 from overture.store.backup_file import Engine, Facts
+from overture.store.engine import Writing
 from overture.store.statement import Command
 from tests.store.restoring import Safe, bin_folder
 from tests.world import World, a_world
@@ -304,6 +307,33 @@ async def test_a_damaged_backup_replaces_nothing(safe: Safe) -> None:
         await safe.restores(force=True)
     await safe.world.store.open()
     assert await safe.world.value("SELECT count(*) FROM conversation") == 1
+
+
+@pytest.mark.promise("P20")
+async def test_a_restore_that_breaks_off_leaves_nothing_that_a_server_would_send_from(safe: Safe) -> None:
+    """What was there before, or a database that is refused: never one that is not marked."""
+    world = safe.world
+    await world.starts()
+    await safe.backs_up()
+    await world.store.close()
+
+    async def breaks_off(_tx: Writing, _now: datetime) -> Marked:
+        raise RuntimeError("the power is gone")
+
+    with pytest.raises(RuntimeError, match="power"):
+        await safe.restores(mark=breaks_off)
+    if safe.url.startswith("sqlite:"):
+        await world.store.open()
+        assert await world.column("SELECT state FROM outbox") == ["queued"]  # the old database, untouched
+        assert not list(safe.database.parent.glob("*.restoring*"))
+        await world.store.close()
+    else:
+        with pytest.raises(Misconfigured) as refused:
+            await world.store.open()
+        assert refused.value.code == "database_refused"
+    await safe.restores()
+    await world.store.open()
+    assert await world.column("SELECT state FROM outbox") == ["uncertain"]
 
 
 @pytest.mark.promise("P13")
