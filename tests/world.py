@@ -25,7 +25,7 @@ from overture.adapters.twilio.client import TwilioAccount, TwilioClient
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.domain.agent import AgentSpec, Ask, FlowSpec, Node
 from overture.domain.channel import Channel
-from overture.domain.ports import ModelClient, Outgoing, RawEvent
+from overture.domain.ports import Clock, ModelClient, Outgoing, RawEvent
 from overture.domain.reply_time import QuietTimes
 from overture.domain.sender import KeywordHandling, SenderKind
 from overture.domain.sending import Start
@@ -91,7 +91,7 @@ class StillClock:
 class TimedStore:
     """A real store that a test's clock tells the time: a PostgreSQL server has a clock of its own otherwise."""
 
-    def __init__(self, store: Store, clock: StillClock) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
@@ -335,7 +335,7 @@ class World:
         )
 
 
-def open_store(url: str, clock: StillClock, *, pool_size: int = 4) -> Store:
+def open_store(url: str, clock: Clock, *, pool_size: int = 4) -> Store:
     """The store behind a test's database URL, not yet connected."""
     if url.startswith("sqlite:"):
         return SqliteStore(Path(urlsplit(url).path), clock)
