@@ -62,6 +62,7 @@ class ScriptedTwilio:
         self.taken: list[dict[str, Any]] = []
         self.listings = 0
         self.arriving: deque[dict[str, str]] = deque()
+        self.lists: deque[Refuse | None] = deque()
 
     @property
     def said(self) -> list[str]:
@@ -113,9 +114,13 @@ class ScriptedTwilio:
     async def list(self, request: web.Request) -> web.Response:
         """A page of the messages (to and from an address, where asked for), newest first.
 
-        After a page that is not the last, one of `arriving` is taken: the next page repeats what it pushed on.
+        After a page that is not the last, one of `arriving` is taken: the next page repeats what it pushed on. `lists`
+        says of the next pages whether they are refused.
         """
         self.listings += 1
+        refused = self.lists.popleft() if self.lists else None
+        if refused is not None:
+            return web.json_response({"code": refused.code}, status=refused.status, headers=refused.headers)
         to, sender = request.query.get("To"), request.query.get("From")
         size, number = int(request.query.get("PageSize", "50")), int(request.query.get("Page", "0"))
         found = [m for m in reversed(self.taken) if to in (None, m["to"]) and sender in (None, m["from"])]
