@@ -6,6 +6,7 @@ ever a hint to look sooner; the truth is what a query finds.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -35,7 +36,8 @@ _SESSION: Final = {
 }
 _STATEMENTS: Final = 400  # prepared ones a connection keeps: all of ours, each in two forms
 _CHANNEL: Final = "overture"
-_OFFSET_AGE: Final = timedelta(seconds=30)
+_MEASURE_EVERY: Final = timedelta(seconds=30)
+_PARTED: Final = timedelta(seconds=1)
 _OLDEST: Final = 140000  # version 14: the oldest that its makers still mend
 _AWAY: Final = (
     OSError,
@@ -100,11 +102,14 @@ class PostgresqlStore:
         self._listener: Any = None
         self._keeper: asyncio.Task[None] | None = None
         self._hints: Final[set[str]] = set()
-        self._offset = timedelta(0)
+        self._measured: tuple[datetime, float, datetime] | None = None  # theirs, by the steady clock, by ours
 
     def now(self) -> datetime:
-        """The server's time: ours, corrected by a difference that is measured every half minute."""
-        return self._clock.now() + self._offset
+        """The server's time as last measured, and what has passed since: setting our own clock changes nothing."""
+        if self._measured is None:
+            return self._clock.now()
+        theirs, at, _ = self._measured
+        return theirs + timedelta(seconds=time.monotonic() - at)
 
     async def open(self) -> None:
         """Connect, check the version, bring the schema up to date."""
@@ -124,7 +129,7 @@ class PostgresqlStore:
                 if (version := connection.get_server_version()) and version.major * 10000 < _OLDEST:
                     raise Misconfigured("database_too_old", f"PostgreSQL {version.major} is too old; 14 is the oldest.")
                 await migrate.up_postgresql(connection, self._clock.now())
-            await self._measure_offset()
+            await self._measure()
         except _AWAY as away:
             await self.close()
             raise _unavailable(away) from away
@@ -202,7 +207,6 @@ class PostgresqlStore:
 
     async def _keep(self) -> None:
         """Measure the clock's difference, pass hints on, and hear those of others."""
-        measured = self._clock.now()
         while True:
             await asyncio.sleep(0.25)  # hints leave at most four times a second: each NOTIFY takes a server-wide lock
             try:
@@ -211,9 +215,8 @@ class PostgresqlStore:
                     await self._listener.add_listener(_CHANNEL, self._heard)
                 while self._hints:
                     await self._listener.execute("SELECT pg_notify($1, $2)", _CHANNEL, self._hints.pop())
-                if self._clock.now() - measured > _OFFSET_AGE:
-                    await self._measure_offset()
-                    measured = self._clock.now()
+                if self._is_to_be_measured():
+                    await self._measure()
             except (*_AWAY, asyncpg.PostgresError):
                 self._listener = None  # the database is away; every road finds that out by itself
 
@@ -221,12 +224,20 @@ class PostgresqlStore:
         if self._on_hint is not None:
             self._on_hint(topic)
 
-    async def _measure_offset(self) -> None:
+    def _is_to_be_measured(self) -> bool:
+        """Every half minute, and where our two clocks part: one was set, or the machine slept."""
+        if self._measured is None:
+            return True
+        _, at, ours = self._measured
+        passed = timedelta(seconds=time.monotonic() - at)
+        return passed > _MEASURE_EVERY or abs(self._clock.now() - ours - passed) > _PARTED
+
+    async def _measure(self) -> None:
         async with self._pool.acquire(timeout=5) as connection:
-            before = self._clock.now()
+            before = time.monotonic()
             theirs = (await connection.fetchval("SELECT clock_timestamp()")).astimezone(UTC)
-            after = self._clock.now()
-        self._offset = theirs - (before + (after - before) / 2)
+            after = time.monotonic()
+        self._measured = theirs, (before + after) / 2, self._clock.now()
 
 
 async def _keep_as_it_is(_connection: Any) -> None:
