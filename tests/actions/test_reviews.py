@@ -318,3 +318,27 @@ async def test_a_message_that_could_not_even_be_claimed_says_so_and_goes_once_it
     await world.sends()
     assert world.twilio.said == ["Hello Ada"]
     assert not (await world.lines(conversation))[0].possible_duplicate  # it had never left
+
+
+async def test_whatever_is_told_of_a_message_that_did_not_go_has_a_sentence(world: World) -> None:
+    """Refused by us, refused by the provider, failed later with a code and without one, left to a person, dropped."""
+    await in_review(world)
+    _, dropped = await in_review(world, text="Another")
+    await drop(world, dropped)
+    world.twilio.script.append(Refuse(status=400, code=21211))
+    await world.starts(text="Refused")
+    await world.sends()
+    for code in (30005, None):
+        await world.starts(text=f"Failed later {code}")
+        await world.sends()
+        await world.is_told(world.twilio.taken[-1], "failed", code=code)
+    await world.starts(text="Stopped")
+    await world.hears("STOP")
+    told = [
+        json.loads(data)
+        for kind in ("message.refused", "message.failed", "message.needs_review")
+        for data, _ in await world.events(kind)
+    ]
+    assert len(told) == 7
+    assert [one for one in told if not str(one.get("description", "")).endswith(".")] == []
+    assert [one for one in told if "message_id" not in one] == []

@@ -79,8 +79,8 @@ async def test_every_try_is_told_with_its_reason(world: World) -> None:
     conversation, message_id = await a_start(world)
     await fails(world, Transient("twilio_20429", "Too busy, says the provider.", retry_after_seconds=60))
     [line] = await lines(world, conversation)
-    assert (line["state"], line["waits_because"]) == ("queued", "tries_again")
-    assert line["waits_description"] == "The last try did not get through; the next one has its time."
+    assert (line["state"], line["waits_because"]) == ("queued", "twilio_20429")
+    assert line["waits_description"] == "The provider takes no more requests for the moment."
     [one] = line["attempts"]
     assert one["started_at"] <= one["finished_at"]
     assert {name: one[name] for name in ("number", "state", "provider_sid", "status", "error_code", "reason")} == {
@@ -93,7 +93,7 @@ async def test_every_try_is_told_with_its_reason(world: World) -> None:
     }
     assert (one["description"], one["duplicate"], one["second_sids"]) == ("Too busy, says the provider.", False, [])
     shown = (await world.client.get(f"/overture/v1/deliveries/{message_id}")).json
-    assert (shown["attempts"], shown["waits_because"]) == (line["attempts"], "tries_again")
+    assert (shown["attempts"], shown["waits_because"]) == (line["attempts"], "twilio_20429")
 
 
 async def test_a_failed_message_says_why_and_what_to_do(world: World) -> None:
@@ -106,6 +106,18 @@ async def test_a_failed_message_says_why_and_what_to_do(world: World) -> None:
     assert (line["due_at"], line["waits_because"]) == (None, None)
     shown = (await world.client.get(f"/overture/v1/deliveries/{message_id}")).json
     assert (shown["state"], shown["hint"]) == ("failed", line["hint"])
+
+
+@pytest.mark.parametrize("status", ["failed", "undelivered", "canceled"])
+async def test_a_message_that_was_not_delivered_has_a_reason_even_where_the_provider_gave_none(
+    world: World, status: str
+) -> None:
+    conversation, _ = await a_start(world)
+    await change(world, "DELETE FROM outbox")
+    await change(world, "UPDATE message SET status = $1", status)
+    [line] = await lines(world, conversation)
+    assert (line["state"], line["reason"]) == (status, "not_delivered")
+    assert line["reason_description"].startswith("The provider did not deliver the message and does not say why.")
 
 
 async def test_a_message_that_was_taken_back_says_so_though_it_was_never_tried(world: World) -> None:

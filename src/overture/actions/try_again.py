@@ -149,7 +149,7 @@ def _told(one: Failed, verdict: Again | _Stays, now: datetime, ids: Ids) -> Even
         "attempt": one.attempt.number,
         "status": one.known.status.value,
         "error_code": code,
-        "description": None if code is None else describe(code).sentence,
+        "description": (reasons.TABLE[Reason.NOT_DELIVERED] if code is None else describe(code)).sentence,
     }
     if isinstance(verdict, Again):
         kind = EventKind.MESSAGE_QUEUED

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     NEEDS_REVIEW = "needs_review"
     CANNOT_BE_CLAIMED = "cannot_be_claimed"
     DROPPED_BY_OPERATOR = "dropped_by_operator"
+    NOT_DELIVERED = "not_delivered"
     TWILIO_UNREACHABLE = "twilio_unreachable"
     TWILIO_NO_ANSWER = "twilio_no_answer"
     TWILIO_UNREADABLE = "twilio_unreadable"
@@ -124,6 +125,12 @@ TABLE: Final = _table(
         "The log has the traceback. Resend it once the cause is mended, or drop it (`overture deliveries`).",
     ),
     (Reason.DROPPED_BY_OPERATOR, _STAYS, "A person dropped the message in review; it is not sent again.", None),
+    (
+        Reason.NOT_DELIVERED,
+        _STAYS,
+        "The provider did not deliver the message and does not say why.",
+        "Look the message up in the provider's log, by its provider_sid.",
+    ),
     (
         Reason.TWILIO_UNREACHABLE,
         _FAILED,

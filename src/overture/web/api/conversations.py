@@ -100,7 +100,8 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
 
 def _view(line: Message, course: Course, now: datetime) -> MessageView:
     waiting = course.waiting
-    why = delivery_shapes.explained(line.reason, line.error_code)
+    state = delivery.state_of(None if waiting is None else waiting.state, line.status)
+    why = delivery_shapes.explained(line.reason, line.error_code, state)
     waits = None if waiting is None else reasons.why_waiting(waiting, now)
     return MessageView(
         id=line.id,
@@ -110,12 +111,12 @@ def _view(line: Message, course: Course, now: datetime) -> MessageView:
         text=line.text,
         status=line.status,
         error_code=line.error_code,
-        reason=line.reason,
+        reason=None if why is None else why.code,
         possible_duplicate=line.possible_duplicate,
         created_at=line.created_at,
         provider_sid=line.provider_sid,
         segments=line.segments,
-        state=delivery.state_of(None if waiting is None else waiting.state, line.status),
+        state=state,
         reason_description=None if why is None else why.sentence,
         hint=delivery_shapes.hint_of(why, waits),
         waits_because=None if waits is None else waits.code,

@@ -1,7 +1,7 @@
 """What our own API tells of a message's way: where it stands, why, and every try."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
@@ -10,9 +10,11 @@ from overture.domain.channel import Channel
 from overture.domain.delivery import DeliveryState
 from overture.domain.message import Author
 from overture.domain.provider_errors import describe, problem_code
-from overture.domain.reasons import Explanation
+from overture.domain.reasons import Explanation, Reason
 from overture.store.attempts import AttemptState
 from overture.store.deliveries import Course, Delivery, Try
+
+_LOST: Final = frozenset({DeliveryState.UNDELIVERED, DeliveryState.FAILED, DeliveryState.CANCELED})
 
 
 class AttemptView(Struct, frozen=True, kw_only=True):
@@ -65,7 +67,7 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
 
 def view_of(delivery: Delivery, course: Course, now: datetime) -> DeliveryView:
     """A delivery as the API tells it."""
-    why = explained(delivery.reason, delivery.error_code)
+    why = explained(delivery.reason, delivery.error_code, delivery.state)
     waits = None if delivery.waiting is None else reasons.why_waiting(delivery.waiting, now)
     return DeliveryView(
         message_id=delivery.message_id,
@@ -78,7 +80,7 @@ def view_of(delivery: Delivery, course: Course, now: datetime) -> DeliveryView:
         author=delivery.author,
         text=delivery.text,
         state=delivery.state,
-        reason=delivery.reason,
+        reason=None if why is None else why.code,
         reason_description=None if why is None else why.sentence,
         hint=hint_of(why, waits),
         waits_because=None if waits is None else waits.code,
@@ -94,11 +96,13 @@ def view_of(delivery: Delivery, course: Course, now: datetime) -> DeliveryView:
     )
 
 
-def explained(reason: str | None, error_code: int | None) -> Explanation | None:
+def explained(reason: str | None, error_code: int | None, state: DeliveryState | None) -> Explanation | None:
     """Why a message failed or waits for a person, None where nothing is wrong with it."""
     if reason is not None:
         return reasons.explain(reason)
-    return None if error_code is None else reasons.explain(problem_code(error_code))
+    if error_code is not None:
+        return reasons.explain(problem_code(error_code))
+    return reasons.TABLE[Reason.NOT_DELIVERED] if state in _LOST else None
 
 
 def hint_of(why: Explanation | None, waits: Explanation | None) -> str | None:
