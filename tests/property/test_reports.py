@@ -46,7 +46,7 @@ async def all_that_is_known(world: World, message_id: str) -> tuple[Any, ...]:
         message_id,
     )
     waiting = await world.rows("SELECT state, attempt FROM outbox WHERE message_id = $1", message_id)
-    return tuple(message), sorted(tuple(row)[1:] for row in sids), [tuple(row) for row in waiting]
+    return tuple(message), sorted((tuple(row)[1:] for row in sids), key=repr), [tuple(row) for row in waiting]
 
 
 @pytest.mark.promise("P5")
