@@ -1,47 +1,31 @@
-"""One case, from an empty database to a record: the server dies at its boundary, is started again, comes to rest.
-
-A slot is a place where one case at a time is played: a port that stays the same, because an installation is bound to
-its public address, and for each engine a database with the agent, the senders and a key in it, copied for each case.
-"""
+"""One case, from a furnished database to a record: the server dies at its boundary, is started again, comes to rest."""
 
 import asyncio
-import contextlib
 import os
-import shutil
 import signal
 import sqlite3
-import tempfile
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import aiohttp
 import asyncpg
-from msgspec import Struct
 
 from handset.config import DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN
 from overture import bootstrap
-from overture.client import Client
-from overture.domain.access import Scope
 from overture.domain.consent import CONFIRMATION
-from overture.domain.errors import Problem
 from tests.crash import books, boundaries, plans, script, timescale
 from tests.crash.keeper import Keeper
-from tests.crash.lives import HandsetLife, Port, Process, ServerLife
+from tests.crash.lives import HandsetLife, Process, ServerLife
 from tests.crash.people import Clients, Contacts
 from tests.crash.record import Case, OptOut, Record, Taken
 from tests.crash.timescale import Timescale
-from tests.databases import Databases
 
-T = TypeVar("T")
-
-RATE: Final = 40.0  # a settle time of 120 s is 3 s; a stall of the machine must stay well below that
-PATIENCE: Final = timedelta(
-    minutes=45
-)  # shown; longer than the life of a reply, so that nothing can still be on its way
+FASTEST: Final = 40.0  # a settle time of 120 s is 3 s; a stall of the machine must stay well below that
+_CALM: Final = 2.0  # processes that want to run, for each of the machine's cores
+PATIENCE: Final = timedelta(minutes=45)  # shown; longer than a reply lives, so that nothing can still be on its way
 _WATCH_SECONDS: Final = 0.005  # real; between two looks at how far the server is
 _SOMEBODY: Final = """
     SELECT pid FROM pg_stat_activity
@@ -49,84 +33,6 @@ _SOMEBODY: Final = """
 """
 _LOOK_SECONDS: Final = 0.05  # real; between two looks at whether all has come to rest
 _IS_SWEPT: Final = hasattr(bootstrap, "SweepRoad")  # whether this server reads the provider's list for lost webhooks
-
-
-class Result(Struct, frozen=True, kw_only=True):
-    """A case's record, and the folder that holds its logs (and its database, if it is a file)."""
-
-    record: Record
-    folder: Path
-
-
-class Slot:
-    """A place to play cases in, one after the other. `server_url` is that of a PostgreSQL server, if there is one."""
-
-    def __init__(self, server_url: str | None) -> None:
-        self._server_url: Final = server_url
-        self._folder: Final = Path(tempfile.mkdtemp(prefix="chaos-"))
-        self._port: Final = Port()
-        self._templates: Final[dict[str, str]] = {}
-        self._key: Final[dict[str, str]] = {}
-
-    def close(self) -> None:
-        """Let go of everything."""
-        self._port.free()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    async def play(self, case: Case) -> Result:
-        """Play a case to its end."""
-        if case.database not in self._templates:
-            await self._furnish(case.database)
-        folder = Path(tempfile.mkdtemp(prefix="case-", dir=self._folder))
-        async with self._database(case.database, folder) as database_url:
-            record = await _Play(case, folder, database_url, self._port.number, self._key[case.database]).record()
-        return Result(record=record, folder=folder)
-
-    async def _furnish(self, database: str) -> None:
-        """Make the database that every case begins with."""
-        folder = Path(tempfile.mkdtemp(prefix="furnish-", dir=self._folder))
-        if database == "sqlite":
-            url = f"sqlite:///{folder / 'overture.db'}"
-        else:
-            url = await asyncio.to_thread(self._administer, Databases.create)
-        given = environment(folder, url, self._port.number, "http://127.0.0.1:9")
-        life = ServerLife(
-            environment=given,
-            timescale=timescale.beginning_now(1.0),
-            boundaries=folder / "boundaries",
-            log=folder / "server.log",
-        )
-        process = Process(life)
-        try:
-            await process.ready
-            async with Client(socket=folder / "overture.sock") as client:
-                await client.put_agent(spec=script.LISTENER)
-                self._key[database] = (await client.create_key("chaos", list(Scope))).key
-        except (Problem, ConnectionError) as wrong:
-            raise RuntimeError(f"the server did not come up: {(folder / 'server.log').read_text()}") from wrong
-        finally:
-            await process.end()
-        self._templates[database] = url
-
-    @contextlib.asynccontextmanager
-    async def _database(self, database: str, folder: Path) -> AsyncIterator[str]:
-        template = self._templates[database]
-        if database == "sqlite":
-            copy = folder / "overture.db"
-            shutil.copyfile(template.removeprefix("sqlite:///"), copy)
-            yield f"sqlite:///{copy}"
-            return
-        url = await asyncio.to_thread(self._administer, lambda server: server.create(template=template))
-        try:
-            yield url
-        finally:
-            await asyncio.to_thread(self._administer, lambda server: server.drop(url))
-
-    def _administer(self, doing: Callable[[Databases], T]) -> T:
-        """Do something on the server, over a connection of its own: one that is kept would not survive a restart."""
-        assert self._server_url is not None, "a case on PostgreSQL needs a server"
-        with contextlib.closing(Databases(self._server_url)) as server:
-            return doing(server)
 
 
 def environment(folder: Path, database_url: str, port: int, provider_url: str) -> dict[str, str]:
@@ -143,6 +49,11 @@ def environment(folder: Path, database_url: str, port: int, provider_url: str) -
     }
 
 
+async def play(case: Case, folder: Path, database_url: str, *, port: int, key: str) -> Record:
+    """Play a case on a furnished database, with its logs in a folder."""
+    return await _Play(case, folder, database_url, port, key).record()
+
+
 class _Play:
     """One case while it is played."""
 
@@ -153,7 +64,7 @@ class _Play:
         self._database_url: Final = database_url
         self._port: Final = port
         self._key: Final = key
-        self._clock: Final[Timescale] = timescale.beginning_now(RATE)
+        self._clock: Final[Timescale] = timescale.beginning_now(_rate())
         self._books: Final = books.Reader(database_url)
         self._provider_url = ""
         self._restarts = 0
@@ -224,6 +135,7 @@ class _Play:
             faults=faults,
             confirmation=CONFIRMATION,
             fixed=script.FIXED,
+            given_up=script.GIVEN_UP,
             may_repeat=self._plan.may_repeat,
             is_swept=_IS_SWEPT,
             boundaries=tuple(one.name for one in boundaries.read(keeper.lives[0].boundaries)),
@@ -333,3 +245,12 @@ def _opt_out(contact: str, at: datetime, passed: list[boundaries.Passed]) -> Opt
     later = [one for one in passed if one.at >= at]
     known = [one.at for one in later if one.name.startswith("after the commit of") and "consent" in one.name.split()]
     return OptOut(contact=contact, at=at, known_at=min(known or [one.at for one in later[-1:]], default=at))
+
+
+def _rate() -> float:
+    """How much faster than the machine's the time of a case is: less where the machine is busy with other things.
+
+    A database or a provider that answers late because nobody gives it a core is a fault that no plan ordered.
+    """
+    crowd = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return FASTEST * min(1.0, _CALM / max(crowd, _CALM))

@@ -7,7 +7,8 @@ P22  after STOP nothing goes to the contact but one confirmation     opt-out
 P23  after a hand-over the agent is silent                           hand-over
 
 The provider's record and the script of what was asked and typed decide. The server's own word counts in one place: a
-message that did not go out is accounted for when the server says so to its operator, with a reason.
+message that did not go out is accounted for when the server says so to its operator, with a reason. A contact who was
+told that the agent gives up, and that a person takes over, is owed no more replies of the agent.
 """
 
 from collections import Counter
@@ -81,10 +82,12 @@ def _replies(record: Record) -> Iterable[Finding]:
     allowed: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
     told = {one.sid for one in record.taken if one.is_told}
+    given_up = {one.to for one in _outbound(record) if one.body == record.given_up}
     for typed in record.typed:
         if typed.echo is not None:
             allowed[typed.echo] += 1
-            wanted[typed.echo] += typed.is_owed and (record.is_swept or typed.sid in told)
+            is_owed = typed.is_owed and typed.contact not in given_up
+            wanted[typed.echo] += is_owed and (record.is_swept or typed.sid in told)
     outbound = list(_outbound(record))
     for word, count in allowed.items():
         sent = sum(_repeats(one.body, word) for one in outbound)
@@ -108,7 +111,7 @@ def _strangers(record: Record) -> Iterable[Finding]:
     words = {typed.echo for typed in record.typed if typed.echo is not None}
     fixed: Counter[tuple[str, str]] = Counter()
     for one in _outbound(record):
-        if one.body in {*record.fixed, record.confirmation}:
+        if one.body in {*record.fixed, record.confirmation, record.given_up}:
             fixed[one.to, one.body] += 1
         elif (one.sender, one.to, one.body) not in openings and not any(_repeats(one.body, word) for word in words):
             yield Finding(breach=Breach.UNEXPECTED, what=f"{one.to} was sent {one.body!r}")
@@ -134,6 +137,7 @@ def _heard_once(record: Record) -> Iterable[Finding]:
 def _order(record: Record) -> Iterable[Finding]:
     """The provider took a conversation's messages in their order, and each person read replies as they had asked."""
     place = {one.sid: n for n, one in enumerate(record.taken) if not one.inbound}
+    told = {one.sid for one in record.taken if one.is_told}  # what the webhooks lost is heard later, and answered later
     before: dict[str, tuple[int, Line]] = {}
     for line in sorted(record.lines, key=lambda line: line.seq):
         taken = min((place[sid] for sid in line.sids if sid in place), default=None)
@@ -144,7 +148,8 @@ def _order(record: Record) -> Iterable[Finding]:
             yield Finding(breach=Breach.ORDER, what=what)
         before[line.conversation_id] = (taken, line)
     for person in sorted({typed.person for typed in record.typed}):
-        words = [typed.echo for typed in record.typed if typed.person == person and typed.echo is not None]
+        lines = [typed for typed in record.typed if typed.person == person and typed.sid in told]
+        words = [typed.echo for typed in lines if typed.echo is not None]
         if len(set(words)) < len(words):
             continue  # a word that was typed twice has two replies, and which is which nobody can say
         first = [

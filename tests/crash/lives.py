@@ -20,7 +20,7 @@ from msgspec import Struct
 from tests.crash.timescale import Timescale
 
 _FORKED: Final = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload(["tests.crash.lives", "tests.crash.serving", "tests.crash.handsets"])
+_FORKED.set_forkserver_preload(["tests.crash.serving", "tests.crash.handsets", "tests.crash.__main__"])
 
 
 class ServerLife(Struct, frozen=True, kw_only=True):

@@ -141,7 +141,8 @@ class Record(Noted, frozen=True, kw_only=True, omit_defaults=True):
     """A case and everything that became of it.
 
     `confirmation` is the one text that may follow a STOP, `fixed` the texts of the agent that repeat nothing (each
-    person reads each at most once). `may_repeat` where the provider was made to accept later than the settle time.
+    person reads each at most once), `given_up` what the agent says where it hands over because a turn would not
+    succeed. `may_repeat` where the provider was made to accept later than the settle time.
     `is_swept` where the server reads the provider's list for what webhooks lost. `restarts` counts how often the
     database went down in place of the server. `left` names what the server had
     not finished when the harness gave up waiting; empty where all came to rest.
@@ -161,6 +162,7 @@ class Record(Noted, frozen=True, kw_only=True, omit_defaults=True):
     faults: int = 0
     confirmation: str = ""
     fixed: tuple[str, ...] = ()
+    given_up: str = ""
     may_repeat: bool = False
     is_swept: bool = False
     boundaries: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ class Count:
         self.faults = 0
         self.flagged = 0
         self.reviewed = 0
+        self.given_up = 0
         self.breaches: Final[Counter[Breach]] = Counter()
 
     def add(self, one: Record, findings: Iterable[Finding]) -> None:
@@ -38,6 +39,7 @@ class Count:
         self.faults += one.faults
         self.flagged += sum(line.possible_duplicate for line in one.lines)
         self.reviewed += sum(line.reason == "needs_review" for line in one.lines)
+        self.given_up += sum(taken.body == one.given_up for taken in one.taken)
         for finding in findings:
             self.breaches[finding.breach] += finding.count
 
@@ -51,8 +53,11 @@ class Count:
         lost = sum(self.breaches[breach] for breach in _LOST)
         duplicates = sum(self.breaches[breach] for breach in _DUPLICATE)
         others = {breach: n for breach, n in self.breaches.items() if breach not in _LOST | _DUPLICATE}
+        aside = (
+            f"{self.flagged} flagged as possible duplicates, {self.reviewed} left to a person, {self.given_up} given up"
+        )
         return [
-            f"cases {self.cases}, flagged as possible duplicates {self.flagged}, left to a person {self.reviewed}",
+            f"cases {self.cases}; messages: {aside}",
             *(f"broken: {breach.value} {count}" for breach, count in sorted(others.items())),
             f"kills {self.kills}, faults {self.faults}, lost {lost}, duplicates {duplicates}",
         ]

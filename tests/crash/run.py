@@ -17,10 +17,10 @@ from msgspec.structs import replace
 
 from tests import databases
 from tests.crash import history, plans
-from tests.crash.case import Result, Slot
 from tests.crash.history import Finding
 from tests.crash.plans import Plan
 from tests.crash.record import Case, Record
+from tests.crash.slots import Result, Slot
 from tests.databases import Databases
 
 Told = Callable[[Record, Sequence[Finding]], None]

@@ -17,6 +17,7 @@ TEMPLATE_BODY: Final = "Opening of {{1}}: which word?"
 HANDED_OVER: Final = "A colleague writes to you here."
 COLLEAGUE: Final = "colleague"  # the word of HANDED_OVER that answers a wish for a person
 UNSUBSCRIBED: Final = "unsubscribed"  # the word of CONFIRMATION that answers a STOP
+GIVEN_UP: Final = "We cannot answer that now."  # what the agent says when a turn of its own has failed three times
 FIXED: Final = (HANDED_OVER,)
 
 LISTENER: Final[dict[str, Any]] = {
@@ -25,6 +26,7 @@ LISTENER: Final[dict[str, Any]] = {
     "name": "Listener",
     "on_active": "join",
     "hand_over_message": HANDED_OVER,
+    "fallback": GIVEN_UP,
     "globals": [{"phrases": ["a person please"], "hand_over": "The contact asks for a person."}],
     "nodes": {
         "start": {"say": "Which word?", "ask": {"slot": "word"}, "goto": "heard"},

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from tests.crash import __main__ as command
 from tests.crash import bugs, history, plans, record, recount, report
-from tests.crash.case import Slot
 from tests.crash.history import Breach, Finding
 from tests.crash.record import Case, Record
 from tests.crash.report import Report
 from tests.crash.run import Run, Wish
+from tests.crash.slots import Slot
 from tests.databases import Databases
 
 MOST_SECONDS = 600  # alone on two cores it takes a tenth of that; beside seven others nobody knows

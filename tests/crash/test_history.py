@@ -84,6 +84,7 @@ GOOD = Record(
     case=Case(plan="clean", database="sqlite", kill=7),
     confirmation=CONFIRMED,
     fixed=(COLLEAGUE,),
+    given_up="We cannot.",
     is_swept=True,
     asked=(
         Asked(key="ada-1", person="ada", sender=OURS, to=ADA, text=HELLO, conversation_id="A", answers=("A",)),
@@ -275,6 +276,10 @@ def test_a_bad_history_is_found_to_be_bad(what: str, bad: Callable[[Record], Rec
         (
             "a send that was claimed before the STOP and arrived after it",
             lambda r: replace(r, taken=tuple(replace(one, at=at(25)) if one.sid == "O3" else one for one in r.taken)),
+        ),
+        (
+            "a turn that would not succeed, of which the contact was told",
+            lambda r: also(without(r, "O8"), taken("O9", ADA, "We cannot.", 70)),
         ),
         (
             "one reply to a word that was typed twice, which repeats it twice",
