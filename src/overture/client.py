@@ -44,6 +44,7 @@ from overture.web.api.conversations import MessageList
 from overture.web.api.deliveries import DecisionView, DeliveryList
 from overture.web.api.delivery_shapes import DeliveryView
 from overture.web.api.inbox import InboxList, RetriedWebhook
+from overture.web.api.instance import InstanceView
 from overture.web.api.keys import CreatedKeyView, KeyList, KeyView
 from overture.web.api.outbound import OutboundChatResponse
 from overture.web.api.probes import Ready
@@ -248,6 +249,14 @@ class Client:
         """Give a message in review up."""
         path = f"/overture/v1/deliveries/{_quoted(message_id)}/drop"
         return await self._get(DecisionView, path, {"note": note}, method="POST")
+
+    async def get_instance(self) -> InstanceView:
+        """Under which URLs the instance is served, and what keeps messages from leaving."""
+        return await self._get(InstanceView, "/overture/v1/instance")
+
+    async def adopt_instance(self) -> InstanceView:
+        """Make the server's database the instance, under the server's public URLs."""
+        return await self._get(InstanceView, "/overture/v1/instance/adopt", method="POST")
 
     async def health(self) -> Ready:
         """Whether the server takes work, and what keeps it from that."""

@@ -44,6 +44,12 @@ async def _ask(client: Client, settings: Settings, *, runs: bool) -> AsyncIterat
     health = await client.health()
     for sentence in health.wrong:
         yield wrong(f"The server says: {sentence}")
+    instance = await client.get_instance()
+    if instance.shut_because is not None:
+        yield wrong(f"Nothing is sent: {instance.shut_because}", "`overture adopt` makes it the instance.")
+    else:
+        for sentence in instance.notes if runs else ():
+            yield wrong(f"The server says: {sentence}")
     if not health.wrong:
         yield good(_database(settings))
     agents = await client.list_agents(limit=1)

@@ -88,6 +88,15 @@ safekeeping.register(app)
 
 
 @app.command()
+def adopt(data: Data = None, config: Config = None, *, as_json: AsJson = False) -> None:
+    """Make a copied or moved database the instance, so that it sends again. Stop the original first."""
+    from overture.cli import adopt as verb
+    from overture.cli import serving
+
+    verb.adopt(serving.read(config, data=data), as_json=as_json)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from overture.cli import serving
