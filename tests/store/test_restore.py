@@ -152,7 +152,9 @@ async def test_what_nobody_answered_is_answered_after_the_restore(safe: Safe) ->
 async def test_a_contact_whom_the_original_met_after_the_backup_is_not_answered_again(safe: Safe) -> None:
     """The sweep opens a conversation for what they wrote; what was answered is known by the provider's list alone."""
     world = safe.world
+    world.clock.passes(minutes=-1)
     await add_sender(world, WHATSAPP, "+15551230009", inbound_agent_id=AGENT)
+    world.clock.passes(minutes=1)
     await safe.backs_up()
     writes(world, "Hi", by=f"whatsapp:{BOB}", to="whatsapp:+15551230009")
     await world.hears("Hi", by=BOB, to="+15551230009", channel=WHATSAPP, sid=world.twilio.taken[-1]["sid"])
