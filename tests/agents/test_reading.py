@@ -52,6 +52,7 @@ def test_words_that_people_answer_with_stay_words(word: str) -> None:
         (f"{FLOW}variables: {{x: {{required: maybe}}}}", "variables.x.required", "Expected `bool`"),
         (f"{FLOW}colour: red", None, "unknown field `colour`"),
         (f"{FLOW}max_turns: 0", "max_turns", "Expected `int` >= 1"),
+        (f"{FLOW}on_uncertain: retry", "on_uncertain", "Invalid enum value 'retry'"),
         (f"{FLOW}name: M", None, "'name' stands twice"),
         ("kind: flow\n  name: N", None, "line 2"),
         ("a: {", None, "line 1"),

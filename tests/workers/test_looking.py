@@ -1,4 +1,4 @@
-"""The provider's list is looked through: once for many, as it changes, an account apart from others, whatever a row holds."""
+"""The provider's list is looked through: once for many, while it changes, an account apart from others, by any row."""
 
 import asyncio
 import json
