@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from overture.actions.mark_restored import mark_restored
 from overture.domain import binding
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids
@@ -17,7 +18,9 @@ async def recognise_instance(
     """Bind the database to the URLs it is served under, or shut it where they are all others. The caller commits.
 
     One URL that both know is enough, and then all are known: host names move one by one. What was shut stays so until
-    it is adopted. A process that sends nothing itself shuts nothing (`may_shut`): it is told apart all the same.
+    it is adopted. The original may have gone on since the copy was made, so a copy is marked as a restored backup is:
+    nothing it had queued leaves before the provider was asked. A process that sends nothing itself shuts nothing
+    (`may_shut`); it is told all the same.
     """
     known = await instances.lock_binding(tx)
     if known is None:
@@ -25,6 +28,7 @@ async def recognise_instance(
     if binding.is_copy(known.public_urls, public_urls):
         because = _because(known.public_urls, binding.binding_urls(public_urls))
         if known.shut_because is None and may_shut:
+            await mark_restored(tx, now, ids)
             await instances.bind(tx, known.instance_id, known.public_urls, because)
             await _tell(tx, EventKind.INSTANCE_SHUT, workspace_id, now, ids, because)
         return Binding(
