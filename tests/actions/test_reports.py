@@ -210,4 +210,6 @@ async def test_what_a_person_dropped_stays_dropped_and_its_fate_is_recorded(worl
     [line] = await world.lines(an_id)
     assert (line.status, line.reason) == (DeliveryStatus.SENT, "dropped_by_operator")
     await tells(world, report(message_id, sid, DeliveryStatus.FAILED))
+    [line] = await world.lines(an_id)
+    assert (line.status, line.reason) == (DeliveryStatus.FAILED, "dropped_by_operator")
     assert await state(world) == []

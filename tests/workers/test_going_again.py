@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from overture.actions.record_outcome import Outcome, record_outcomes
 from overture.domain.agent import EndReason, TemplateUse
 from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Template, Text
 from overture.domain.sending import Priority
 from tests.scripted_twilio import Refuse, Then
-from tests.workers.test_outbox import state
+from tests.workers.test_outbox import claim, state
 from tests.world import BOOKER, WHATSAPP, World
 
 UNKNOWN_REASON = 30008  # ten minutes, once
@@ -259,6 +260,21 @@ async def test_it_chooses_once(world: World) -> None:
     assert await state(world) == []
     assert await line_of(world, an_id) == (DeliveryStatus.UNDELIVERED, 63016, "window_closed")
     assert len(world.twilio.posts) == 2
+
+
+async def test_a_template_whose_failure_overtakes_its_answer_has_failed(world: World) -> None:
+    await an_open_window(world)
+    an_id = await world.starts(channel=WHATSAPP)
+    await world.sends()
+    await world.is_told(world.twilio.taken[0], "undelivered", code=63016)
+    world.clock.passes(seconds=5)
+    [claimed] = await claim(world)
+    accepted = await world.client.send(claimed)
+    await world.is_told(world.twilio.taken[1], "failed", code=63024)
+    late = Outcome(message_id=claimed.message_id, attempt=2, result=accepted)
+    await world.store.write(lambda tx: record_outcomes(tx, [late], world.clock.now(), world.ids))
+    assert await line_of(world, an_id) == (DeliveryStatus.FAILED, 63024, "twilio_63024")
+    assert await state(world) == []
 
 
 async def test_two_texts_give_way_to_one_template(world: World) -> None:

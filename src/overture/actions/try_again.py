@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from overture.actions import choose_again
-from overture.domain import reasons
+from overture.domain import delivery, reasons
 from overture.domain.agent import Json
 from overture.domain.delivery import DeliveryStatus, Known
 from overture.domain.event import Event, EventKind
@@ -68,7 +68,9 @@ async def try_again(tx: Writing, failed: Sequence[Failed], now: datetime, ids: I
     told: list[Event] = []
     for place, one in zip(places, failed, strict=True):
         line, pair = lines.get(one.attempt.message_id), pairs.get(place)
-        if line is None or line.reason in _DECIDED:
+        if line is None or (line.status in delivery.FAILED and line.reason in _DECIDED):
+            if one.standing is not None:
+                gone.append((one.attempt.message_id, one.attempt.shard))
             continue
         verdict = await _decide(tx, one, line, pair, held.get(place), now)
         statuses.append(_status(one, verdict))
@@ -89,6 +91,8 @@ async def _decide(
     attempt, code = one.attempt, one.known.error_code
     reason = None if code is None else problem_code(code)
     fact = describe(code or 0)
+    if line.reason == Reason.DROPPED_BY_OPERATOR:
+        return _Stays(reason=line.reason, because="a person dropped it")
     if pair is None or held is None or attempt.epoch is None or line.expires_at is None:
         return _Stays(reason=reason, because="nothing is known of how it was sent")
     if fact.effect is Effect.WINDOW_CLOSED:
