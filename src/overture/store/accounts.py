@@ -27,13 +27,6 @@ _LOCK_PROBE: Final = Query(
     /*pg: FOR UPDATE SKIP LOCKED */
     """
 )
-_SET_SWEPT: Final = Command(
-    """
-    UPDATE provider_account SET swept_at = $2,
-        swept_to = CASE WHEN swept_to IS NULL OR swept_to < $3 THEN $3 ELSE swept_to END
-    WHERE sid = $1
-    """
-)
 _SET_BREAKER: Final = Command(
     "UPDATE provider_account SET breaker = $2, breaker_at = $3, probe_at = $3 WHERE sid = $1 AND breaker <> $2"
 )
@@ -63,12 +56,6 @@ _SHUT_OTHERWISE: Final = Command(
 _OPEN_SHUT_BECAUSE: Final = Command(
     """
     UPDATE sender SET shut_at = NULL, shut_because = NULL WHERE account_sid = $1 AND shut_because = $2 RETURNING id
-    """
-)
-_OPEN: Final = Command(
-    """
-    UPDATE sender SET shut_at = NULL, shut_because = NULL
-    WHERE account_sid = $1 AND shut_at IS NOT NULL AND shut_at <= $2 RETURNING id
     """
 )
 
@@ -121,11 +108,6 @@ async def lock(tx: Writing, sid: str) -> list[Account]:
     return [_account(row) for row in await tx.all(_LOCK, sid)]
 
 
-async def set_swept(tx: Writing, sid: str, at: datetime, up_to: datetime) -> None:
-    """Record a sweep that is complete: what the provider dated before `up_to` is known. The mark only rises."""
-    await tx.run(_SET_SWEPT, sid, stored(at), stored(up_to))
-
-
 async def set_breaker(tx: Writing, sid: str, state: BreakerState, now: datetime) -> None:
     """Move an account's breaker, the first probe due at once."""
     await tx.run(_SET_BREAKER, sid, state.value, stored(now))
@@ -164,11 +146,6 @@ async def shut_otherwise(tx: Writing, sid: str, was: ShutBecause, because: ShutB
 async def open_shut_because(tx: Writing, sid: str, because: ShutBecause) -> Sequence[str]:
     """Open the senders of an account that were shut for a reason; others stay shut. Their ids."""
     return [row[0] for row in await tx.run(_OPEN_SHUT_BECAUSE, sid, because.value)]
-
-
-async def open_senders(tx: Writing, sid: str, shut_by: datetime) -> Sequence[str]:
-    """Open the senders of an account that were shut at `shut_by` or before: a later shutting stands. Their ids."""
-    return [row[0] for row in await tx.run(_OPEN, sid, stored(shut_by))]
 
 
 def _account(row: Row) -> Account:
