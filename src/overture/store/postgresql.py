@@ -30,6 +30,7 @@ _SESSION: Final = {
     # Every statement of ours walks an index; a plan made while a table was empty must not outlive that.
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",  # it loses the index's order: a claim would sort the whole backlog for its first rows
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "application_name": "overture",
