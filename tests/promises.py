@@ -129,7 +129,7 @@ PROMISES: Final = {
         says="clock jumps",
         figure="0 duplicates, 0 lost timers, no send in quiet hours",
         tried="a clock that jumps while the house runs",
-        left="quiet hours, which are not built yet; on SQLite what became due while the clock was ahead waits until then",
+        left="quiet hours, which are not built yet; on SQLite what fell due while the clock was ahead waits until then",
     ),
     "P15": Promise(
         says="poison work is parked",
