@@ -27,14 +27,26 @@ def parser() -> argparse.ArgumentParser:
     )
     asked.add_argument("--plan", action="append", choices=list(plans.BY_NAME), metavar="PLAN", help="only this plan")
     asked.add_argument("--database", action="append", choices=plans.DATABASES, help="only this database")
-    asked.add_argument("--kill", type=int, metavar="N", help="only the N-th boundary")
-    asked.add_argument("--again", type=int, metavar="N", help="with --kill: the second life dies at its N-th boundary")
-    asked.add_argument("--sample", type=int, metavar="N", help="N boundaries of each plan on each database")
+    asked.add_argument("--kill", type=_positive, metavar="N", help="only the N-th boundary")
+    asked.add_argument(
+        "--again", type=_positive, metavar="N", help="with --kill: the second life dies at its N-th boundary"
+    )
+    asked.add_argument(
+        "--every", type=_positive, default=8, metavar="N", help="every N-th boundary of plans that are not clean (8)"
+    )
+    asked.add_argument("--sample", type=_positive, metavar="N", help="N boundaries of each plan on each database")
     asked.add_argument("--seed", type=int, default=1, help="draws the sample and the second deaths (1)")
-    asked.add_argument("--jobs", type=int, default=3, help="cases side by side (3)")
+    asked.add_argument("--jobs", type=_positive, default=3, help="cases side by side (3)")
     asked.add_argument("--bug", choices=bugs.BUGS, help="put a bug into the server on purpose: it must be found")
     asked.add_argument("--report", type=Path, default=Path("build/chaos"), help="the report's folder (build/chaos)")
     return asked
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
 
 
 class _Telling:
@@ -66,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         databases=tuple(given.database or plans.DATABASES),
         kill=given.kill,
         again=given.again,
+        every=given.every,
         sample=given.sample,
         seed=given.seed,
         jobs=given.jobs,

@@ -31,8 +31,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     restarts_database: bool = False
 
 
+CLEAN: Final = "clean"
 PLANS: Final = (
-    Plan(name="clean", says="nothing else goes wrong"),
+    Plan(name=CLEAN, says="nothing else goes wrong"),
     Plan(name="429", says="every third send is refused as one too many", rules=({"kind": "429", "every": 3},)),
     Plan(name="500", says="every third send fails and was not taken", rules=({"kind": "500", "every": 3},)),
     Plan(

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 import shutil
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -29,14 +30,17 @@ Told = Callable[[Record, Sequence[Finding]], None]
 class Wish(Struct, frozen=True, kw_only=True):
     """What somebody wants to have played.
 
-    `kill` None: every boundary, or `sample` of them (of each plan on each database). `within`: draw the sample from so
-    many first ones, without counting how many there are. `bug`: one that is put into the server on purpose.
+    `kill` None: every boundary of the clean plan and every `every`-th of each other, another part of them with each
+    seed, so that as many seeds go through all; or `sample` of them, of each plan on each database. `within`: draw the
+    sample from so many first ones, without counting how many there are. `bug`: one that is put into the server on
+    purpose.
     """
 
     plan_names: tuple[str, ...] = tuple(plans.BY_NAME)
     databases: tuple[str, ...] = plans.DATABASES
     kill: int | None = None
     again: int | None = None
+    every: int = 8
     sample: int | None = None
     within: int | None = None
     seed: int = 1
@@ -102,17 +106,20 @@ class Run:
         if within is None:
             within = len((await self._play_case(case)).boundaries)
             self.planned += 1
-        cases = list(self._cases(case, plan, within))
+        cases = list(self.cases(case, plan, within))
         self.planned += len(cases) - 1
         async with asyncio.TaskGroup() as group:
             for one in cases:
                 group.create_task(self._play_case(one))
 
-    def _cases(self, case: Case, plan: Plan, boundaries: int) -> Iterator[Case]:
+    def cases(self, case: Case, plan: Plan, boundaries: int) -> Iterator[Case]:
+        """The cases of a plan that has so many boundaries on a database."""
         chance = random.Random(f"{self._wish.seed} {case.plan} {case.database}")
-        kills: Sequence[int] = range(1, boundaries + 1)
+        every = 1 if plan.name == plans.CLEAN else self._wish.every
+        first = (zlib.crc32(case.plan.encode()) + self._wish.seed) % every
+        kills: Sequence[int] = range(1 + first, boundaries + 1, every)
         if self._wish.sample is not None:
-            kills = sorted(chance.sample(kills, min(self._wish.sample, boundaries)))
+            kills = sorted(chance.sample(range(1, boundaries + 1), min(self._wish.sample, boundaries)))
         for kill in kills:
             yield replace(case, kill=kill, again=chance.randint(1, max(boundaries // 2, 1)) if plan.twice else None)
 

@@ -14,6 +14,7 @@ from tests.crash.report import Report
 from tests.crash.run import Run, Wish
 from tests.crash.slots import Slot
 from tests.databases import Databases
+from tests.reaching import Reached
 
 MOST_SECONDS = 600  # alone on two cores it takes a tenth of that; beside seven others nobody knows
 FEWEST_BOUNDARIES = 180  # every plan has more: so many may be drawn from without counting them first
@@ -50,7 +51,7 @@ def slot(postgresql: Databases) -> Iterator[Slot]:
 @pytest.mark.promise("P22")
 @pytest.mark.promise("P23")
 @pytest.mark.timeout(MOST_SECONDS)
-async def test_a_server_that_dies_anywhere_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
+async def test_a_server_that_dies_anywhere_loses_nothing_and_repeats_nothing(tmp_path: Path, reached: Reached) -> None:
     """One boundary of every plan on both databases, drawn by a seed."""
     kept = Kept(tmp_path)
     wish = Wish(sample=1, within=FEWEST_BOUNDARIES, seed=1)
@@ -61,6 +62,7 @@ async def test_a_server_that_dies_anywhere_loses_nothing_and_repeats_nothing(tmp
     assert kept.broken == []
     assert count.kills >= len(wish.pairs()) * 0.9
     assert count.faults > 0
+    reached(count.lines()[-1])
 
 
 @pytest.mark.promise("P2")
@@ -146,6 +148,24 @@ def test_the_name_of_a_case_plays_it_again() -> None:
     case = Case(plan="second-kill", database="postgresql", kill=12, again=5)
     given = command.parser().parse_args(report.name_of(case).split())
     assert (given.plan, given.database, given.kill, given.again) == (["second-kill"], ["postgresql"], 12, 5)
+
+
+async def test_as_many_seeds_as_the_stride_go_through_every_boundary(tmp_path: Path) -> None:
+    plan, case = plans.BY_NAME["429"], Case(plan="429", database="sqlite")
+    kills = [
+        one.kill for seed in range(1, 9) for one in Run(Wish(seed=seed, every=8), Kept(tmp_path)).cases(case, plan, 100)
+    ]
+    assert sorted(kill for kill in kills if kill is not None) == list(range(1, 101))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["--kill 0", "--jobs -1", "--plan none", "--database oracle", "--bug typo", "--every x"]
+)
+def test_a_wish_that_makes_no_sense_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        command.parser().parse_args(wrong.split())
+    assert refused.value.code == 2
+    assert wrong.split(maxsplit=1)[0] in capsys.readouterr().err
 
 
 def test_every_plan_has_a_name_of_its_own() -> None:
