@@ -49,5 +49,5 @@ async def test_a_clock_that_jumps_repeats_nothing_and_forgets_nothing(
         assert waiting == live
         assert house.roads_that_ended() == []
     reached(
-        f"{jumped} jumps, {len(told)} conversations: 0 duplicates, 0 timers lost, {len(failed)} not sent any more, and said so"
+        f"{jumped} jumps, {len(told)} conversations: 0 duplicates, 0 timers lost, {len(failed)} no longer sent, which they say"
     )
