@@ -17,7 +17,7 @@ from overture.domain.channel import Channel
 from overture.domain.ids import shard_of
 from overture.domain.message import Author, Direction, Text
 from overture.domain.sending import Priority, Start
-from overture.store import accounts, agents, conversations, messages, outbox, threads
+from overture.store import accounts, agents, conversations, messages, outbox, sweeps, threads
 from overture.store.engine import Writing
 
 _BATCH: Final = 500
@@ -116,4 +116,4 @@ async def _claim(wanted: Wanted, rounds: int, limit: int) -> float:
 
 async def _open_all(tx: Writing) -> None:
     for account in await accounts.list_all(tx):
-        await accounts.open_senders(tx, account.sid, shut_by=_FAR)
+        await sweeps.open_swept(tx, account.sid, shut_by=_FAR)
