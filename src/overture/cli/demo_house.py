@@ -16,7 +16,7 @@ from overture.domain import access
 from overture.domain.access import DEFAULT_WORKSPACE, KeyParts, Scope
 from overture.domain.channel import Channel
 from overture.settings import Settings
-from overture.store import api_keys, contacts
+from overture.store import api_keys, contacts, senders
 from overture.store.engine import Writing
 
 HOST: Final = "127.0.0.1"
@@ -86,6 +86,8 @@ async def prepare(set_up: Settings, key: str, people: Collection[Cast], closed: 
         await house.store.write(lambda tx: _keep_key(tx, parts, house))
 
         async def agree(tx: Writing) -> Prepared:
+            ours = await senders.list_active(tx, DEFAULT_WORKSPACE)
+            await senders.see_webhooks(tx, [sender.id for sender in ours], house.store.now())  # the demo wired them
             words, stopped = {}, []
             for person in people:
                 was_out = await _change_consent(tx, person, house, opted_out=person in closed)
