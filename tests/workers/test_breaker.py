@@ -141,6 +141,22 @@ async def test_a_message_that_expired_is_no_probe(world: World) -> None:
     assert await state(world) is BreakerState.CLOSED
 
 
+@pytest.mark.promise("P15")
+async def test_a_probe_that_cannot_be_read_is_put_off_and_another_one_goes(world: World) -> None:
+    await queue(world, UNPROVEN + 3)
+    world.twilio.script += [Then.FAIL] * UNPROVEN
+    await world.sends()
+    await world.change(
+        "UPDATE message SET body = 'not JSON' WHERE id = (SELECT min(message_id) FROM outbox WHERE state = 'queued')"
+    )
+    await half_opens(world)
+    posted = len(world.twilio.posts)
+    await world.sends(2)
+    assert len(world.twilio.posts) > posted
+    assert await state(world) is BreakerState.CLOSED
+    assert await world.column("SELECT stumbles FROM outbox WHERE stumbles > 0") == [1]
+
+
 async def test_two_workers_make_one_probe(postgresql_url: str) -> None:
     async with a_world(postgresql_url) as one, a_world(postgresql_url, furnish=False) as two:
         two.client._accounts = one.client._accounts

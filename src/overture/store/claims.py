@@ -62,8 +62,13 @@ _LOCK_ONE: Final = Query(
     f"""
     SELECT {outbox.FACTS} {outbox.JOINS}
     WHERE o.message_id = $1 AND o.shard = $2 AND o.state = 'queued' AND o.due_at <= $3 AND {_IS_FIRST}
-        AND s.stopped_at IS NULL AND s.shut_at IS NULL
     /*pg: FOR UPDATE OF o, t, v, c SKIP LOCKED */
+    """
+)
+_IS_OPEN: Final = Query(
+    """
+    SELECT s.id FROM sender s LEFT JOIN provider_account a ON a.workspace_id = s.workspace_id AND a.sid = s.account_sid
+    WHERE s.id = $1 AND s.stopped_at IS NULL AND s.shut_at IS NULL AND (a.breaker IS NULL OR a.breaker = 'closed')
     """
 )
 _STUMBLES: Final = Query(
@@ -122,9 +127,13 @@ async def list_due(tx: Reading, sender_id: str, priority: int, now: datetime, li
 
 
 async def lock_one(tx: Writing, key: tuple[str, int], now: datetime) -> Send | None:
-    """One queued message, held until the commit; None where it may not go now, or another worker holds it."""
+    """One queued message, held until the commit; None where it may not go now, or another worker holds it.
+
+    It is read before its sender is asked for: one that cannot be read shows itself behind a sender that is shut too.
+    """
     row = await tx.one(_LOCK_ONE, *key, stored(now))
-    return None if row is None else outbox.read_send(row)
+    send = None if row is None else outbox.read_send(row)
+    return send if send is not None and await tx.one(_IS_OPEN, send.sender_id) is not None else None
 
 
 async def lock_stumbles(tx: Writing, key: tuple[str, int], now: datetime) -> int | None:
