@@ -113,8 +113,8 @@ def _with_handset(engine: str, plan: Plan, data: Path, url: str) -> Delivered:
 
         def look() -> Seen:
             with urlopen(f"{where}/handset/v1/tally", timeout=30) as answer:
-                taken = json.loads(answer.read())["taken"]
-            return Seen(taken=taken, inversions=0, twice=0)
+                tally = json.loads(answer.read())
+            return Seen(taken=tally["waiting"] + tally["reached"], inversions=0, twice=tally["twice"])
 
         port = processes.free_port()
         wanted = Wanted(core=plan.server_core, data=str(data), database_url=url, provider=where, port=port)

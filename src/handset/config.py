@@ -89,8 +89,12 @@ class Template(Settled, frozen=True, kw_only=True):
 
 
 class Delays(Settled, frozen=True, kw_only=True):
-    """How long each step takes after the one before it; null: the step never comes."""
+    """How long each step takes after the one before it; null: the step never comes.
 
+    `answer` is what a request that sends a message waits for its answer, in real seconds whatever the clock does.
+    """
+
+    answer: Seconds = 0.0
     sent: Seconds = 0.2
     delivered: Seconds | None = 0.5
     read: Seconds | None = 1.0

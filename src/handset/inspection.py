@@ -87,6 +87,7 @@ class Inspection:
             ("/handset/v1/messages", "GET", self.list_messages),
             ("/handset/v1/inbound", "POST", self.type_message),
             ("/handset/v1/webhooks", "GET", self.list_webhooks),
+            ("/handset/v1/tally", "GET", self.read_tally),
             ("/handset/v1/phones", "GET", self.list_phones),
             ("/handset/v1/phones", "POST", self.add_phone),
             ("/handset/v1/opt-outs", "GET", self.list_opt_outs),
@@ -137,6 +138,12 @@ class Inspection:
     async def list_webhooks(self, request: Request) -> Response:
         """Every webhook, oldest first."""
         return asking.json({"webhooks": self._store.webhooks()})
+
+    async def read_tally(self, request: Request) -> Response:
+        """How many of our messages wait, reached a phone, reached it twice, or never will."""
+        tally = self._store.tally
+        counts = {"waiting": tally.waiting, "reached": tally.reached, "twice": tally.doubled, "missed": tally.missed}
+        return asking.json(counts)
 
     async def list_phones(self, request: Request) -> Response:
         """Every handset, with whom it blocked and which windows are open."""

@@ -10,7 +10,7 @@ import pytest
 
 from handset.sids import Sids
 from handset.state import feed as feeds
-from handset.testing import Receiver, RunningHandset
+from handset.testing import Receiver, RunningHandset, running
 from tests.handset.conftest import ADA, GRACE, SMS, WHATSAPP
 
 Http = aiohttp.ClientSession
@@ -153,3 +153,24 @@ async def test_a_follower_left_too_far_behind_is_told_to_begin_anew() -> None:
 async def test_health(handset: RunningHandset, http: Http) -> None:
     async with http.get(f"{handset.base_url}/healthz") as response:
         assert await response.json() == {"status": "ok"}
+
+
+async def test_the_tally_tells_what_came_twice_and_what_never_came() -> None:
+    config = {"delays": {"answer": 0.05, "sent": 0, "delivered": 0, "read": None}}
+    async with running(config) as handset:
+        began = asyncio.get_running_loop().time()
+        for body in ("once", "twice", "twice"):
+            await handset.posts(From="+15551234567", To="+15550100001", Body=body)
+        assert asyncio.get_running_loop().time() - began >= 0.15  # each waits for its answer as long as it was told
+
+        async def reached() -> bool:
+            return (await _tally(handset))["reached"] == 3
+
+        await handset.wait_for(reached)
+        assert await _tally(handset) == {"waiting": 0, "reached": 3, "twice": 1, "missed": 0}
+
+
+async def _tally(handset: RunningHandset) -> dict[str, int]:
+    async with aiohttp.ClientSession() as http, http.get(f"{handset.base_url}/handset/v1/tally") as answer:
+        counts: dict[str, int] = await answer.json()
+        return counts

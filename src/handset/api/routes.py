@@ -1,5 +1,6 @@
 """The REST API's routes: who may, do it, show it."""
 
+import asyncio
 import dataclasses
 import hashlib
 import re
@@ -48,6 +49,8 @@ class Api:
         form = await door.read_form(request)
         draft = checks.draft(form, account=account, carrier=self._carrier, config=self._config)
         message = self._carrier.send(dataclasses.replace(draft, faults=request.scope.get(FAULTS, ())))
+        if self._config.delays.answer:
+            await asyncio.sleep(self._config.delays.answer)
         return JSONResponse(shape.message(message), status_code=201)
 
     async def list_messages(self, request: Request) -> Response:
