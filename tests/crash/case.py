@@ -169,17 +169,21 @@ class _Play:
         """Wait until nothing is on its way anywhere; what still was when patience ended."""
         left = ["nothing was looked at"]
         ends = time.monotonic() + self._clock.real_seconds(PATIENCE)
+        needed = timedelta(seconds=self._plan.rests_seconds)
+        before: dict[str, Any] = {}
+        since = self._clock.now()
         while time.monotonic() < ends and not keeper.has_given_up:
-            before = await self._snapshot(session)
-            left = await self._still(session, before, keeper, clients, contacts)
-            if not left and await self._snapshot(session) == before:
+            snapshot = await self._snapshot(session)
+            left = await self._still(snapshot, keeper, clients, contacts)
+            if left or snapshot != before:
+                before, since = snapshot, self._clock.now()
+            elif self._clock.now() - since >= needed:
                 return []
             await asyncio.sleep(_LOOK_SECONDS)
         return left or ["something went on and on"]
 
     async def _still(
         self,
-        session: aiohttp.ClientSession,
         snapshot: dict[str, Any],
         keeper: Keeper,
         clients: Clients,

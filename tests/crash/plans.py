@@ -19,6 +19,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """One plan. `stop_by` is what the server sends itself at the boundary.
 
     `may_repeat` where the provider accepts later than the settle time, which no client can tell from never.
+    `rests_seconds`: how long all must be at rest, in shown time, where the provider may have something up its sleeve.
     `twice`: the second life dies as well. `restarts_database`: it goes down in place of the server, and comes back.
     """
 
@@ -29,6 +30,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     may_repeat: bool = False
     twice: bool = False
     restarts_database: bool = False
+    rests_seconds: float = 0.0
 
 
 CLEAN: Final = "clean"
@@ -82,6 +84,7 @@ PLANS: Final = (
             {"kind": "late", "on": "status", "every": 3, "seconds": 20.0},
             {"kind": "shuffled", "on": "status", "seconds": 5.0},
         ),
+        rests_seconds=20.0,
     ),
     Plan(
         name="callback-first",
@@ -97,12 +100,14 @@ PLANS: Final = (
         name="late-within",
         says="every third send breaks off and is taken a minute later, within the settle time",
         rules=({"kind": "late_acceptance", "every": 3, "seconds": 60.0},),
+        rests_seconds=60.0,
     ),
     Plan(
         name="late-beyond",
         says="every third send breaks off and is taken five minutes later, beyond the settle time",
         rules=({"kind": "late_acceptance", "every": 3, "next": 2, "seconds": 300.0},),
         may_repeat=True,
+        rests_seconds=300.0,
     ),
     Plan(name="second-kill", says="the life after the death dies as well", twice=True),
     Plan(name="sigterm", says="SIGTERM in place of SIGKILL", stop_by=signal.SIGTERM),

@@ -17,7 +17,7 @@ from tests.databases import Databases
 from tests.reaching import Reached
 
 MOST_SECONDS = 600  # alone on two cores it takes a tenth of that; beside seven others nobody knows
-FEWEST_BOUNDARIES = 180  # every plan has more: so many may be drawn from without counting them first
+FEWEST_BOUNDARIES = 100  # every plan has more: so many may be drawn from without counting them first
 
 
 class Kept:
