@@ -49,5 +49,6 @@ async def test_a_clock_that_jumps_repeats_nothing_and_forgets_nothing(
         assert waiting == live
         assert house.roads_that_ended() == []
     reached(
-        f"{jumped} jumps, {len(told)} conversations: 0 duplicates, 0 timers lost, {len(failed)} no longer sent, which they say"
+        f"{jumped} jumps, {len(told)} conversations: 0 duplicates, 0 timers lost, {len(failed)} messages too old to be "
+        "sent, which they say"
     )
