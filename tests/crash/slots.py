@@ -53,6 +53,8 @@ class Slot:
     def close(self) -> None:
         """Let go of everything."""
         self._port.free()
+        if "postgresql" in self._templates:
+            self._administer(lambda server: server.drop(self._templates["postgresql"]))
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def play(self, case: Case) -> Result:
