@@ -14,10 +14,12 @@ from collections.abc import Sequence
 import pytest
 
 from overture.domain.agent import Ask, FlowSpec, Node
+from overture.workers.sweeping import SweepRoad
 from tests.property.racing import processes
 from tests.reaching import Reached
 from tests.scripted_twilio import Then
 from tests.sizes import size
+from tests.workers.sweeping import a_road
 from tests.world import SMS, World
 
 CONVERSATIONS = size(small=10, full=100)
@@ -66,8 +68,8 @@ async def everything_is_quiet(world: World) -> bool:
     return not waiting and not await world.value("SELECT count(*) FROM conversation WHERE turn_due_at IS NOT NULL")
 
 
-async def settle(worlds: Sequence[World]) -> None:
-    """Let leases run out, and what is uncertain be found, until everything is quiet."""
+async def settle(worlds: Sequence[World], sweeping: SweepRoad) -> None:
+    """Let leases run out, what is uncertain be found, and what a breaker shut be opened, until everything is quiet."""
     world = worlds[0]
     for _ in range(40):
         if await everything_is_quiet(world):
@@ -75,6 +77,7 @@ async def settle(worlds: Sequence[World]) -> None:
         await asyncio.gather(*(work(one) for one in worlds))
         world.clock.passes(seconds=31)
         await world.settles()
+        await sweeping.look()
     raise AssertionError("the roads never came to an end")
 
 
@@ -84,9 +87,10 @@ async def test_every_conversation_keeps_its_order_whoever_is_killed(database_url
     dice, killed = random.Random(7), 0
     async with processes(database_url, WORKERS) as worlds:
         world = worlds[0]
+        sweeping = a_road(world)
         await world.saves(ECHO)
         ids = [await world.starts(to_number=contact, channel=SMS, text="Ready.") for contact in CONTACTS]
-        await settle(worlds)
+        await settle(worlds, sweeping)
         for n in range(LINES):
             kills = KILLS * (n + 1) // LINES - KILLS * n // LINES
             for contact in dice.sample(CONTACTS, CONVERSATIONS):
@@ -95,7 +99,7 @@ async def test_every_conversation_keeps_its_order_whoever_is_killed(database_url
                     world.twilio.script.append(dice.choice([Then.TAKE_AND_RESET, Then.RESET, Then.TAKE_AND_FAIL]))
             await asyncio.gather(*(one.handles() for one in worlds))
             killed += await work_until_killed(worlds, dice, min(kills, WORKERS))
-            await settle(worlds)
+            await settle(worlds, sweeping)
         expected = [("Ready."), *(f"You said line {n}." for n in range(LINES))]
         for contact, an_id in zip(CONTACTS, ids, strict=True):
             seen = [taken["body"] for taken in world.twilio.taken if taken["to"] == contact]
