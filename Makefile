@@ -1,7 +1,7 @@
 # Everything that is run here, one word each. It needs make and Python 3.11 or newer; the rest is installed, locked by
 # hash, into .venv the first time it is asked for, and a second run starts at once.
 .POSIX:
-.PHONY: help demo dev test promises property faults check bench lock clean
+.PHONY: help demo dev test promises property faults chaos check bench lock clean
 
 PYTHON = python3
 BIN = .venv/bin

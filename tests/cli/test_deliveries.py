@@ -108,7 +108,7 @@ def test_a_message_in_review_is_listed_shown_and_dropped(tmp_path: Path) -> None
     conversation, message = in_database(tmp_path, put_in_review)
     listed = overture(tmp_path, "deliveries", "list")
     assert listed.returncode == 0, listed.stderr
-    assert re.search(rf"{message} +\d+ s +sms \{ADA} +1 +The provider did not answer\. +Hello", listed.stdout)
+    assert re.search(rf"{message} +\d+ s +1 +The provider did not answer\.\s+sms \{ADA} +Hello", listed.stdout)
     shown = overture(tmp_path, "deliveries", "show", message).stdout
     assert re.search(rf"conversation +{conversation}, line 1", shown)
     assert re.search(r"state +needs_review", shown)
@@ -124,6 +124,14 @@ def test_a_message_in_review_is_listed_shown_and_dropped(tmp_path: Path) -> None
     assert overture(tmp_path, "deliveries", "list").stdout == "No message waits for a decision.\n"
     again = overture(tmp_path, "deliveries", "resend", message)
     assert (again.returncode, "It is failed" in again.stderr or "it is failed" in again.stderr) == (1, True)
+
+
+def test_an_id_can_be_copied_from_a_narrow_screen(tmp_path: Path) -> None:
+    conversation, message = in_database(tmp_path, put_in_review)
+    for words in (["list"], ["show", message], ["show", conversation]):
+        told = overture(tmp_path, "deliveries", *words, COLUMNS="80").stdout
+        assert message in told
+        assert max(map(len, told.splitlines())) <= 80
 
 
 def test_what_programs_read_is_json(tmp_path: Path) -> None:
@@ -157,7 +165,8 @@ def test_a_running_server_is_asked_over_its_socket(tmp_path: Path) -> None:
 def test_a_left_over_webhook_is_listed_and_due_again(tmp_path: Path) -> None:
     webhook = in_database(tmp_path, leave_over)
     listed = overture(tmp_path, "inbox", "list")
-    assert re.search(rf"{webhook} +parked +inbound +SM1 +\d{{4}}-.+ValueError: the end", listed.stdout), listed.stderr
+    row = rf"{webhook} +parked +\d{{4}}-\S+ +ValueError: the end\s+SM1 +inbound"
+    assert re.search(row, listed.stdout), listed.stderr
     assert [one["id"] for one in json.loads(overture(tmp_path, "inbox", "list", "--json").stdout)["events"]] == [
         webhook
     ]

@@ -25,6 +25,15 @@ async def test_the_page_can_be_read_without_scripts(handset: RunningHandset, htt
     assert not re.search(r"\sstyle=|<script>|\son\w+=", html)
 
 
+async def test_a_lost_webhook_is_seen_on_the_phone(handset: RunningHandset, http: Http) -> None:
+    await handset.faults({"kind": "lost", "on": "inbound", "next": 1})
+    await handset.types(ADA, SMS, "hello")
+    async with http.get(handset.base_url) as response:
+        html = await response.text()
+    assert "<strong>Webhook lost</strong> On purpose" in html
+    assert "Webhook answered" not in html
+
+
 async def test_the_page_lets_nothing_foreign_in(handset: RunningHandset, http: Http) -> None:
     async with http.get(handset.base_url) as response:
         policy = response.headers["Content-Security-Policy"]

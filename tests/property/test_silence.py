@@ -139,8 +139,13 @@ def others_of(race: Race, contacts: Sequence[str]) -> list[Any]:
 
 
 def working(race: Race) -> list[Any]:
-    """What every process does: send, and take turns."""
-    return [do for world in race.worlds for do in (world.sends, world.takes_turns) * 3]
+    """What every process does: send round after round, and take turns beside."""
+
+    async def rounds(what: Callable[[], Awaitable[None]]) -> None:
+        for _ in range(3):
+            await what()
+
+    return [functools.partial(rounds, what) for world in race.worlds for what in (world.sends, world.takes_turns)]
 
 
 @pytest.mark.promise("P22")

@@ -109,8 +109,10 @@ def _typed(message: Message, webhook: Webhook | None) -> Bubble:
     elif webhook.error_code is not None:
         tick, label, code = "cross", "Webhook failed", webhook.error_code
         problem = f"{reasons.text_of(code)}: {webhook.error}" if webhook.error else reasons.text_of(code)
+    elif not webhook.attempts:
+        tick, label, problem = "cross", "Webhook lost", "On purpose, by a fault: it never comes."
     else:
-        seconds = webhook.attempts[-1].seconds if webhook.attempts else 0.0
+        seconds = webhook.attempts[-1].seconds
         tick, label = "two", f"Webhook answered {webhook.status} in {seconds * 1000:.0f} ms"
     return Bubble(
         sid=message.sid,

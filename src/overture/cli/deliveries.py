@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from overture.cli import serving, telling
-from overture.cli.screen import fit, on_screen
+from overture.cli.screen import fit, for_ids, on_screen
 from overture.domain.errors import Unknown
 from overture.domain.message import Direction
 from overture.settings import Settings
@@ -46,10 +46,15 @@ def show_all(settings: Settings, *, state: str, after: str, limit: int, as_json:
     if not found.deliveries:
         print(_NONE[state])
         return
-    table = Table("message", "age", "to", "tries", "why", "text", box=None, pad_edge=False)
+    table = Table(for_ids("message, to"), "age", "tries", "why, text", box=None, pad_edge=False)
     for one in found.deliveries:
         to = f"{one.channel} {one.contact_number or ''}"
-        table.add_row(one.message_id, _age(one.age_seconds), to, str(len(one.attempts)), _why(one), _words(one.text))
+        table.add_row(
+            f"{one.message_id}\n{to}",
+            _age(one.age_seconds),
+            str(len(one.attempts)),
+            "\n".join(filter(None, (_why(one), _words(one.text)))),
+        )
     on_screen().print(table)
     if found.has_more:
         print(f"There are more: --after {found.deliveries[-1].message_id}")
@@ -134,12 +139,12 @@ def _print(one: DeliveryView) -> None:
 
 
 def _print_attempts(console: Console, attempts: Sequence[AttemptView]) -> None:
-    table = Table("try", "began", "ended", "outcome", "provider's id", "why", box=None, pad_edge=False)
+    table = Table("try", "began, ended", for_ids("outcome, provider's id"), "why", box=None, pad_edge=False)
     for one in attempts:
-        ended = "" if one.finished_at is None else _at(one.finished_at)
-        sids = ", ".join(sid for sid in (one.provider_sid, *one.second_sids) if sid)
+        when = [_at(at) for at in (one.started_at, one.finished_at) if at is not None]
         outcome = one.state.value if one.status is None else f"{one.state.value}, {one.status}"
-        table.add_row(str(one.number), _at(one.started_at), ended, outcome, sids, fit(one.description or "", 200))
+        became = [outcome, *(sid for sid in (one.provider_sid, *one.second_sids) if sid)]
+        table.add_row(str(one.number), "\n".join(when), "\n".join(became), fit(one.description or "", 200))
     console.print(table)
 
 
@@ -148,11 +153,12 @@ def _print_all(lines: Sequence[MessageView]) -> None:
     if not ours:
         print("Nothing was said to the contact in this conversation.")
         return
-    table = Table("line", "message", "state", "tries", "why", "text", box=None, pad_edge=False)
+    table = Table("line", for_ids("message"), "state, tries", "why, text", box=None, pad_edge=False)
     for line in ours:
         state = "" if line.state is None else line.state.value
         why = fit(line.reason_description or line.waits_description or "", 200)
-        table.add_row(str(line.seq), line.id, state, str(len(line.attempts)), why, _words(line.text))
+        said = "\n".join(filter(None, (why, _words(line.text))))
+        table.add_row(str(line.seq), line.id, f"{state}\n{len(line.attempts)}", said)
     on_screen().print(table)
 
 

@@ -21,8 +21,8 @@ class Switch:
     async def press(self, _: web.Request) -> web.Response:
         """Press it once."""
         if self._pressed():
-            return web.json_response({"said": "Overture was killed; it is started again."})
-        return web.json_response({"said": "Overture is not running just now; it is on its way back."}, status=409)
+            return web.Response(text="Overture was killed; it is started again.")
+        return web.Response(text="Overture is not running just now; it is on its way back.", status=409)
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,7 @@ from msgspec import to_builtins
 from rich.table import Table
 
 from overture.cli import serving, telling
-from overture.cli.screen import fit, on_screen
+from overture.cli.screen import fit, for_ids, on_screen
 from overture.settings import Settings
 from overture.store.inbox import LeftOver
 from overture.web.api.inbox import InboxList, RetriedWebhook
@@ -37,10 +37,10 @@ def show_all(settings: Settings, *, state: str | None, after: str, limit: int, a
     if not found:
         print("Every webhook was handled.")
         return
-    table = Table("webhook", "state", "what", "provider's id", "received", "why", box=None, pad_edge=False)
+    table = Table(for_ids("webhook, provider's id"), "state, what", "received", "why", box=None, pad_edge=False)
     for one in found:
-        received = f"{one.received_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        table.add_row(one.id, one.state, one.kind, fit(one.unique_key, 60), received, _why(one))
+        received = f"{one.received_at.astimezone():%Y-%m-%d\n%H:%M:%S}"
+        table.add_row(f"{one.id}\n{fit(one.unique_key, 60)}", f"{one.state}\n{one.kind}", received, _why(one))
     on_screen().print(table)
     print(
         f"There are more: --after {found[-1].id}"

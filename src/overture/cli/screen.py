@@ -1,11 +1,17 @@
 """Texts of strangers on the operator's screen: no control characters, and no longer than there is room for."""
 
 from rich.console import Console
+from rich.table import Column
 
 
 def on_screen() -> Console:
     """Standard output for tables; what a text holds is shown, and never read as a colour or a style."""
     return Console(highlight=False, markup=False, emoji=False)
+
+
+def for_ids(header: str) -> Column:
+    """A column of ids, which are there to be copied: never cut, however narrow the screen."""
+    return Column(header, no_wrap=True, overflow="fold", min_width=36)  # a UUID; the provider's ids are shorter
 
 
 def fit(text: str, most: int) -> str:
