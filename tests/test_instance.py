@@ -210,6 +210,7 @@ async def test_a_stop_that_came_while_the_server_was_down_wins_and_what_came_too
             await handset.wait_for(reaches(house, "SELECT count(*) FROM outbox", 0))
             await handset.types(ADA, OURS, "Monday")
             await handset.wait_for(lambda: received(handset, ADA, 2))
+            await handset.wait_for(lambda: is_a_second_past_activation(house))
         house = House(settings.read(given))
         await house.open()
         await starts(house, "Are you there, Ada?")
@@ -225,6 +226,12 @@ async def test_a_stop_that_came_while_the_server_was_down_wins_and_what_came_too
             assert (ada.end_reason in (EndReason.OPT_OUT, EndReason.SUPERSEDED)) is True
             assert await count(house, "SELECT count(*) FROM conversation WHERE end_reason = 'opt_out'") == 1
             assert [m["sid"] for m in await handset.messages(ADA)] == [m["sid"] for m in before]
+
+
+async def is_a_second_past_activation(house: House) -> bool:
+    """Whether what is written from now on is dated after it in the provider's list, which tells whole seconds."""
+    micros = await count(house, "SELECT max(activated_at) FROM sender")
+    return house.store.now().timestamp() >= micros // 1_000_000 + 1
 
 
 async def received(handset: RunningHandset, phone: str, many: int) -> bool:
