@@ -51,7 +51,10 @@ Step: TypeAlias = Then | Refuse | Hold
 
 
 class ScriptedTwilio:
-    """`posts` holds every form that came, `taken` every message that the provider now has, oldest first."""
+    """`posts` holds every form that came, `taken` every message that the provider now has, oldest first.
+
+    `posted` is set with the first post.
+    """
 
     def __init__(self, clock: Clock, account_sid: str) -> None:
         self._clock = clock
@@ -59,6 +62,7 @@ class ScriptedTwilio:
         self.base_url = ""
         self.script: deque[Step] = deque()
         self.posts: list[dict[str, str]] = []
+        self.posted = asyncio.Event()
         self.taken: list[dict[str, Any]] = []
         self.listings = 0
         self.arriving: deque[dict[str, str]] = deque()
@@ -88,6 +92,7 @@ class ScriptedTwilio:
         """One POST, by the script."""
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.posts.append(form)
+        self.posted.set()
         step = self.script.popleft() if self.script else Then.TAKE
         match step:
             case Refuse(status=status, code=code, headers=headers):

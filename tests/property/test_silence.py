@@ -88,8 +88,8 @@ class Race:
 
     async def silence(self, contact: str, command: Silence, *, when_sending: bool) -> None:
         """Silence a contact's conversation, in the middle of sending if so, and keep what had been claimed for it."""
-        while when_sending and not self.world.twilio.posts:
-            await asyncio.sleep(0)
+        if when_sending:
+            await self.world.twilio.posted.wait()
 
         async def do(tx: Writing) -> Sequence[Any]:
             await command(tx, self.world, self.conversations[contact])
@@ -113,6 +113,7 @@ class Race:
         for table in TABLES:  # TRUNCATE leaves no dead rows behind, of which ten thousand races would make millions
             await self.world.change(f"/*pg: TRUNCATE */ /*sqlite: DELETE FROM */ {table}")
         self.world.twilio.posts.clear()
+        self.world.twilio.posted.clear()
         self.world.twilio.taken.clear()
 
     async def sent(self) -> dict[str, set[str]]:

@@ -12,7 +12,7 @@ import pytest
 
 from overture import store as store_package
 from overture.domain.errors import Unavailable
-from overture.store import statement
+from overture.store import postgresql, statement
 from overture.store.statement import Command, Query, RowsCommand, RowsQuery, RowsStatement, Statement, insert
 from tests.world import StillClock, World, open_store
 
@@ -66,6 +66,25 @@ async def test_every_statement_can_be_prepared_on_postgresql(postgresql_url: str
     await connection.close()
     await store.close()
     assert not wrong
+
+
+async def test_no_plan_walks_a_whole_workspace_for_each_row_of_a_join(postgresql_url: str) -> None:
+    """An id tells a join what to look up: on a database without statistics a workspace's name seems to do as well."""
+    store = open_store(postgresql_url, StillClock())
+    await store.open()
+    connection = await asyncpg.connect(postgresql_url, server_settings=postgresql._SESSION)
+    walks = {}
+    for name, one in STATEMENTS.items():
+        await connection.execute(f"PREPARE it AS {one.postgresql}")
+        arguments = max((int(number) for number in re.findall(r"\$(\d+)", one.postgresql)), default=0)
+        given = f"({', '.join(['NULL'] * arguments)})" if arguments else ""
+        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE it{given}"))
+        await connection.execute("DEALLOCATE it")
+        if re.search(r"Index Cond: \(workspace_id = \w+\.workspace_id\)", plan):
+            walks[name] = plan
+    await connection.close()
+    await store.close()
+    assert not walks, "\n".join(walks.values())
 
 
 def text_of(one: RowsStatement, rows: int) -> str:

@@ -12,6 +12,7 @@ from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import OutcomeUnknown
 from overture.domain.ports import Outgoing
+from overture.workers import outbox
 from tests.scripted_twilio import Hold, Refuse, Then
 from tests.world import ACCOUNT, ADA, BOB, OURS, SMS, WHATSAPP, World, a_world, add_sender
 
@@ -39,6 +40,23 @@ async def test_the_attempt_is_on_disk_before_the_provider_hears_of_it(world: Wor
     assert tuple(attempt) == (1, "accepted", world.twilio.taken[0]["sid"], "queued")
     [line] = await world.lines(an_id)
     assert (line.status, line.provider_sid) == (DeliveryStatus.QUEUED, world.twilio.taken[0]["sid"])
+
+
+async def test_a_few_are_claimed_before_the_provider_has_room_for_them(world: World) -> None:
+    await world.starts()
+    await world.sends()  # the provider has answered: all of its room is used
+    most, released = outbox.IN_FLIGHT + outbox.AHEAD, asyncio.Event()
+    held = [Hold(released=released) for _ in range(most + 10)]
+    world.twilio.script += held
+    await world.starts_all(*(world.asks(to_number=f"+1555{n:07}", text=f"For {n}") for n in range(most + 10)))
+    await world.out.look()
+    await asyncio.wait_for(held[outbox.IN_FLIGHT - 1].landed.wait(), 10)
+    assert await world.value("SELECT count(*) FROM outbox WHERE state = 'sending'") == most
+    assert await world.out.look() is None
+    assert len(world.twilio.posts) == 1 + outbox.IN_FLIGHT
+    released.set()
+    await world.sends(2)
+    assert len(world.twilio.taken) == 1 + most + 10
 
 
 async def test_what_is_handed_over(world: World) -> None:

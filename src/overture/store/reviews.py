@@ -24,7 +24,7 @@ _LOCK: Final = Query(
     JOIN thread t ON t.id = o.thread_id AND t.shard = o.shard
     JOIN conversation v ON v.workspace_id = o.workspace_id AND v.id = o.conversation_id
     JOIN message m ON m.workspace_id = o.workspace_id AND m.conversation_id = o.conversation_id AND m.seq = o.seq
-    JOIN contact c ON c.id = t.contact_id AND c.workspace_id = o.workspace_id AND c.alias_of IS NULL
+    JOIN contact c ON c.id = t.contact_id AND c.alias_of IS NULL
     WHERE o.workspace_id = $1 AND o.message_id = $2 AND o.shard = $3 AND v.deleted_at IS NULL /*pg: FOR UPDATE OF o */
     """
 )

@@ -57,8 +57,7 @@ _OF_CONVERSATIONS: Final = RowsQuery(
     FROM rows
     JOIN conversation v ON v.workspace_id = rows.workspace_id AND v.id = rows.conversation_id
     JOIN thread ON thread.id = v.thread_id
-    JOIN contact ON contact.id = thread.contact_id AND contact.workspace_id = rows.workspace_id
-        AND contact.alias_of IS NULL
+    JOIN contact ON contact.id = thread.contact_id AND contact.alias_of IS NULL
     """,
 )
 _INSERT: Final = insert(

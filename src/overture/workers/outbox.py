@@ -26,6 +26,9 @@ from overture.store.engine import Store
 from overture.workers import metrics, singly
 
 IN_FLIGHT: Final = 100  # requests at the provider from one process: Twilio's own limit an account is about as much
+AHEAD: Final = 50  # claimed before the provider has room for them, so that its room waits for no commit of ours
+_WORTH_A_CLAIM: Final = AHEAD // 4  # while others are under way: a few rows cost nearly what many do
+_MOST_UNRECORDED: Final = 4 * IN_FLIGHT  # a database that cannot keep up with the provider is given nothing more
 OLDEST_CLAIM_SECONDS: Final = 20.0  # the lease, less the longest that a request takes, and something to spare
 _RECORD_TRIES: Final = 20  # half a second apart: the time a database restart takes; after it the claim runs out
 
@@ -38,7 +41,7 @@ def elapsed() -> float:
 
 
 class OutboxRoad:
-    """Sends, at most `IN_FLIGHT` at once."""
+    """Sends, at most `IN_FLIGHT` at once, and claims a little ahead of that."""
 
     def __init__(
         self,
@@ -57,13 +60,14 @@ class OutboxRoad:
         self._outcomes: Final = outcomes
         self._elapsed: Final = elapsed
         self._flying: Final[dict[tuple[str, int], asyncio.Task[None]]] = {}
-        self._flying_of: Final[Counter[str]] = Counter()
+        self._unanswered: Final[dict[tuple[str, int], str]] = {}  # the accounts of what was claimed
+        self._gate: Final = asyncio.Semaphore(IN_FLIGHT)
         self._health: Final[dict[str, Health]] = {}
 
     async def look(self) -> float | None:
         """Claim as much as there is room for; the seconds until more may be due."""
-        room = IN_FLIGHT - len(self._flying)
-        if room <= 0:
+        room = min(IN_FLIGHT + AHEAD - len(self._unanswered), _MOST_UNRECORDED - len(self._flying))
+        if room <= 0 or (self._unanswered and room < _WORTH_A_CLAIM):
             return None  # whatever comes back wakes this road
         began = self._elapsed()
         try:
@@ -91,11 +95,12 @@ class OutboxRoad:
             await asyncio.wait(self._flying.values(), timeout=1)
 
     def _asks(self, room: int) -> Claims:
+        most, flying = IN_FLIGHT + AHEAD, Counter(self._unanswered.values())
         at_most = {
-            account: max(0, breaker.most_in_flight(health, IN_FLIGHT) - self._flying_of[account])
+            account: max(0, breaker.most_in_flight(health, most) - flying[account])
             for account, health in self._health.items()
         }
-        return Claims(limit=room, at_most=at_most, at_most_of_others=breaker.most_in_flight(Health(), IN_FLIGHT))
+        return Claims(limit=room, at_most=at_most, at_most_of_others=breaker.most_in_flight(Health(), most))
 
     async def _claim_singly(self, room: int) -> None:
         """After claims that failed, make each alone; one that fails alone is put off, so that it harms no other."""
@@ -118,17 +123,19 @@ class OutboxRoad:
 
     def _fly(self, outgoing: Outgoing, began: float) -> None:
         key = (outgoing.message_id, outgoing.attempt)
-        self._flying_of[outgoing.account_sid] += 1
+        self._unanswered[key] = outgoing.account_sid
         task = self._flying[key] = asyncio.get_running_loop().create_task(self._send(outgoing, began))
 
         def land(_: asyncio.Task[None]) -> None:
             self._flying.pop(key, None)
-            self._flying_of[outgoing.account_sid] -= 1
+            self._unanswered.pop(key, None)
 
         task.add_done_callback(land)
 
     async def _send(self, outgoing: Outgoing, began: float) -> None:
-        result = await self._hand_over(outgoing, began)
+        async with self._gate:
+            result = await self._hand_over(outgoing, began)
+        self._unanswered.pop((outgoing.message_id, outgoing.attempt), None)
         outcome = Outcome(message_id=outgoing.message_id, attempt=outgoing.attempt, result=result)
         for _ in range(_RECORD_TRIES):
             try:
