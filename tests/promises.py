@@ -273,7 +273,7 @@ _HEAD: Final = """# Promises
 
 What is always true of Overture, with the figure each is held to, and the tests that hold it. This page is made by
 `make promises` from the tests themselves: there is no promise here without its tests, and no figure that no run
-reached. *Small* runs are part of every `make test`; *full* ones are `make property`, `make faults` and `make crash`.
+reached. *Small* runs are part of every `make test`; *full* ones are `make property`, `make faults` and `make chaos`.
 """
 
 
