@@ -304,7 +304,8 @@ def _counts(tests: list[Test], runs: dict[str, Run]) -> str:
     elif len(ran) < len(tests):
         state = f"{len(ran)} of its tests have run"
     else:
-        state = f"held in {sum(run.cases for run in ran)} cases"
+        count = sum(run.cases for run in ran)
+        state = f"held in {count} case{'' if count == 1 else 's'}"
     return f"{len(tests)} | {state}"
 
 
