@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from overture.agents import kinds, variables
 from overture.agents.kinds.flow import known_names
 from overture.domain.agent import EndReason, FlowSpec, Json
-from overture.domain.turn import Began, End, Finish, HandOver, Heard, ModelAnswered, ModelFailed, Observation
+from overture.domain.turn import Began, End, Finish, HandOver, Heard, ModelAnswered, ModelFailed, Observation, Pause
 from tests.agents.playing import Play, flow, scene
 
 SALON = flow(
@@ -131,7 +131,7 @@ def told(finish: Finish) -> str | None:
     match finish.control:
         case End(reason=reason):
             return reason.value
-        case HandOver(note=note):
+        case HandOver(note=note) | Pause(note=note):
             return note
         case None:
             return None

@@ -6,8 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.domain import loop_guard
 from overture.domain.agent import Agent
-from overture.store import agents, messages, threads, turns
+from overture.store import agents, conversations, messages, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
 from overture.store.messages import Message
@@ -20,7 +21,8 @@ class TurnClaim(Struct, frozen=True, kw_only=True):
     """A conversation that is ours for a turn.
 
     `heard` are the contact's lines that wait for an answer, `history` the lines before them (with the last ones of the
-    conversation that this one goes on from), both oldest first.
+    conversation that this one goes on from), both oldest first. `replies` counts the answers of late on the pair, where
+    there may be so many that it matters (`domain/loop_guard`).
     """
 
     conversation: Conversation
@@ -29,20 +31,21 @@ class TurnClaim(Struct, frozen=True, kw_only=True):
     history: tuple[Message, ...]
     contact_number: str
     agent_number: str
+    replies: int = 0
 
 
 async def claim_turns(tx: Writing, limit: int, now: datetime) -> list[TurnClaim]:
     """Claim turns that are due, at most `limit`. The caller commits before any of them is run."""
-    return await _read(tx, await turns.claim_due(tx, now, now + LEASE, limit))
+    return await _read(tx, await turns.claim_due(tx, now, now + LEASE, limit), now)
 
 
 async def claim_turn(tx: Writing, key: tuple[str, str], now: datetime) -> list[TurnClaim]:
     """Claim one turn by its (workspace, conversation); nothing where another worker has it. The caller commits."""
     claimed = await turns.claim_one(tx, key, now, now + LEASE)
-    return [] if claimed is None else await _read(tx, [claimed])
+    return [] if claimed is None else await _read(tx, [claimed], now)
 
 
-async def _read(tx: Reading, due: Sequence[Conversation]) -> list[TurnClaim]:
+async def _read(tx: Reading, due: Sequence[Conversation], now: datetime) -> list[TurnClaim]:
     versions = await agents.find_versions(tx, ((c.workspace_id, c.agent_id, c.agent_version) for c in due))
     numbers = await threads.find_numbers(tx, [c.thread_id for c in due if c.thread_id is not None])
     claims = []
@@ -57,9 +60,26 @@ async def _read(tx: Reading, due: Sequence[Conversation]) -> list[TurnClaim]:
                 history=history,
                 contact_number=contact,
                 agent_number=sender,
+                replies=await _count_replies(tx, conversation, now - loop_guard.WINDOW),
             )
         )
     return claims
+
+
+async def _count_replies(tx: Reading, conversation: Conversation, since: datetime) -> int:
+    """How many turns answered since then, in this conversation and in those it goes on from; 0 where few can have."""
+    goes_on = conversation.created_at >= since and conversation.previous_conversation_id is not None
+    if conversation.turns < loop_guard.MOST_REPLIES and not goes_on:
+        return 0
+    found, one = 0, conversation
+    while True:
+        found += await turns.count_replies(tx, one.workspace_id, one.id, since)
+        if found >= loop_guard.MOST_REPLIES or one.created_at < since or one.previous_conversation_id is None:
+            return found
+        before = await conversations.find(tx, one.workspace_id, one.previous_conversation_id)
+        if before is None:
+            return found
+        one = before
 
 
 async def read_lines(tx: Reading, conversation: Conversation) -> tuple[tuple[Message, ...], tuple[Message, ...]]:

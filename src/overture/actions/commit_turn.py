@@ -19,7 +19,7 @@ from overture.domain.event import Event, EventKind
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
 from overture.domain.sending import REPLY_LIFE, Priority, parts
-from overture.domain.turn import End, Finish, HandOver
+from overture.domain.turn import End, Finish, HandOver, Pause
 from overture.store import conversations, events, messages, outbox, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
@@ -118,7 +118,7 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     )
     await turns.finish(tx, present, after, now)
     await turns.insert(tx, _record(draft, present), now)
-    await events.insert_all(tx, _events(present, lines, mode, reason, note, now, ids), now)
+    await events.insert_all(tx, _events(present, lines, finish, mode, reason, note, now, ids), now)
     return Committed(messages=len(lines), mode=mode)
 
 
@@ -128,6 +128,8 @@ def _mode(finish: Finish, *, turns_left: int) -> tuple[Mode, EndReason | None, s
             return Mode.ENDED, reason, note or None
         case HandOver(note=note):
             return Mode.HUMAN, None, note
+        case Pause(note=note):
+            return Mode.PAUSED, None, note
         case None if turns_left <= 0:
             return Mode.ENDED, EndReason.MAX_TURNS, None
         case None:
@@ -158,7 +160,7 @@ def _record(draft: Draft, present: Conversation) -> turns.NewTurn:
         fence=present.fence,
         redrafts=draft.redrafts,
         outcome="replied" if draft.finish.replies else "silent",
-        note=None,
+        note=draft.finish.control.note if isinstance(draft.finish.control, Pause) else None,
         path=draft.finish.path or (draft.finish.place,),
         started_at=draft.started_at,
     )
@@ -167,6 +169,7 @@ def _record(draft: Draft, present: Conversation) -> turns.NewTurn:
 def _events(
     present: Conversation,
     lines: list[messages.NewMessage],
+    finish: Finish,
     mode: Mode,
     reason: EndReason | None,
     note: str | None,
@@ -188,5 +191,17 @@ def _events(
     elif mode is Mode.HUMAN:
         told.append(
             events.make(ids, EventKind.CONVERSATION_HANDED_OVER, present.workspace_id, present.id, now, note=note)
+        )
+    elif isinstance(finish.control, Pause):
+        told.append(
+            events.make(
+                ids,
+                EventKind.CONVERSATION_PAUSED,
+                present.workspace_id,
+                present.id,
+                now,
+                reason=finish.control.reason,
+                note=note,
+            )
         )
     return told

@@ -120,6 +120,13 @@ class HandOver(Struct, frozen=True, kw_only=True, tag="hand_over"):
     note: str
 
 
+class Pause(Struct, frozen=True, kw_only=True, tag="pause"):
+    """Nothing more is said until a person has looked; `reason` is for programs, `note` for people."""
+
+    reason: str
+    note: str
+
+
 class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     """The turn's result: replies in order (none is a deliberate silence), the places passed, and what follows.
 
@@ -130,7 +137,7 @@ class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     replies: tuple[str, ...]
     place: str
     path: tuple[str, ...] = ()
-    control: End | HandOver | None = None
+    control: End | HandOver | Pause | None = None
     expects: Literal["anything", "choice"] = "anything"
 
 

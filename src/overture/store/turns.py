@@ -96,6 +96,12 @@ _LIST: Final = Query(
     WHERE workspace_id = $1 AND conversation_id = $2 ORDER BY started_at, id
     """
 )
+_COUNT_REPLIES: Final = Query(
+    """
+    SELECT count(*) FROM turn
+    WHERE workspace_id = $1 AND conversation_id = $2 AND started_at >= $3 AND outcome = 'replied'
+    """
+)
 _NEXT_DUE: Final = Query("SELECT min(turn_due_at) FROM conversation WHERE turn_due_at IS NOT NULL AND turn_due_at > $1")
 
 _decode_path: Final = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -272,6 +278,12 @@ async def list_of_conversation(tx: Reading, workspace_id: str, conversation_id: 
         )
         for row in await tx.all(_LIST, workspace_id, conversation_id)
     ]
+
+
+async def count_replies(tx: Reading, workspace_id: str, conversation_id: str, since: datetime) -> int:
+    """How many turns of a conversation answered since an instant."""
+    row = await tx.one(_COUNT_REPLIES, workspace_id, conversation_id, stored(since))
+    return 0 if row is None else int(row[0])
 
 
 async def find_next_due(tx: Reading, now: datetime) -> datetime | None:

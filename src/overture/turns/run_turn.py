@@ -16,7 +16,8 @@ import msgspec
 from overture.actions import claim_turns, commit_turn
 from overture.actions.claim_turns import TurnClaim
 from overture.agents import kinds, variables
-from overture.domain import reply_time, retry
+from overture.domain import loop_guard, reply_time, retry
+from overture.domain.channel import Channel
 from overture.domain.errors import Failure, Transient, Unavailable
 from overture.domain.message import Author as MessageAuthor
 from overture.domain.message import Direction
@@ -34,6 +35,7 @@ from overture.domain.turn import (
     ModelRequest,
     NeedModel,
     Observation,
+    Pause,
     Scene,
 )
 from overture.store import turns
@@ -106,6 +108,8 @@ class _Turn:
         """Let the agent see everything from its last state on, and collect what it says."""
         if self._conversation.tries > TRIES:
             return self._give_up()
+        if (loop := self._find_loop(heard)) is not None:
+            return self._stop(Pause(reason="loop", note=loop))
         state = self._state()
         replies: list[str] = []
         path: list[str] = []
@@ -231,14 +235,11 @@ class _Turn:
             conversation_id=conversation.id,
         )
         values = variables.resolve(self._spec, conversation.variables, system)
-        history = tuple(
-            Line(author=_AUTHORS[line.author], text=line.text, at=line.created_at) for line in claim.history
-        )
         return Scene(
             now=self._started_at,
             channel=conversation.channel,
             variables=system if isinstance(values, variables.Missing) else values,
-            history=history,
+            history=_lines(claim.history),
             late=self._late(heard),
         )
 
@@ -247,13 +248,29 @@ class _Turn:
         first = min((line.created_at for line in heard), default=None)
         return self._started_at - first if first and reply_time.is_noticed(first, self._started_at) else None
 
+    def _find_loop(self, heard: Sequence[Message]) -> str | None:
+        """Why nothing is to be said, where the contact looks like a program. API chats are programs by nature."""
+        if not heard or self._conversation.channel is Channel.API:
+            return None
+        return loop_guard.find_loop(
+            _lines(self._claim.history), _lines(heard), replies=self._claim.replies, now=self._started_at
+        )
+
+    def _stop(self, control: Pause) -> tuple[kinds.State, Finish]:
+        """Say nothing, and stay where the agent stands."""
+        state = self._readable_state()
+        return state, Finish(replies=(), place=kinds.place(state), control=control)
+
     def _give_up(self) -> tuple[kinds.State, Finish]:
-        """The fallback; what keeps the turn from its end may be the very state that was kept."""
-        try:
-            state = self._state()
-        except (msgspec.MsgspecError, ValueError):
-            state = kinds.begin(self._spec)
+        state = self._readable_state()
         return state, self._fallback(kinds.place(state))
+
+    def _readable_state(self) -> kinds.State:
+        """The state; what keeps a turn from its end may be the very one that was kept, and then it begins anew."""
+        try:
+            return self._state()
+        except (msgspec.MsgspecError, ValueError):
+            return kinds.begin(self._spec)
 
     def _fallback(self, place: str) -> Finish:
         return Finish(
@@ -262,3 +279,7 @@ class _Turn:
             path=(place,),
             control=HandOver(note="The agent could not answer in time."),
         )
+
+
+def _lines(messages: Sequence[Message]) -> tuple[Line, ...]:
+    return tuple(Line(author=_AUTHORS[line.author], text=line.text, at=line.created_at) for line in messages)
