@@ -74,7 +74,7 @@ async def complete_sweep(
     """Release what was kept, and set the mark, in the commit of the last page. The caller commits."""
     await accounts.add_of_senders(tx, account_sid, now)
     await recovered.release(tx, account_sid, now)
-    await sweeps.mark(tx, account_sid, began_at, up_to)
+    await sweeps.mark(tx, account_sid, began_at, up_to, now)
 
 
 async def tell_failing(tx: Writing, account_sid: str, why: Failure, since: datetime, now: datetime, ids: Ids) -> None:

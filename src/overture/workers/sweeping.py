@@ -66,15 +66,15 @@ class SweepRoad:
         if self._instance_is_shut:
             self._open_inbox()
             return None
-        standing = await self._store.read(sweeps.list_standing)
         now = self._store.now()
+        standing = await self._store.read(lambda tx: sweeps.list_standing(tx, now))
         due = [one for one in standing if self._is_due(one, now)]
         for swept in await asyncio.gather(*(self._sweep(one) for one in due), return_exceptions=True):
             if isinstance(swept, BaseException):
                 raise swept
         self._open_inbox()
         if due:
-            standing = await self._store.read(sweeps.list_standing)
+            standing = await self._store.read(lambda tx: sweeps.list_standing(tx, self._store.now()))
         for one in standing:
             await self._open(one)
         return None
