@@ -133,6 +133,19 @@ async def test_what_was_failed_and_arrived_after_all_is_not_sent_again(world: Wo
     assert len(world.twilio.posts) == 1
 
 
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_what_was_failed_and_arrived_after_it_went_again_is_flagged(world: World, order: tuple[int, int]) -> None:
+    an_id = await a_failed_message(world)
+    world.clock.passes(minutes=10)
+    await world.sends()
+    await world.is_told(world.twilio.taken[order[0]], "delivered")
+    assert not (await world.lines(an_id))[0].possible_duplicate
+    await world.is_told(world.twilio.taken[order[1]], "delivered")
+    [line] = await world.lines(an_id)
+    assert (line.status, line.possible_duplicate) == (DeliveryStatus.DELIVERED, True)
+
+
 @pytest.mark.parametrize("code", [30005, 30007, 30036, 30999, None])
 async def test_what_another_try_cannot_help_fails(world: World, code: int | None) -> None:
     an_id = await world.starts()
