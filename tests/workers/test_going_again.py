@@ -133,6 +133,17 @@ async def test_what_was_failed_and_arrived_after_all_is_not_sent_again(world: Wo
     assert len(world.twilio.posts) == 1
 
 
+@pytest.mark.promise("P7")
+async def test_a_message_whose_next_try_is_due_goes_before_what_was_said_after_it_and_alone(world: World) -> None:
+    await a_failed_message(world, CONGESTED)
+    await world.hears("Monday")
+    await world.takes_turns()
+    world.clock.passes(minutes=5)
+    [first] = await claim(world)
+    assert first.body == Text(text="Hello Ada")
+    assert await claim(world) == []
+
+
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 async def test_what_was_failed_and_arrived_after_it_went_again_is_flagged(world: World, order: tuple[int, int]) -> None:
