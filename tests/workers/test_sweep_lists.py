@@ -8,7 +8,7 @@ import pytest
 
 from overture.store.engine import stored
 from tests.scripted_twilio import Refuse
-from tests.workers.sweeping import a_road, is_started, listens, lost, sid
+from tests.workers.sweeping import a_road, is_started, listens, lost, shut, sid
 from tests.world import ACCOUNT, BOB, NOON, World, a_world
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -166,3 +166,14 @@ async def test_two_processes_that_sweep_at_once_keep_each_message_once(postgresq
         await asyncio.gather(a_road(one).look(), a_road(two).look())
         await one.handles()
         assert (await one.texts(an_id))[1:] == [f"> word {n}" for n in range(300)]
+
+
+@pytest.mark.promise("P4")
+async def test_half_a_character_in_one_text_makes_nobody_wait(world: World) -> None:
+    an_id = await world.starts()
+    await listens(world)
+    lost(world, "Monday \ud83d")
+    lost(world, "Hi", by=BOB)
+    await is_started(world)
+    assert await world.texts(an_id) == ["Hello Ada", "> Monday ?"]
+    assert await shut(world) == []
