@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from overture.domain.agent import EndReason
 from overture.store.engine import stored
 from tests.scripted_twilio import Refuse
 from tests.workers.sweeping import a_road, is_started, listens, lost, shut, sid
@@ -177,3 +178,25 @@ async def test_half_a_character_in_one_text_makes_nobody_wait(world: World) -> N
     await is_started(world)
     assert await world.texts(an_id) == ["Hello Ada", "> Monday ?"]
     assert await shut(world) == []
+
+
+@pytest.mark.promise("P16")
+@pytest.mark.promise("P22")
+async def test_a_stop_does_not_wait_for_a_walk_that_breaks_off_while_messages_leave(world: World) -> None:
+    an_id = await world.starts(to_number=BOB)
+    await listens(world)
+    lost(world, "word")
+    road = await is_started(world)
+    world.clock.passes(minutes=6)
+    for n in range(100):
+        lost(world, f"word {n}", at=timedelta(minutes=4))
+    lost(world, "Hi", by=BOB, at=timedelta(minutes=2))
+    world.twilio.lists.extend([None, Refuse(status=500)] * 10)
+    await road.look()
+    await world.hears("STOP", by=BOB)
+    assert (await world.conversation(an_id)).end_reason is None  # what was written before it is handled before it
+    for _ in range(2):
+        world.clock.passes(seconds=30)
+        await road.look()
+        await world.handles()
+    assert (await world.conversation(an_id)).end_reason is EndReason.OPT_OUT
