@@ -62,6 +62,35 @@ async def test_a_stop_that_was_kept_before_a_crash_and_not_handled_wins_too(worl
     assert (await world.conversation(an_id)).end_reason is EndReason.OPT_OUT
 
 
+@pytest.mark.promise("P14")
+@pytest.mark.promise("P22")
+async def test_a_sweep_by_a_clock_that_was_ahead_opens_nothing_once_it_is_right(world: World) -> None:
+    await listens(world)
+    world.clock.passes(hours=1)
+    await is_started(world)
+    world.clock.passes(minutes=-50)
+    an_id = await world.starts()
+    lost(world, "STOP")
+    await is_started(world)
+    await world.sends()
+    assert (world.twilio.posts, await shut(world)) == ([], [])
+    assert (await world.conversation(an_id)).end_reason is EndReason.OPT_OUT
+
+
+@pytest.mark.promise("P14")
+async def test_a_clock_that_steps_back_keeps_no_sweep_waiting(world: World) -> None:
+    an_id = await world.starts()
+    await listens(world)
+    world.clock.passes(hours=1)
+    road = await is_started(world)
+    world.clock.passes(hours=-1)
+    lost(world, "Monday", at=timedelta(minutes=2))
+    await road.look()
+    await world.handles()
+    assert await world.texts(an_id) == ["Hello Ada", "> Monday"]
+    assert await world.column("SELECT swept_at FROM provider_account") == [stored(world.clock.now())]
+
+
 async def test_senders_with_nothing_to_sweep_for_are_opened_at_once(world: World) -> None:
     await world.starts()
     await a_road(world).look()

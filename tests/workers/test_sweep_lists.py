@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from overture.domain.agent import EndReason
 from overture.store.engine import stored
 from tests.scripted_twilio import Refuse
-from tests.workers.sweeping import a_road, is_started, listens, lost, sid
+from tests.workers.sweeping import a_road, is_started, listens, lost, shut, sid
 from tests.world import ACCOUNT, BOB, NOON, World, a_world
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -166,3 +167,36 @@ async def test_two_processes_that_sweep_at_once_keep_each_message_once(postgresq
         await asyncio.gather(a_road(one).look(), a_road(two).look())
         await one.handles()
         assert (await one.texts(an_id))[1:] == [f"> word {n}" for n in range(300)]
+
+
+@pytest.mark.promise("P4")
+async def test_half_a_character_in_one_text_makes_nobody_wait(world: World) -> None:
+    an_id = await world.starts()
+    await listens(world)
+    lost(world, "Monday \ud83d")
+    lost(world, "Hi", by=BOB)
+    await is_started(world)
+    assert await world.texts(an_id) == ["Hello Ada", "> Monday ?"]
+    assert await shut(world) == []
+
+
+@pytest.mark.promise("P16")
+@pytest.mark.promise("P22")
+async def test_a_stop_does_not_wait_for_a_walk_that_breaks_off_while_messages_leave(world: World) -> None:
+    an_id = await world.starts(to_number=BOB)
+    await listens(world)
+    lost(world, "word")
+    road = await is_started(world)
+    world.clock.passes(minutes=6)
+    for n in range(100):
+        lost(world, f"word {n}", at=timedelta(minutes=4))
+    lost(world, "Hi", by=BOB, at=timedelta(minutes=2))
+    world.twilio.lists.extend([None, Refuse(status=500)] * 10)
+    await road.look()
+    await world.hears("STOP", by=BOB)
+    assert (await world.conversation(an_id)).end_reason is None  # what was written before it is handled before it
+    for _ in range(2):
+        world.clock.passes(seconds=30)
+        await road.look()
+        await world.handles()
+    assert (await world.conversation(an_id)).end_reason is EndReason.OPT_OUT

@@ -207,6 +207,8 @@ class _Records:
         tries = [attempt for attempt in self._attempts.values() if attempt.message_id == message_id]
         last = max(tries, key=lambda attempt: attempt.number)
         numbers = {one.attempt for one in known}
+        if sum(one.status in delivery.ARRIVED for one in known) > 1:  # what failed and went again came after all
+            self._twice.add((last.workspace_id, last.conversation_id, last.seq))
         flying = standing is not None and standing.attempt not in numbers and standing.state in _FLYING
         if speaks.lives:
             if standing is not None and not flying:  # another try that is under way is to be found out all the same

@@ -46,17 +46,19 @@ class Outcome(Struct, frozen=True, kw_only=True):
 async def record_outcomes(tx: Writing, outcomes: Sequence[Outcome], now: datetime, ids: Ids) -> list[bool]:
     """Record each; whether the attempt was still the current one. The caller commits."""
     sends = await outbox.lock_messages(tx, [(o.message_id, shard_of(o.message_id)) for o in outcomes])
-    tried_before = [send.message_id for send in sends.values() if send.attempt > 1]
-    known = await find_known.find_known(tx, tried_before) if tried_before else {}
+    heard_of = [an_id for an_id, send in sends.items() if send.attempt > 1 or send.state is outbox.OutboxState.QUEUED]
+    known = await find_known.find_known(tx, heard_of) if heard_of else {}
+    named = {(an_id, one.attempt) for an_id, ones in known.items() for one in ones}
     records = _Records(now=now, ids=ids, alive={an_id for an_id, ones in known.items() if any(k.lives for k in ones)})
     answers = []
     reports: list[Outcome] = []
     for outcome in outcomes:
         send = sends.get(outcome.message_id)
         current = send is not None and send.attempt == outcome.attempt
-        if isinstance(outcome.result, Accepted) and (not current or outcome.attempt > 1):
+        waits_again = send is not None and send.state is outbox.OutboxState.QUEUED  # more may be known than "taken"
+        if isinstance(outcome.result, Accepted) and (not current or outcome.attempt > 1 or waits_again):
             reports.append(outcome)
-        elif send is not None and current:
+        elif send is not None and current and (outcome.message_id, outcome.attempt) not in named:
             records.take(send, outcome.result)
         answers.append(current)
     await records.write(tx)

@@ -125,8 +125,7 @@ async def _absent(tx: Writing, send: Send, now: datetime, ids: Ids) -> str:
     if looks < ENOUGH_LOOKS or not _is_old(send, now):
         await outbox.update(tx, [_changed(send, OutboxState.UNCERTAIN, now + LOOK_AGAIN, looks=looks)])
         return "uncertain"
-    known = (await find_known.find_known(tx, [send.message_id])).get(send.message_id, [])
-    if any(one.lives for one in known):
+    if await _lives(tx, send):
         await _note_absent(tx, send, now)
         await outbox.delete(tx, [(send.message_id, send.shard)])
         return "taken by another try"
@@ -137,6 +136,12 @@ async def _absent(tx: Writing, send: Send, now: datetime, ids: Ids) -> str:
     await _note_absent(tx, send, now)
     await _tell(tx, EventKind.MESSAGE_QUEUED, send, now, ids, possible_duplicate=True)
     return "queued"
+
+
+async def _lives(tx: Writing, send: Send) -> bool:
+    """Whether another try of the message was taken, and did not fail."""
+    known = (await find_known.find_known(tx, [send.message_id])).get(send.message_id, [])
+    return any(one.lives for one in known)
 
 
 async def _policy(tx: Reading, send: Send) -> OnUncertain:
@@ -168,6 +173,9 @@ async def _note_absent(tx: Writing, send: Send, now: datetime) -> None:
 async def _hand_to_a_person(
     tx: Writing, send: Send, now: datetime, ids: Ids, *, looks: int, contested: bool = False
 ) -> str:
+    if await _lives(tx, send):  # there is nothing to decide: to send it again could only send it once too often
+        await outbox.delete(tx, [(send.message_id, send.shard)])
+        return "taken by another try"
     await outbox.update(tx, [_changed(send, OutboxState.NEEDS_REVIEW, now, looks=looks)])
     why = reasons.TABLE[Reason.NEEDS_REVIEW]
     told: dict[str, Json] = {"reason": why.code, "description": why.sentence}

@@ -23,6 +23,9 @@ from overture.store.recovered import Recovered
 HOLD: Final = timedelta(minutes=10)
 """How long what is found waits for the end of its walk: longer than one takes, and short enough where it breaks off."""
 
+HOLD_WHILE_OPEN: Final = timedelta(minutes=1)
+"""The same where messages leave meanwhile: what its contact writes next waits behind it, and may be a STOP."""
+
 _LAST_PLACE: Final = 0xFFFF_FFFF
 
 
@@ -40,8 +43,10 @@ async def keep_found(
     parser: WebhookParser,
     now: datetime,
     ids: Ids,
+    *,
+    hold: timedelta = HOLD,
 ) -> Kept:
-    """Keep the messages of a page, each with its place in the list. The caller commits.
+    """Keep the messages of a page, each with its place in the list, held so long at most. The caller commits.
 
     Only what was written to a sender whose webhooks reach us, by somebody who is not one of our senders: whose
     messages go elsewhere, or have yet to come to us for the first time, is not ours to answer.
@@ -61,7 +66,7 @@ async def keep_found(
         else:
             new.append(_recovered(event, place, min(message.created_at, now)))
     known = await recovered.find_known(tx, account_sid, [one.event.unique_key for one in new])
-    kept = await recovered.hold(tx, [one for one in new if one.event.unique_key not in known], now + HOLD)
+    kept = await recovered.hold(tx, [one for one in new if one.event.unique_key not in known], now + hold)
     reports = [_report(account_sid, message) for _, message in found if not message.inbound]
     if reports:
         await record_deliveries(tx, reports, now, ids)
@@ -74,7 +79,7 @@ async def complete_sweep(
     """Release what was kept, and set the mark, in the commit of the last page. The caller commits."""
     await accounts.add_of_senders(tx, account_sid, now)
     await recovered.release(tx, account_sid, now)
-    await sweeps.mark(tx, account_sid, began_at, up_to)
+    await sweeps.mark(tx, account_sid, began_at, up_to, now)
 
 
 async def tell_failing(tx: Writing, account_sid: str, why: Failure, since: datetime, now: datetime, ids: Ids) -> None:

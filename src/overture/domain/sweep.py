@@ -48,14 +48,17 @@ def is_pressing(need: Need) -> bool:
 
 
 def due_at(need: Need, tried_at: datetime | None, now: datetime) -> datetime | None:
-    """When an account is to be swept next, given when this process last tried; None for never."""
+    """When an account is to be swept next, given when this process last tried; None for never.
+
+    A try of our future was dated by a clock that was set since: it delays nothing.
+    """
     if is_pressing(need):
         due = now
     elif need.listens:
         due = now if need.swept_at is None else need.swept_at + EVERY
     else:
         return None
-    return due if tried_at is None else max(due, tried_at + AGAIN)
+    return due if tried_at is None or tried_at > now else max(due, tried_at + AGAIN)
 
 
 def reads_from(swept_to: datetime | None, now: datetime) -> datetime:

@@ -21,8 +21,8 @@ _STANDING: Final = Query(
         FROM sender WHERE removed_at IS NULL GROUP BY account_sid
     ) s
     LEFT JOIN (
-        SELECT sid, min(swept_at) AS swept_at, min(swept_to) AS swept_to, max(breaker) AS breaker,
-            max(breaker_at) AS breaker_at
+        SELECT sid, min(CASE WHEN swept_at <= $1 THEN swept_at END) AS swept_at, min(swept_to) AS swept_to,
+            max(breaker) AS breaker, max(breaker_at) AS breaker_at
         FROM provider_account GROUP BY sid
     ) a ON a.sid = s.account_sid
     ORDER BY s.account_sid
@@ -31,7 +31,7 @@ _STANDING: Final = Query(
 _MARK: Final = Command(
     """
     UPDATE provider_account SET
-        swept_at = CASE WHEN swept_at IS NULL OR swept_at < $2 THEN $2 ELSE swept_at END,
+        swept_at = CASE WHEN swept_at IS NULL OR swept_at < $2 OR swept_at > $4 THEN $2 ELSE swept_at END,
         swept_to = CASE WHEN CAST($3 AS bigint) IS NOT NULL AND (swept_to IS NULL OR swept_to < $3)
                         THEN $3 ELSE swept_to END
     WHERE sid = $1
@@ -87,14 +87,17 @@ class Waiting(Struct, frozen=True, kw_only=True):
     since: datetime
 
 
-async def list_standing(tx: Reading) -> list[Standing]:
-    """Every account that has senders."""
-    return [_standing(row) for row in await tx.all(_STANDING)]
+async def list_standing(tx: Reading, now: datetime) -> list[Standing]:
+    """Every account that has senders. A sweep of our future was dated by a clock that was wrong, and counts as none."""
+    return [_standing(row) for row in await tx.all(_STANDING, stored(now))]
 
 
-async def mark(tx: Writing, account_sid: str, swept_at: datetime, up_to: datetime | None) -> None:
-    """Record a sweep that began at an instant and read all that the provider dated before `up_to`. Both only rise."""
-    await tx.run(_MARK, account_sid, stored(swept_at), stored_or_none(up_to))
+async def mark(tx: Writing, account_sid: str, swept_at: datetime, up_to: datetime | None, now: datetime) -> None:
+    """Record a sweep that began at an instant and read all that the provider dated before `up_to`.
+
+    Both only rise, but a sweep of our future gives way to any other.
+    """
+    await tx.run(_MARK, account_sid, stored(swept_at), stored_or_none(up_to), stored(now))
 
 
 async def shut_at_start(tx: Writing, now: datetime) -> Sequence[str]:

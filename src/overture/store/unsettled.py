@@ -159,7 +159,7 @@ async def park(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:
 async def put_back(tx: Writing, again: Sequence[Again], now: datetime) -> None:
     """Queue messages once more; one that is still there (in review) is queued again as it is.
 
-    What waits for its time is passed by what was said after it.
+    What waits for its time is passed by what was said after it, until that time has come.
     """
     rows = [
         (

@@ -66,15 +66,15 @@ class SweepRoad:
         if self._instance_is_shut:
             self._open_inbox()
             return None
-        standing = await self._store.read(sweeps.list_standing)
         now = self._store.now()
+        standing = await self._store.read(lambda tx: sweeps.list_standing(tx, now))
         due = [one for one in standing if self._is_due(one, now)]
         for swept in await asyncio.gather(*(self._sweep(one) for one in due), return_exceptions=True):
             if isinstance(swept, BaseException):
                 raise swept
         self._open_inbox()
         if due:
-            standing = await self._store.read(sweeps.list_standing)
+            standing = await self._store.read(lambda tx: sweeps.list_standing(tx, self._store.now()))
         for one in standing:
             await self._open(one)
         return None
@@ -180,9 +180,10 @@ class SweepRoad:
         """Keep a page; with the last one its account is swept."""
         account_sid, now = standing.account_sid, self._store.now()
         marked = up_to if standing.listens else None
+        hold = sweep_account.HOLD if sweep.is_pressing(_need(standing)) else sweep_account.HOLD_WHILE_OPEN
 
         async def keep(tx: Writing) -> Kept:
-            kept = await sweep_account.keep_found(tx, account_sid, found, self._parser, now, self._ids)
+            kept = await sweep_account.keep_found(tx, account_sid, found, self._parser, now, self._ids, hold=hold)
             if is_over:
                 await sweep_account.complete_sweep(tx, account_sid, began_at=began_at, up_to=marked, now=now)
             return kept

@@ -1,5 +1,6 @@
 """Twilio's HTTP answers, read defensively: they may break off, drip, be HTML of a load balancer, or huge."""
 
+import json
 from email.utils import parsedate_to_datetime
 from typing import Final, Never, TypeVar
 
@@ -82,7 +83,17 @@ def unreadable() -> Never:
 
 def decode(decoder: msgspec.json.Decoder[_Read], body: bytes | None) -> _Read | None:
     """What a body holds, None where it is not of that shape."""
-    try:
-        return decoder.decode(body or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+    for form in (bytes, _of_whole_characters):
+        try:
+            return decoder.decode(form(body or b""))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            continue
+    return None
+
+
+def _of_whole_characters(body: bytes) -> bytes:
+    """A body with another sign for each half of a character, as a carrier leaves it that cuts an emoji in two.
+
+    One such text must not make the whole list unreadable, and everybody wait for it.
+    """
+    return json.dumps(json.loads(body.decode(errors="replace")), ensure_ascii=False).encode(errors="replace")
