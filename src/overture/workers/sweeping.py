@@ -28,6 +28,8 @@ INBOX_WAITS_SECONDS: Final = (
 )
 TOLD_AFTER: Final = timedelta(minutes=1)  # a list that fails once or twice is nothing to wake anybody for
 
+_TOLD_EVERY: Final = 10  # pages: a long reading says every some seconds how far it has come
+
 _Look: TypeAlias = Callable[[], Awaitable[float | None]]
 _log: Final = log.get(__name__)
 
@@ -55,6 +57,7 @@ class SweepRoad:
         self._first_done = False
         self._instance_is_shut = False
         self._tried_at: Final[dict[str, datetime]] = {}
+        self._whole_at: Final[dict[str, datetime]] = {}
         self._failing_since: Final[dict[str, datetime]] = {}
         self._told: Final[set[str]] = set()
 
@@ -66,15 +69,15 @@ class SweepRoad:
         if self._instance_is_shut:
             self._open_inbox()
             return None
-        standing = await self._store.read(sweeps.list_standing)
         now = self._store.now()
+        standing = await self._store.read(lambda tx: sweeps.list_standing(tx, now))
         due = [one for one in standing if self._is_due(one, now)]
         for swept in await asyncio.gather(*(self._sweep(one) for one in due), return_exceptions=True):
             if isinstance(swept, BaseException):
                 raise swept
         self._open_inbox()
         if due:
-            standing = await self._store.read(sweeps.list_standing)
+            standing = await self._store.read(lambda tx: sweeps.list_standing(tx, self._store.now()))
         for one in standing:
             await self._open(one)
         return None
@@ -144,28 +147,38 @@ class SweepRoad:
             return
         self._failing_since.pop(account_sid, None)
         self._told.discard(account_sid)
-        if kept is not None:
-            _log.info("swept", account_sid=account_sid, recovered=kept)
-            self._signals.wake("inbox")
+        if kept is None:
+            return
+        if kept or not standing.polls:  # a poll that finds nothing is no news, every three seconds
+            _log.info("swept", account_sid=account_sid, recovered=kept, activated=standing.activates)
+        self._signals.wake("inbox")
 
     async def _read(self, standing: Standing, began_at: datetime) -> int | None:
         """How many messages were recovered; None where the process is about to stop before the end.
 
-        Of an account that nobody is swept for one page is read: whether it can be is all that is asked.
+        Of an account that nobody is swept for one page is read: whether it can be is all that is asked. What was kept
+        before a stop, a failure or a crash is known when the list is read again.
         """
-        since = sweep.reads_from(standing.swept_to, began_at)
-        walk = Walk(since=since, now=began_at, leaves_young=not sweep.is_pressing(_need(standing)))
+        need = _need(standing)
+        stretch = sweep.stretch(need, standing.swept_to, self._whole_at.get(standing.account_sid), began_at)
+        leaves_young = not sweep.is_pressing(need)
+        walk = Walk(since=stretch.since, now=began_at, leaves_young=leaves_young and not standing.polls)
         kept = pages = 0
-        async for page in self._provider.list_pages(standing.account_sid, page_size=sweep.page_size(since, began_at)):
+        async for page in self._provider.list_pages(standing.account_sid, page_size=stretch.page_size):
             found, pages = walk.take(page.messages), pages + 1
-            is_over = page.is_last or walk.is_over or not standing.listens
-            kept += await self._keep(standing, found, walk.up_to, began_at, is_over=is_over)
+            is_over = page.is_last or walk.is_over or not (standing.listens or standing.activates)
+            kept += await self._keep(standing, found, walk.up_to, began_at, is_over=is_over, leaves_young=leaves_young)
             if is_over:
+                if stretch.is_whole:
+                    self._whole_at[standing.account_sid] = began_at
                 return kept
             if self._is_stopping():
                 return None
             if pages == sweep.MOST_PAGES:
                 raise Transient("list_endless", "The provider's list of messages has no end.")
+            if pages % _TOLD_EVERY == 0:
+                back_to = page.messages[-1].created_at.isoformat() if page.messages else None
+                _log.info("sweep_reads", account_sid=standing.account_sid, pages=pages, recovered=kept, back_to=back_to)
         raise Transient("list_empty", "The provider's list of messages broke off.")
 
     async def _keep(
@@ -176,15 +189,20 @@ class SweepRoad:
         began_at: datetime,
         *,
         is_over: bool,
+        leaves_young: bool,
     ) -> int:
         """Keep a page; with the last one its account is swept."""
         account_sid, now = standing.account_sid, self._store.now()
         marked = up_to if standing.listens else None
 
         async def keep(tx: Writing) -> Kept:
-            kept = await sweep_account.keep_found(tx, account_sid, found, self._parser, now, self._ids)
+            kept = await sweep_account.keep_found(
+                tx, account_sid, found, self._parser, now, self._ids, leaves_young=leaves_young
+            )
             if is_over:
-                await sweep_account.complete_sweep(tx, account_sid, began_at=began_at, up_to=marked, now=now)
+                await sweep_account.complete_sweep(
+                    tx, account_sid, began_at=began_at, up_to=marked, now=now, activates=standing.activates
+                )
             return kept
 
         kept = await self._store.write(keep)
@@ -226,4 +244,6 @@ def _need(standing: Standing) -> Need:
         swept_at=standing.swept_at,
         must_be_after=max(shut, default=None),
         is_cut_off=is_cut_off,
+        polls=standing.polls,
+        activates=standing.activates,
     )

@@ -86,7 +86,7 @@ async def _view(tx: Reading, call: Call[None, None]) -> InstanceView:
         public_urls=list(bound.public_urls),
         served_under=list(call.parts.public_urls),
         shut_because=bound.shut_because,
-        accounts=[_account(one) for one in await sweeps.list_standing(tx)],
+        accounts=[_account(one) for one in await sweeps.list_standing(tx, call.now)],
         notes=await read_notes(tx, call.now),
     )
 
