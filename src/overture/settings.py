@@ -109,8 +109,8 @@ def read(
     source = _Source(environment, _read_file(path, required=named is not None), str(path), given or {})
     data = Path(source.value("data", "data", _text)).expanduser().absolute()
     accounts = _accounts(source)
-    inbound = source.value("inbound", "webhook", _one_of("webhook", "poll"))
-    foreign_outbound = source.value("foreign_outbound", "note", _one_of("note", "takeover", "ignore"))
+    inbound: Any = source.value("inbound", "webhook", _one_of("webhook", "poll"))
+    foreign_outbound: Any = source.value("foreign_outbound", "note", _one_of("note", "takeover", "ignore"))
     settings = Settings(
         data=data,
         database_url=source.value("database_url", f"sqlite:///{data}/overture.db", _database_url),

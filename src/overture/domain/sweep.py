@@ -88,9 +88,8 @@ def stretch(need: Need, swept_to: datetime | None, whole_at: datetime | None, no
         since = min(since, now - FIRST)
     is_recent = whole_at is not None and timedelta() <= now - whole_at < EVERY
     if need.polls and is_recent and not is_pressing(need):
-        return Stretch(
-            since=since if swept_to is None else max(since, swept_to - POLL_OVERLAP), page_size=POLL_PAGE, is_whole=False
-        )
+        since = since if swept_to is None else max(since, swept_to - POLL_OVERLAP)
+        return Stretch(since=since, page_size=POLL_PAGE, is_whole=False)
     return Stretch(since=since, page_size=page_size(since, now), is_whole=True)
 
 
