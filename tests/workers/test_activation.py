@@ -11,25 +11,15 @@ import pytest
 from overture.actions import keep_past
 from overture.actions.adopt_settings import SenderSetting, adopt_settings
 from overture.domain.agent import PromptSpec
-from overture.domain.channel import Channel
 from overture.domain.sender import InboundWay, KeywordHandling, SenderKind
 from overture.store import past
 from overture.store.engine import stored
 from tests.log_search import SEARCH
 from tests.scripted_twilio import Refuse
-from tests.workers.sweeping import a_road, is_started, looks_again, lost, shut
+from tests.workers.sweeping import a_road, is_started, looks_again, lost, said, shut
 from tests.world import ACCOUNT, ADA, BOB, BOOKER, NOON, OURS, SMS, WHATSAPP, WORKSPACE, ScriptedModel, World, a_world
 
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
-
-
-def said(world: World, text: str, *, at: timedelta, to: str = ADA, channel: Channel = SMS, **given: Any) -> str:
-    """Somebody else sent a message from our number; its SID."""
-    prefix = "whatsapp:" if channel is WHATSAPP else ""
-    direct = {"direction": "outbound-api", "status": "delivered", "from": prefix + OURS, "to": prefix + to}
-    found = lost(world, text, at=at)
-    world.twilio.taken[-1] |= direct | given
-    return found
 
 
 async def is_read(world: World) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from overture.actions import write_down
 from overture.domain import variants
 from overture.domain.channel import BODY_LIMIT, split_address
 from overture.domain.delivery import FAILED
@@ -57,12 +58,7 @@ def _line(sender: Sender, contact: str, place: int, message: ProviderMessage, no
         shard=shard_for(sender.workspace_id, contact),
         workspace_id=sender.workspace_id,
         direction=Direction.IN if message.inbound else Direction.OUT,
-        text=in_words(message)[: BODY_LIMIT[sender.channel]],
+        text=write_down.in_words(message)[: BODY_LIMIT[sender.channel]],
         place=place,
         at=min(message.created_at, now),
     )
-
-
-def in_words(message: ProviderMessage) -> str:
-    """What a person reads of a record: files by their number, then the text, without what no database may hold."""
-    return " ".join([*["[file]"] * message.media, message.body.replace("\0", "")]).strip()

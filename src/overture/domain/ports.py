@@ -53,7 +53,8 @@ class ProviderMessage(Struct, frozen=True, kw_only=True):
     """A message as the provider's own records show it.
 
     `account_sid` is the account that the record names, None where it names none; `media` how many files came with it;
-    `service` the Messaging Service that sent it, which may not have chosen a sender yet.
+    `service` the Messaging Service that sent it, which may not have chosen a sender yet; `automatic` where the provider
+    answered an inbound message by itself.
     """
 
     sid: str
@@ -67,6 +68,7 @@ class ProviderMessage(Struct, frozen=True, kw_only=True):
     account_sid: str | None = None
     media: int = 0
     service: str | None = None
+    automatic: bool = False
 
 
 class MessagePage(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from overture import log
-from overture.actions import open_outboxes, sweep_account
+from overture.actions import note_foreign, open_outboxes, sweep_account
+from overture.actions.note_foreign import Foreign
 from overture.actions.sweep_account import Kept
 from overture.domain import sweep
 from overture.domain.errors import Failure, Transient, Unavailable
@@ -28,6 +29,7 @@ INBOX_WAITS_SECONDS: Final = (
 )
 TOLD_AFTER: Final = timedelta(minutes=1)  # a list that fails once or twice is nothing to wake anybody for
 
+_TOGETHER: Final = 50  # foreign messages a commit: each takes some statements, and the writer has others to serve
 _TOLD_EVERY: Final = 10  # pages: a long reading says every some seconds how far it has come
 
 _Look: TypeAlias = Callable[[], Awaitable[float | None]]
@@ -164,9 +166,13 @@ class SweepRoad:
         leaves_young = not sweep.is_pressing(need)
         walk = Walk(since=stretch.since, now=began_at, leaves_young=leaves_young and not standing.polls)
         kept = pages = 0
+        foreign: list[Foreign] = []
         async for page in self._provider.list_pages(standing.account_sid, page_size=stretch.page_size):
             found, pages = walk.take(page.messages), pages + 1
             is_over = page.is_last or walk.is_over or not (standing.listens or standing.activates)
+            foreign += await self._find_foreign(standing, found)
+            if is_over:
+                await self._note_foreign(standing.account_sid, foreign)
             kept += await self._keep(standing, found, walk.up_to, began_at, is_over=is_over, leaves_young=leaves_young)
             if is_over:
                 if stretch.is_whole:
@@ -180,6 +186,24 @@ class SweepRoad:
                 back_to = page.messages[-1].created_at.isoformat() if page.messages else None
                 _log.info("sweep_reads", account_sid=standing.account_sid, pages=pages, recovered=kept, back_to=back_to)
         raise Transient("list_empty", "The provider's list of messages broke off.")
+
+    async def _find_foreign(self, standing: Standing, found: Sequence[tuple[int, ProviderMessage]]) -> list[Foreign]:
+        """What may be foreign of a page. It is judged at the end, so that it is written down in order."""
+        if not standing.listens:
+            return []
+        page = [message for _, message in found]
+        return await self._store.read(lambda tx: note_foreign.find_foreign(tx, standing.account_sid, page))
+
+    async def _note_foreign(self, account_sid: str, found: Sequence[Foreign]) -> None:
+        """Judge it before the mark is set: what is not judged then would not be read again."""
+        noted, in_order = 0, sorted(found, key=lambda one: one.message.created_at)
+        for first in range(0, len(in_order), _TOGETHER):
+            some = in_order[first : first + _TOGETHER]
+            noted += await self._store.write(
+                lambda tx, some=some: note_foreign.note_foreign(tx, account_sid, some, self._store.now(), self._ids)  # type: ignore[misc]
+            )
+        if noted:
+            _log.info("foreign_noted", account_sid=account_sid, messages=noted)
 
     async def _keep(
         self,
