@@ -17,9 +17,10 @@ from overture.actions import claim_turns, commit_turn
 from overture.actions.claim_turns import TurnClaim
 from overture.agents import kinds, variables
 from overture.domain import reply_time, retry
+from overture.domain.agent import FlowSpec
 from overture.domain.errors import Failure, Transient, Unavailable
 from overture.domain.message import Author as MessageAuthor
-from overture.domain.message import Direction
+from overture.domain.message import Direction, shown, with_quote
 from overture.domain.ports import Ids, ModelClient
 from overture.domain.turn import (
     Author,
@@ -216,7 +217,9 @@ class _Turn:
             said = [line.text for line in mine if line.direction is Direction.OUT]
             observations.append(Began(opening="\n".join(said) or None, by_contact=not said and bool(heard)))
         if heard:
-            observations.append(Heard(texts=tuple(line.text for line in heard)))
+            # an answer in a flow is what was written alone; a model is told what it replies to
+            read = shown if isinstance(self._spec, FlowSpec) else with_quote
+            observations.append(Heard(texts=tuple(read(line.body) for line in heard)))
         return observations
 
     def _scene(self, heard: Sequence[Message]) -> Scene:
@@ -232,7 +235,7 @@ class _Turn:
         )
         values = variables.resolve(self._spec, conversation.variables, system)
         history = tuple(
-            Line(author=_AUTHORS[line.author], text=line.text, at=line.created_at) for line in claim.history
+            Line(author=_AUTHORS[line.author], text=with_quote(line.body), at=line.created_at) for line in claim.history
         )
         return Scene(
             now=self._started_at,
