@@ -43,32 +43,39 @@ async def write_down(
             provider_sid=one.sid,
         )
         await messages.insert_all(tx, [line], now=one.created_at)
-        tried = attempts.NewAttempt(
-            message_id=line.id,
-            number=1,
-            shard=line.shard,
-            workspace_id=of.workspace_id,
-            account_sid=account_sid,
-            conversation_id=of.id,
-            seq=seq,
-            thread_id=thread_id,
-            epoch=epoch,
-            priority=Priority.REPLY,
-            confirms_opt_out=False,
-        )
-        await attempts.insert_all(tx, [tried], one.created_at)
-        accepted = attempts.Finished(
-            message_id=line.id,
-            number=1,
-            shard=line.shard,
-            state=attempts.AttemptState.ACCEPTED,
-            sid=one.sid,
-            status=one.status.value,
-            error_code=one.error_code,
-        )
-        await attempts.finish(tx, [accepted], one.created_at)
+        await _claim(tx, line, one, account_sid=account_sid, thread_id=thread_id, epoch=epoch)
         lines.append(line)
     return lines
+
+
+async def _claim(
+    tx: Writing, line: messages.NewMessage, said: ProviderMessage, *, account_sid: str, thread_id: str, epoch: int
+) -> None:
+    """Give a line the try that it was sent with, which the provider took."""
+    tried = attempts.NewAttempt(
+        message_id=line.id,
+        number=1,
+        shard=line.shard,
+        workspace_id=line.workspace_id,
+        account_sid=account_sid,
+        conversation_id=line.conversation_id,
+        seq=line.seq,
+        thread_id=thread_id,
+        epoch=epoch,
+        priority=Priority.REPLY,
+        confirms_opt_out=False,
+    )
+    await attempts.insert_all(tx, [tried], said.created_at)
+    accepted = attempts.Finished(
+        message_id=line.id,
+        number=1,
+        shard=line.shard,
+        state=attempts.AttemptState.ACCEPTED,
+        sid=said.sid,
+        status=said.status.value,
+        error_code=said.error_code,
+    )
+    await attempts.finish(tx, [accepted], said.created_at)
 
 
 def in_words(message: ProviderMessage) -> str:
