@@ -168,11 +168,20 @@ async def test_a_sender_that_is_activated_while_the_server_runs_is_read_within_a
     world.clock.passes(hours=1)
     other = "+15551230009"
     lost(world, "two hours ago", to=other, at=2 * HOUR)
+    lost(world, "STOP", by=BOB, to=other, at=HOUR)
     await adopts(world, OURS, other)
+    await world.starts(to_number=BOB, from_number=other)
     before = world.twilio.listings
-    await looks_again(world, road, seconds=1)
-    assert world.twilio.listings == before + 1
-    assert await world.column("SELECT last_inbound_at FROM thread") == [stored(NOON - HOUR)]
+    world.clock.passes(seconds=1)
+    await road.look()
+    await world.sends()
+    assert await shut(world) == [("sms", "start")]  # the new one alone, until what was found is handled
+    await world.handles()
+    await road.look()
+    await world.sends()
+    assert (world.twilio.listings, world.twilio.posts, await shut(world)) == (before + 1, [], [])
+    heard_at = await world.column("SELECT last_inbound_at FROM thread ORDER BY last_inbound_at")
+    assert heard_at == [stored(NOON - HOUR), stored(NOON)]
 
 
 @pytest.mark.parametrize("pages", [0, 1, 2])

@@ -46,6 +46,12 @@ _SHUT: Final = Command(
     UPDATE sender SET shut_at = $1, shut_because = coalesce(shut_because, $2) WHERE removed_at IS NULL RETURNING id
     """
 )
+_SHUT_NEW: Final = Command(
+    """
+    UPDATE sender SET shut_at = $2, shut_because = $3
+    WHERE account_sid = $1 AND removed_at IS NULL AND past_read_at IS NULL AND activated_at > $4 AND shut_at IS NULL
+    """
+)
 _OPEN: Final = Command(
     """
     UPDATE sender SET shut_at = NULL, shut_because = NULL
@@ -107,6 +113,11 @@ async def mark(tx: Writing, account_sid: str, swept_at: datetime, up_to: datetim
 async def shut_at_start(tx: Writing, now: datetime) -> Sequence[str]:
     """Shut every sender's queue anew; one that was shut for a reason stays so for that one. Their ids."""
     return [row[0] for row in await tx.run(_SHUT, stored(now), ShutBecause.START.value)]
+
+
+async def shut_new(tx: Writing, account_sid: str, now: datetime) -> None:
+    """Shut those senders of an account that are open and whose past is yet to be read: a STOP may stand in it."""
+    await tx.run(_SHUT_NEW, account_sid, stored(now), ShutBecause.START.value, stored(now - sweep.FIRST))
 
 
 async def open_swept(tx: Writing, account_sid: str, shut_by: datetime) -> Sequence[str]:

@@ -140,6 +140,8 @@ class SweepRoad:
         """
         account_sid, began_at = standing.account_sid, self._store.now()
         self._tried_at[account_sid] = began_at
+        if standing.activates:
+            await self._store.write(lambda tx: sweeps.shut_new(tx, account_sid, began_at))
         try:
             kept = await self._read(standing, began_at)
         except Unavailable:
