@@ -114,11 +114,30 @@ def test_several_accounts_and_senders_by_the_file() -> None:
         """,
     )
     assert [account.sid for account in found.accounts] == [SID, OTHER]
+    ways: Any = {"inbound": "webhook", "foreign_outbound": "note"}
     assert found.senders == (
-        SenderSettings(address="+15551230001", channel="whatsapp", account=OTHER, keyword_handling="ours"),
-        SenderSettings(address="+15551230002", account=SID, messaging_service_sid="MG1"),
+        SenderSettings(address="+15551230001", channel="whatsapp", account=OTHER, keyword_handling="ours", **ways),
+        SenderSettings(address="+15551230002", account=SID, messaging_service_sid="MG1", **ways),
     )
     assert [model.name for model in found.models] == ["large"]
+
+
+def test_a_sender_goes_by_what_is_set_for_all_unless_it_says_otherwise() -> None:
+    found = read(
+        {**ACCOUNT, "OVERTURE_INBOUND": "poll", "OVERTURE_FOREIGN_OUTBOUND": "takeover"},
+        """
+        [[senders]]
+        address = "+15551230001"
+        [[senders]]
+        address = "+15551230002"
+        inbound = "webhook"
+        foreign_outbound = "ignore"
+        """,
+    )
+    assert [(sender.inbound, sender.foreign_outbound) for sender in found.senders] == [
+        ("poll", "takeover"),
+        ("webhook", "ignore"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +162,9 @@ def test_several_accounts_and_senders_by_the_file() -> None:
         ({"OVERTURE_REPLY_WAIT_SECONDS": "1e9"}, None, "OVERTURE_REPLY_WAIT_SECONDS"),
         ({"OVERTURE_REPLY_WAIT_SECONDS": "0"}, None, "OVERTURE_REPLY_WAIT_SECONDS"),
         ({"OVERTURE_LOG_LEVEL": "loud"}, None, "OVERTURE_LOG_LEVEL"),
+        ({"OVERTURE_INBOUND": "often"}, None, "OVERTURE_INBOUND"),
+        ({"OVERTURE_FOREIGN_OUTBOUND": "shout"}, None, "OVERTURE_FOREIGN_OUTBOUND"),
+        (ACCOUNT, "[[senders]]\naddress = '+15551230001'\ninbound = 3", "senders[0]"),
         ({"OVERTURE_TWILIO_ACCOUNT_SID": "AC123"}, None, "OVERTURE_TWILIO_ACCOUNT_SID: 'AC123'"),
         ({}, "twilio_account_sid = 'AC123'", "some.toml: twilio_account_sid: 'AC123'"),
         ({}, "[[accounts]]\nsid = 'AC123'", "some.toml: accounts[0]: 'AC123'"),

@@ -31,7 +31,7 @@ from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.errors import Failure
 from overture.domain.ports import Outgoing, Provider, RawEvent
 from overture.domain.reply_time import QuietTimes
-from overture.domain.sender import KeywordHandling, SenderKind, kind_of
+from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling, SenderKind, kind_of
 from overture.domain.sending import Start
 from overture.settings import Settings
 from overture.store import instances
@@ -366,4 +366,6 @@ def _sender(setting: Any) -> SenderSetting:
         keyword_handling=handling,
         messaging_service_sid=setting.messaging_service_sid,
         inbound_agent_id=setting.agent,
+        inbound=InboundWay(setting.inbound),
+        foreign_outbound=ForeignOutbound(setting.foreign_outbound),
     )

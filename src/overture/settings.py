@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from msgspec import Struct, ValidationError, convert
+from msgspec.structs import replace
 
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
 _SENDER: Final = re.compile(r"(?:(sms|whatsapp):)?(\+?[0-9]{3,15})(?:=([^\s,=]{1,64}))?")
@@ -41,7 +42,10 @@ class AccountSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class SenderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A number of ours on one channel; `agent` answers who writes first."""
+    """A number of ours on one channel; `agent` answers who writes first.
+
+    `inbound` and `foreign_outbound` are those of all senders where one has none of its own.
+    """
 
     address: str
     channel: Literal["sms", "whatsapp"] = "sms"
@@ -49,6 +53,8 @@ class SenderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     agent: str | None = None
     messaging_service_sid: str | None = None
     keyword_handling: Literal["twilio", "advanced", "network", "ours"] | None = None
+    inbound: Literal["webhook", "poll"] | None = None
+    foreign_outbound: Literal["note", "takeover", "ignore"] | None = None
 
 
 class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +81,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     public_urls: tuple[str, ...]
     accounts: tuple[AccountSettings, ...]
     senders: tuple[SenderSettings, ...]
+    inbound: Literal["webhook", "poll"]
+    foreign_outbound: Literal["note", "takeover", "ignore"]
     models: tuple[ModelSettings, ...]
     quiet_seconds: float | None
     reply_wait_seconds: float
@@ -101,6 +109,8 @@ def read(
     source = _Source(environment, _read_file(path, required=named is not None), str(path), given or {})
     data = Path(source.value("data", "data", _text)).expanduser().absolute()
     accounts = _accounts(source)
+    inbound: Any = source.value("inbound", "webhook", _one_of("webhook", "poll"))
+    foreign_outbound: Any = source.value("foreign_outbound", "note", _one_of("note", "takeover", "ignore"))
     settings = Settings(
         data=data,
         database_url=source.value("database_url", f"sqlite:///{data}/overture.db", _database_url),
@@ -109,7 +119,9 @@ def read(
         role=source.value("role", "all", _one_of("all", "api", "worker")),
         public_urls=source.value("public_url", (), _urls),
         accounts=accounts,
-        senders=_senders(source, accounts),
+        senders=_senders(source, accounts, inbound=inbound, foreign_outbound=foreign_outbound),
+        inbound=inbound,
+        foreign_outbound=foreign_outbound,
         models=_models(source),
         quiet_seconds=source.value("quiet_seconds", None, _seconds),
         reply_wait_seconds=source.value("reply_wait_seconds", 15.0, _some_seconds),
@@ -207,7 +219,14 @@ def _accounts(source: _Source) -> tuple[AccountSettings, ...]:
     return tuple(accounts)
 
 
-def _senders(source: _Source, accounts: tuple[AccountSettings, ...]) -> tuple[SenderSettings, ...]:
+def _senders(
+    source: _Source,
+    accounts: tuple[AccountSettings, ...],
+    *,
+    inbound: Literal["webhook", "poll"],
+    foreign_outbound: Literal["note", "takeover", "ignore"],
+) -> tuple[SenderSettings, ...]:
+    """The senders, each with what is set for all where it says nothing of its own."""
     listed = source.value("senders", (), _sender_list)
     senders = []
     for sender in listed:
@@ -216,7 +235,9 @@ def _senders(source: _Source, accounts: tuple[AccountSettings, ...]) -> tuple[Se
         account = sender.account or accounts[0].sid
         if account not in {known.sid for known in accounts}:
             raise SettingsError(f"The sender {sender.address} names account {account}, which is not set up.")
-        senders.append(_with_account(sender, account))
+        full = _with_account(sender, account)
+        ways = {"inbound": sender.inbound or inbound, "foreign_outbound": sender.foreign_outbound or foreign_outbound}
+        senders.append(replace(full, **ways))
     return tuple(senders)
 
 

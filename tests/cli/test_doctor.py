@@ -62,6 +62,15 @@ async def test_all_is_well_and_no_secret_is_shown(tmp_path: Path) -> None:
     assert "hush" not in said
 
 
+async def test_a_server_that_polls_needs_no_public_address_and_no_webhook(tmp_path: Path) -> None:
+    async with handset("https://elsewhere.example/hook") as at:
+        polls = {"OVERTURE_SENDERS": "sms:+15551234567", "OVERTURE_INBOUND": "poll", "OVERTURE_PUBLIC_URL": ""}
+        status, said = await doctor(tmp_path, **account(at, **polls))
+    assert status == 0, said
+    assert "none is needed: every sender is polled." in said
+    assert "whose list is read every three seconds" in said
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+from overture.domain.channel import Channel
 from overture.store.engine import stored
 from overture.workers.sweeping import SweepRoad
 from tests.world import ADA, OURS, SMS, WHATSAPP, World
@@ -50,6 +51,23 @@ def lost(world: World, text: str, *, at: datetime | timedelta | None = None, **g
     return str(record["sid"])
 
 
+def said(
+    world: World,
+    text: str,
+    *,
+    at: datetime | timedelta | None = None,
+    to: str = ADA,
+    channel: Channel = SMS,
+    **given: Any,
+) -> str:
+    """Somebody else sent a message from our number; its SID."""
+    prefix = "whatsapp:" if channel is WHATSAPP else ""
+    direct = {"direction": "outbound-api", "status": "delivered", "from": prefix + OURS, "to": prefix + to}
+    found = lost(world, text, at=at)
+    world.twilio.taken[-1] |= direct | given
+    return found
+
+
 async def listens(world: World) -> None:
     """Webhooks of every sender reached us an hour after it was activated, two days ago."""
     now = world.clock.now()
@@ -58,6 +76,24 @@ async def listens(world: World) -> None:
         stored(now - timedelta(hours=47)),
         stored(now - timedelta(hours=48)),
     )
+
+
+async def polls(world: World, channel: Channel | None = None) -> None:
+    """The senders (of a channel) were set to poll, and activated two days ago; none has seen a webhook."""
+    where = "" if channel is None else f"WHERE channel = '{channel.value}'"
+    await world.change(
+        f"UPDATE sender SET inbound = 'poll', activated_at = $1, created_at = $1 {where}",
+        stored(world.clock.now() - timedelta(hours=48)),
+    )
+
+
+async def looks_again(world: World, road: SweepRoad, seconds: float = 3) -> None:
+    """Some seconds pass, the road looks, and what it found is handled and answered."""
+    world.clock.passes(seconds=seconds)
+    await road.look()
+    await world.handles()
+    await world.takes_turns()
+    await world.sends()
 
 
 async def is_started(world: World) -> SweepRoad:

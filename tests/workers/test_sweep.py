@@ -169,15 +169,20 @@ async def test_what_is_not_ours_to_answer_is_left_alone(world: World, given: dic
 async def test_a_sender_whose_webhook_never_reached_us_is_not_swept_for(world: World) -> None:
     await world.starts()
     lost(world, "Monday")
-    await is_started(world)
-    assert world.twilio.listings == 0
+    before = await world.counts()
+    road = await is_started(world)
+    assert (world.twilio.listings, await world.counts()) == (1, before)  # the day before its activation, once
+    world.clock.passes(hours=1)
+    await road.look()
+    assert world.twilio.listings == 1
+    world.clock.at = NOON
     await world.hears("hello")
     assert await world.value("SELECT webhook_seen_at FROM sender WHERE channel = 'sms'") == stored(NOON)
     assert await world.value("SELECT webhook_seen_at FROM sender WHERE channel = 'whatsapp'") is None
     world.clock.passes(minutes=2)
     lost(world, "for WhatsApp", channel=WHATSAPP)
     await is_started(world)
-    assert world.twilio.listings > 0
+    assert world.twilio.listings > 1
     assert await world.value("SELECT count(*) FROM inbox WHERE kind = 'recovered' AND ordering_key LIKE '%whats%'") == 0
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from overture.domain.channel import Channel
 from overture.domain.ports import Ids
-from overture.domain.sender import KeywordHandling, SenderKind
+from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling, SenderKind
 from overture.store import accounts, instances, senders
 from overture.store.engine import Writing
 
@@ -22,6 +22,8 @@ class SenderSetting(Struct, frozen=True, kw_only=True):
     keyword_handling: KeywordHandling
     messaging_service_sid: str | None = None
     inbound_agent_id: str | None = None
+    inbound: InboundWay = InboundWay.WEBHOOK
+    foreign_outbound: ForeignOutbound = ForeignOutbound.NOTE
 
 
 async def adopt_settings(
@@ -50,6 +52,8 @@ async def adopt_settings(
             activated_at=now,
             stopped_at=None,
             stopped_because=None,
+            inbound=setting.inbound,
+            foreign_outbound=setting.foreign_outbound,
         )
         await senders.upsert(tx, sender, now)
     for gone in present.values() if wanted else ():

@@ -7,8 +7,8 @@ from typing import Final
 from msgspec import Struct
 
 from overture.domain import loop_guard
-from overture.domain.agent import Agent
-from overture.store import agents, conversations, messages, threads, turns
+from overture.domain.agent import Agent, PromptSpec
+from overture.store import agents, conversations, messages, past, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
 from overture.store.messages import Message
@@ -21,8 +21,8 @@ class TurnClaim(Struct, frozen=True, kw_only=True):
     """A conversation that is ours for a turn.
 
     `heard` are the contact's lines that wait for an answer, `history` the lines before them (with the last ones of the
-    conversation that this one goes on from), both oldest first. `replies` counts the answers of late on the pair, where
-    there may be so many that it matters (`domain/loop_guard`).
+    conversation that this one goes on from, and of the time before the sender was activated), both oldest first.
+    `replies` counts the answers of late on the pair, where there may be so many that it matters (`domain/loop_guard`).
     """
 
     conversation: Conversation
@@ -52,10 +52,14 @@ async def _read(tx: Reading, due: Sequence[Conversation], now: datetime) -> list
     for conversation in due:
         contact, sender = numbers.get(conversation.thread_id or "", ("", ""))
         history, heard = await read_lines(tx, conversation)
+        agent = versions[conversation.workspace_id, conversation.agent_id, conversation.agent_version]
+        if isinstance(agent.spec, PromptSpec) and conversation.thread_id is not None and len(history) < HISTORY:
+            past_lines = await past.list_of_thread(tx, conversation.thread_id, HISTORY - len(history))
+            history = (*past_lines, *history)
         claims.append(
             TurnClaim(
                 conversation=conversation,
-                agent=versions[conversation.workspace_id, conversation.agent_id, conversation.agent_version],
+                agent=agent,
                 heard=heard,
                 history=history,
                 contact_number=contact,

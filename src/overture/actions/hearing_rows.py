@@ -169,7 +169,7 @@ class Rows:
             shard=line.shard,
             direction=Direction.IN,
             author=Author.CONTACT,
-            body=Text(text=line.message.text),
+            body=Text(text=line.message.text, replying_to=line.message.quoted),
             status=DeliveryStatus.RECEIVED,
             provider_sid=line.message.sid,
         )

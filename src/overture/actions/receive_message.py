@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from overture.actions import hearings
 from overture.domain import variants
@@ -16,7 +17,7 @@ from overture.domain.channel import Channel, split_address
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids, Inbound
 from overture.domain.reply_time import QuietTimes
-from overture.store import agents, conversations, events, senders, threads
+from overture.store import agents, attempts, conversations, events, messages, senders, threads
 from overture.store.engine import Writing
 
 _ROUNDS: Final = 64  # as many messages of one contact as one batch can hold
@@ -37,6 +38,7 @@ async def receive_messages(
     addressed = [(m.account_sid, *split_address(m.sender)) for m in inbound]
     written_by = [(m.account_sid, *split_address(m.contact)) for m in inbound]
     known = await senders.find_by_account(tx, [*addressed, *written_by])
+    inbound = await _with_quotes(tx, inbound, [known.get(to) for to in addressed])
     answers: list[Received | None] = [None] * len(inbound)
     left: list[int] = []
     for n, (to, by) in enumerate(zip(addressed, written_by, strict=True)):
@@ -61,6 +63,24 @@ async def receive_messages(
     if left:
         raise RuntimeError("inbound messages could not be settled in one commit")
     return [answer for answer in answers if answer is not None]
+
+
+async def _with_quotes(
+    tx: Writing, inbound: Sequence[Inbound], addressed: Sequence[senders.Sender | None]
+) -> Sequence[Inbound]:
+    """The messages, with the words of what they quote: a message of ours, by the SID of any of its tries."""
+    quoting = [(m.account_sid, m.replied_to_sid) for m in inbound if m.replied_to_sid is not None]
+    if not quoting:
+        return inbound
+    tries = {(one.account_sid, one.sid): one for one in await attempts.find(tx, quoting, [])}
+    keys = [(one.workspace_id, one.conversation_id, one.seq) for one in tries.values()]
+    texts = {an_id: line.text for an_id, line in (await messages.find_all(tx, keys)).items()}
+    filled = []
+    for message, sender in zip(inbound, addressed, strict=True):
+        of = tries.get((message.account_sid, message.replied_to_sid))
+        is_ours = of is not None and sender is not None and of.workspace_id == sender.workspace_id
+        filled.append(replace(message, quoted=texts.get(of.message_id)) if of is not None and is_ours else message)
+    return filled
 
 
 def _is_first_webhook(message: Inbound, sender: senders.Sender) -> bool:

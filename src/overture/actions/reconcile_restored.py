@@ -12,16 +12,16 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.actions.write_down import write_down
 from overture.domain import reasons, variants
 from overture.domain.channel import address_on, split_address
 from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
-from overture.domain.message import Author, Direction, Text
+from overture.domain.message import Author
 from overture.domain.ports import Ids, ProviderMessage
 from overture.domain.reasons import Reason
-from overture.domain.sending import Priority
-from overture.store import attempts, conversations, events, messages, outbox, recovered, restores, threads
+from overture.store import conversations, events, messages, outbox, recovered, restores, threads
 from overture.store.engine import Reading, Writing
 from overture.store.restores import Pending, RestoredSender
 
@@ -46,13 +46,6 @@ async def is_ready(tx: Reading, pending: Pending) -> bool:
     if pending.swept_at is None or pending.swept_at < pending.restored_at:
         return False
     return not await recovered.are_waiting(tx, pending.account_sid, pending.swept_at)
-
-
-async def find_unknown(tx: Reading, account_sid: str, found: Iterable[ProviderMessage]) -> list[ProviderMessage]:
-    """Those of the provider's messages that were sent and belong to no try of ours."""
-    sent = [message for message in found if not message.inbound]
-    claimed = await attempts.find_claimed(tx, account_sid, [message.sid for message in sent])
-    return [message for message in sent if message.sid not in claimed]
 
 
 def pair_up(senders: Sequence[RestoredSender], unknown: Iterable[ProviderMessage]) -> list[Ahead]:
@@ -92,9 +85,19 @@ async def reconcile_pairs(tx: Writing, ahead: Sequence[Ahead], pending: Pending,
                 ids, EventKind.CONVERSATION_HANDED_OVER, workspace, live.id, now, note=NOTE, reason="restored"
             )
             await events.insert_all(tx, [event], now)
-        of = pair.thread.last_conversation_id if live is None else live.id
+        an_id = pair.thread.last_conversation_id if live is None else live.id
+        of = None if an_id is None else await conversations.find(tx, workspace, an_id)
         if of is not None:
-            await _write_down(tx, one, pair.thread.id, of, pending, now, ids)
+            await write_down(
+                tx,
+                of,
+                one.said,
+                account_sid=pending.account_sid,
+                thread_id=pair.thread.id,
+                author=Author.AGENT,
+                now=now,
+                ids=ids,
+            )
     return handed_over
 
 
@@ -135,53 +138,3 @@ async def _take_back(tx: Writing, thread_ids: Sequence[str], pending: Pending, n
         for one in waiting
     ]
     await events.insert_all(tx, told, now)
-
-
-async def _write_down(
-    tx: Writing, one: Ahead, thread_id: str, conversation_id: str, pending: Pending, now: datetime, ids: Ids
-) -> None:
-    """Write what was said into the conversation, each line with its try, so that its SID is known from now on."""
-    workspace = one.sender.workspace_id
-    for said in one.said:
-        noted = await conversations.note(tx, [(workspace, conversation_id)], now)
-        seq, epoch = noted[workspace, conversation_id]
-        found = await conversations.find(tx, workspace, conversation_id)
-        if found is None:
-            return
-        line = messages.NewMessage(
-            id=ids.new(said.created_at, found.shard),
-            workspace_id=workspace,
-            conversation_id=conversation_id,
-            seq=seq,
-            shard=found.shard,
-            direction=Direction.OUT,
-            author=Author.AGENT,
-            body=Text(text=said.body),
-            status=said.status,
-            provider_sid=said.sid,
-        )
-        await messages.insert_all(tx, [line], now=said.created_at)
-        tried = attempts.NewAttempt(
-            message_id=line.id,
-            number=1,
-            shard=line.shard,
-            workspace_id=workspace,
-            account_sid=pending.account_sid,
-            conversation_id=conversation_id,
-            seq=seq,
-            thread_id=thread_id,
-            epoch=epoch,
-            priority=Priority.REPLY,
-            confirms_opt_out=False,
-        )
-        await attempts.insert_all(tx, [tried], said.created_at)
-        accepted = attempts.Finished(
-            message_id=line.id,
-            number=1,
-            shard=line.shard,
-            state=attempts.AttemptState.ACCEPTED,
-            sid=said.sid,
-            status=said.status.value,
-            error_code=said.error_code,
-        )
-        await attempts.finish(tx, [accepted], said.created_at)

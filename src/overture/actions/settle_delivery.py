@@ -67,7 +67,9 @@ async def settle_deliveries(tx: Writing, findings: Sequence[Finding], now: datet
 async def _settle(tx: Writing, send: Send, finding: Finding, now: datetime, ids: Ids) -> str:
     claimed = await attempts.find_claimed(tx, send.account_sid, [c.sid for c in finding.candidates])
     free = [candidate for candidate in finding.candidates if candidate.sid not in claimed]
-    chosen = matching.choose(sought_of(send), free, await _rivals(tx, send) if free else ())
+    chosen = matching.choose(
+        sought_of(send), free, await rivals_of(tx, send.thread_id, apart_from=send.message_id) if free else ()
+    )
     match chosen:
         case ProviderMessage():
             report = StatusReport(
@@ -88,10 +90,11 @@ async def _settle(tx: Writing, send: Send, finding: Finding, now: datetime, ids:
             return await _absent(tx, send, now, ids)
 
 
-async def _rivals(tx: Reading, send: Send) -> list[Rival]:
+async def rivals_of(tx: Reading, thread_id: str, *, apart_from: str | None = None) -> list[Rival]:
+    """The tries of a thread that may have left records which nobody has claimed, those of one message aside."""
     rivals = []
-    for attempt, kept in await attempts.list_unnamed(tx, send.thread_id):
-        if attempt.message_id == send.message_id:
+    for attempt, kept in await attempts.list_unnamed(tx, thread_id):
+        if attempt.message_id == apart_from:
             continue
         with contextlib.suppress(msgspec.MsgspecError):  # what nobody can read was never sent
             body = messages.decode_body(kept)

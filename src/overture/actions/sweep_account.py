@@ -10,7 +10,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.actions import keep_past
 from overture.actions.record_delivery import record_deliveries
+from overture.domain import sweep
 from overture.domain.channel import split_address
 from overture.domain.errors import Failure, Invalid
 from overture.domain.event import EventKind
@@ -19,6 +21,7 @@ from overture.domain.ports import Ids, ProviderMessage, RawEvent, StatusReport, 
 from overture.store import accounts, events, recovered, senders, sweeps
 from overture.store.engine import Writing
 from overture.store.recovered import Recovered
+from overture.store.senders import Sender
 
 HOLD: Final = timedelta(minutes=10)
 """How long what is found waits for the end of its walk: longer than one takes, and short enough where it breaks off."""
@@ -45,19 +48,25 @@ async def keep_found(
     ids: Ids,
     *,
     hold: timedelta = HOLD,
+    leaves_young: bool = False,
 ) -> Kept:
     """Keep the messages of a page, each with its place in the list, held so long at most. The caller commits.
 
-    Only what was written to a sender whose webhooks reach us, by somebody who is not one of our senders: whose
-    messages go elsewhere, or have yet to come to us for the first time, is not ours to answer.
+    Only what was written to a sender that is polled or whose webhooks reach us, by somebody who is not one of our
+    senders: whose messages go elsewhere, or have yet to come to us for the first time, is not ours to answer. Of any
+    active sender what is older than its activation is kept, for its windows and consent. `leaves_young` leaves to a
+    webhook what it may still bring.
     """
     ours = await senders.list_of_account(tx, account_sid)
-    own = {(sender.channel, sender.address) for sender in ours}
-    listening = {(one.channel, one.address) for one in ours if one.listens}
+    await keep_past.keep_past(tx, ours, found, now)
+    own = {(sender.channel, sender.address): sender for sender in ours}
     new: list[Recovered] = []
     unreadable = 0
     for place, message in found:
-        if not message.inbound or split_address(message.to) not in listening or split_address(message.sender) in own:
+        sender = own.get(split_address(message.to))
+        if not message.inbound or sender is None or split_address(message.sender) in own:
+            continue
+        if not _is_kept(sender, message, now, leaves_young=leaves_young):
             continue
         try:
             event = parser.recover(account_sid, message)
@@ -74,12 +83,17 @@ async def keep_found(
 
 
 async def complete_sweep(
-    tx: Writing, account_sid: str, *, began_at: datetime, up_to: datetime | None, now: datetime
+    tx: Writing, account_sid: str, *, began_at: datetime, up_to: datetime | None, now: datetime, activates: bool = False
 ) -> None:
-    """Release what was kept, and set the mark, in the commit of the last page. The caller commits."""
+    """Release what was kept, and set the mark, in the commit of the last page. The caller commits.
+
+    `activates` where it read the past of the senders that were activated before it began.
+    """
     await accounts.add_of_senders(tx, account_sid, now)
     await recovered.release(tx, account_sid, now)
     await sweeps.mark(tx, account_sid, began_at, up_to, now)
+    if activates:
+        await senders.mark_past_read(tx, account_sid, began_at, now)
 
 
 async def tell_failing(tx: Writing, account_sid: str, why: Failure, since: datetime, now: datetime, ids: Ids) -> None:
@@ -101,6 +115,12 @@ async def tell_failing(tx: Writing, account_sid: str, why: Failure, since: datet
         for workspace_id in workspaces
     ]
     await events.insert_all(tx, told, now)
+
+
+def _is_kept(sender: Sender, message: ProviderMessage, now: datetime, *, leaves_young: bool) -> bool:
+    if not sender.listens:
+        return sender.past_read_at is None and sender.precedes(min(message.created_at, now))
+    return not leaves_young or sender.is_polled or not sweep.is_young(message.created_at, now)
 
 
 def _recovered(event: RawEvent, place: int, received_at: datetime) -> Recovered:

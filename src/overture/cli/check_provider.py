@@ -40,7 +40,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _look(client: TwilioClient, account: AccountSettings, settings: Settings) -> AsyncIterator[Finding]:
-    if not account.auth_tokens:
+    mine = [sender for sender in settings.senders if sender.account == account.sid]
+    if not account.auth_tokens and any(sender.inbound == "webhook" for sender in mine):
         yield wrong(
             f"Account {account.sid} has no auth token, so none of its webhooks can be verified.",
             "Set OVERTURE_TWILIO_AUTH_TOKEN; an API key signs nothing.",
@@ -88,6 +89,8 @@ def _look_at_sender(sender: SenderSettings, number: OwnedNumber | None, public_u
         return wrong(f"{shown} is none of the account's numbers.", "Correct OVERTURE_SENDERS, or buy the number.")
     if not number.capabilities.sms:
         return wrong(f"{shown} cannot send or receive SMS.", "Use a number with the SMS capability.")
+    if sender.inbound == "poll":
+        return good(f"{shown} belongs to the account, whose list is read every three seconds for what comes to it.")
     wanted = [url + _INBOUND for url in public_urls]
     if sender.messaging_service_sid is None and (number.sms_url or "").partition("#")[0] not in wanted:
         to = wanted[0] if wanted else f"the public address, with {_INBOUND}"

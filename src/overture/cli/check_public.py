@@ -17,7 +17,9 @@ _HINT = "Set OVERTURE_PUBLIC_URL to the https address under which the provider r
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Look at the public addresses; nothing is called."""
     if not settings.public_urls:
-        if settings.accounts:
+        if settings.senders and all(sender.inbound == "poll" for sender in settings.senders):
+            yield good("No public address is set, and none is needed: every sender is polled.")
+        elif settings.accounts:
             yield wrong("No public address is set, so no webhook can be verified and no delivery is reported.", _HINT)
         else:
             yield note("No public address is set.", _HINT)

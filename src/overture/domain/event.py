@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     MESSAGE_FAILED = "message.failed"
     MESSAGE_NEEDS_REVIEW = "message.needs_review"
     MESSAGE_RECEIVED = "message.received"
+    MESSAGE_FOREIGN = "message.foreign"
     CONTACT_OPTED_OUT = "contact.opted_out"
     CONTACT_OPTED_IN = "contact.opted_in"
     SENDER_STOPPED = "sender.stopped"

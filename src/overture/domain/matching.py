@@ -76,6 +76,12 @@ def choose(
     return Contested() if contested else None
 
 
+def may_have_made(rival: Rival, message: ProviderMessage) -> bool:
+    """Whether a record may be a lost attempt's; of a template the provider alone knows the words."""
+    in_time = rival.started_at - SKEW <= message.created_at <= rival.started_at + LATEST
+    return in_time and (rival.text is None or plain(rival.text) == plain(message.body))
+
+
 def plain(text: str) -> str:
     """A text without what the provider may alter: lookalike characters, white space, the mark of a trial account."""
     return segments.unadorned(text.removeprefix(_TRIAL))
@@ -99,7 +105,4 @@ def _is_from(sought: Sought, message: ProviderMessage) -> bool:
 
 
 def _may_have_made(rival: Rival, sought: Sought, message: ProviderMessage) -> bool:
-    in_time = rival.started_at - SKEW <= message.created_at <= rival.started_at + LATEST
-    if rival.text is None:
-        return in_time and sought.text is None
-    return in_time and plain(rival.text) == plain(message.body)
+    return may_have_made(rival, message) and (rival.text is not None or sought.text is None)

@@ -1,7 +1,7 @@
 """A message: one line of a conversation, ours or the contact's."""
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -25,10 +25,15 @@ class Author(StrEnum):
 
 
 class Text(Struct, frozen=True, kw_only=True, tag="text", omit_defaults=True):
-    """Free text. `otherwise` is what the caller gave to go in its place where WhatsApp's window is closed."""
+    """Free text.
+
+    `otherwise` is what the caller gave to go in its place where WhatsApp's window is closed, `replying_to` what the
+    contact quoted: words of a message of ours.
+    """
 
     text: str
     otherwise: TemplateUse | None = None
+    replying_to: str | None = None
 
 
 class Template(TemplateUse, frozen=True, kw_only=True, tag="template"):
@@ -43,6 +48,18 @@ class Template(TemplateUse, frozen=True, kw_only=True, tag="template"):
 
 
 Body: TypeAlias = Text | Template
+
+
+_QUOTED: Final = 200  # characters of what is quoted: enough to tell which message it is
+
+
+def with_quote(body: Body) -> str:
+    """The text that an agent reads which can do something with a quote: what the contact replied to, and the reply."""
+    match body:
+        case Text(text=text, replying_to=str(quoted)):
+            return f"[replying to: {' '.join(quoted.split())[:_QUOTED]}] {text}"
+        case _:
+            return shown(body)
 
 
 def shown(body: Body) -> str:

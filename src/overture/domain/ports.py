@@ -53,7 +53,8 @@ class ProviderMessage(Struct, frozen=True, kw_only=True):
     """A message as the provider's own records show it.
 
     `account_sid` is the account that the record names, None where it names none; `media` how many files came with it;
-    `service` the Messaging Service that sent it, which may not have chosen a sender yet.
+    `service` the Messaging Service that sent it, which may not have chosen a sender yet; `automatic` where the provider
+    answered an inbound message by itself.
     """
 
     sid: str
@@ -67,6 +68,7 @@ class ProviderMessage(Struct, frozen=True, kw_only=True):
     account_sid: str | None = None
     media: int = 0
     service: str | None = None
+    automatic: bool = False
 
 
 class MessagePage(Struct, frozen=True, kw_only=True):
@@ -116,7 +118,8 @@ class Inbound(Struct, frozen=True, kw_only=True):
     `text` holds what the agent is shown: the body, a button's text, or a description in words of what else came.
     `body` is what was written or tapped alone, where it is told apart: consent is read from that. `received_at` is
     when we kept it, None for now; of a `recovered` message, which was found in the provider's list, when the provider
-    did. Such a message lacks buttons and names.
+    did. Such a message lacks buttons and names. `quoted` are the words of the message of ours that it replies to, where
+    that is known.
     """
 
     sid: str
@@ -132,6 +135,7 @@ class Inbound(Struct, frozen=True, kw_only=True):
     body: str | None = None
     received_at: datetime | None = None
     recovered: bool = False
+    quoted: str | None = None
 
 
 class RawEvent(Struct, frozen=True, kw_only=True):

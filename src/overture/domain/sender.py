@@ -29,6 +29,24 @@ class KeywordHandling(StrEnum):
     OURS = "ours"
 
 
+class InboundWay(StrEnum):
+    """How what contacts write to a sender comes to us: the provider calls, or its list is read every few seconds."""
+
+    WEBHOOK = "webhook"
+    POLL = "poll"
+
+
+class ForeignOutbound(StrEnum):
+    """What becomes of a message that left a sender and is none of ours, on a pair with a conversation.
+
+    `note`: it is written into the conversation. `takeover`: people carry it from then on, too. `ignore`: nothing.
+    """
+
+    NOTE = "note"
+    TAKEOVER = "takeover"
+    IGNORE = "ignore"
+
+
 _TOLL_FREE: Final = re.compile(r"\+1(?:800|833|844|855|866|877|888)[0-9]{7}")
 _SHORT_CODE: Final = re.compile(r"[0-9]{3,8}")
 

@@ -105,6 +105,9 @@ def _facts(connection: apsw.Connection, path: Path, name: Path) -> Facts:
     complaints = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
     if complaints != ["ok"]:
         raise backup_file.damaged(name, f"{'; '.join(complaints)}.")
+    whole = int(_one(connection, "PRAGMA page_count")) * int(_one(connection, "PRAGMA page_size"))
+    if (size := path.stat().st_size) < whole:  # what is cut off an empty page at the end, no check complains about
+        raise backup_file.damaged(name, f"It has {size} bytes of {whole}.")
     migration = _one(connection, "SELECT max(number) FROM migration") or 0
     backup_file.refuse_newer(name, migration)
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]

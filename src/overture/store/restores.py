@@ -47,7 +47,8 @@ _PUT_OFF_TIMERS: Final = Command(
 )
 _PENDING: Final = Query(
     """
-    SELECT s.account_sid, min(s.restored_from), max(s.restored_at), max(a.swept_at), max(s.webhook_seen_at)
+    SELECT s.account_sid, min(s.restored_from), max(s.restored_at), max(a.swept_at),
+        max(CASE WHEN s.webhook_seen_at IS NOT NULL OR s.inbound = 'poll' THEN 1 ELSE 0 END)
     FROM sender s LEFT JOIN provider_account a ON a.workspace_id = s.workspace_id AND a.sid = s.account_sid
     WHERE s.restored_from IS NOT NULL AND s.removed_at IS NULL
     GROUP BY s.account_sid ORDER BY s.account_sid
@@ -157,7 +158,7 @@ async def list_pending(tx: Reading) -> list[Pending]:
             known_to=instant(row[1]),
             restored_at=instant(row[2]),
             swept_at=instant_or_none(row[3]),
-            is_swept_for=row[4] is not None,
+            is_swept_for=bool(row[4]),
         )
         for row in await tx.all(_PENDING)
     ]

@@ -264,6 +264,21 @@ CREATE INDEX outbox_of_thread ON outbox (thread_id, created_at, seq) WHERE state
 
 CREATE INDEX outbox_open ON outbox (due_at) WHERE state IN ('sending', 'uncertain');
 
+CREATE TABLE past_line (
+    sender_id text NOT NULL,
+    contact text NOT NULL,
+    sid text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    direction text NOT NULL,
+    body text NOT NULL,
+    place integer NOT NULL,
+    at bigint NOT NULL,
+    PRIMARY KEY (sender_id, contact, sid, shard)
+)  WITHOUT ROWID;
+
+CREATE INDEX past_line_by_time ON past_line (at);
+
 CREATE TABLE provider_account (
     workspace_id text NOT NULL,
     sid text NOT NULL,
@@ -302,7 +317,7 @@ CREATE TABLE sender (
     removed_at bigint,
     stopped_at bigint,
     stopped_because text
-, shut_at bigint, shut_because text, webhook_seen_at bigint, restored_from bigint, restored_at bigint);
+, shut_at bigint, shut_because text, webhook_seen_at bigint, restored_from bigint, restored_at bigint, inbound text NOT NULL DEFAULT 'webhook', foreign_outbound text NOT NULL DEFAULT 'note', past_read_at bigint);
 
 CREATE UNIQUE INDEX sender_by_account ON sender (account_sid, channel, address);
 

@@ -7,14 +7,15 @@ from typing import Final
 from msgspec import Struct
 
 from overture.domain.channel import Channel
-from overture.domain.sender import KeywordHandling, SenderKind
+from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling, SenderKind
 from overture.store.engine import Reading, Writing, instant_or_none, stored
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
 
 _COLUMNS: Final = """
     sender.id, sender.workspace_id, sender.account_sid, sender.channel, sender.address, sender.kind,
     sender.messaging_service_sid, sender.keyword_handling, sender.inbound_agent_id, sender.activated_at,
-    sender.stopped_at, sender.stopped_because, sender.removed_at, sender.webhook_seen_at
+    sender.stopped_at, sender.stopped_because, sender.removed_at, sender.webhook_seen_at,
+    sender.inbound, sender.foreign_outbound, sender.past_read_at
 """
 _UPSERT: Final = Command(
     """
@@ -28,6 +29,9 @@ _UPSERT: Final = Command(
         keyword_handling = excluded.keyword_handling, inbound_agent_id = excluded.inbound_agent_id,
         removed_at = NULL, stopped_at = NULL, stopped_because = NULL
     """
+)
+_SET_WAYS: Final = Command(
+    "UPDATE sender SET inbound = $4, foreign_outbound = $5 WHERE workspace_id = $1 AND channel = $2 AND address = $3"
 )
 _RETIRE: Final = Command("UPDATE sender SET removed_at = $3 WHERE workspace_id = $1 AND removed_at IS NULL AND id = $2")
 _LIST: Final = Query(
@@ -54,6 +58,12 @@ _SEE_WEBHOOKS: Final = RowsCommand(
     {"id": "text"},
     "UPDATE sender SET webhook_seen_at = $1 FROM rows WHERE sender.id = rows.id AND sender.webhook_seen_at IS NULL",
 )
+_MARK_PAST_READ: Final = Command(
+    """
+    UPDATE sender SET past_read_at = $3
+    WHERE account_sid = $1 AND removed_at IS NULL AND past_read_at IS NULL AND activated_at <= $2
+    """
+)
 _STOP_ACCOUNT: Final = Command(
     """
     UPDATE sender SET stopped_at = $2, stopped_because = $3
@@ -70,7 +80,11 @@ _WORKSPACE_OF: Final = Query("SELECT min(workspace_id) FROM sender WHERE account
 
 
 class Sender(Struct, frozen=True, kw_only=True):
-    """One address of ours on one channel. `webhook_seen_at` is when a signed webhook of its own first reached us."""
+    """One address of ours on one channel.
+
+    `webhook_seen_at` is when a signed webhook of its own first reached us, `past_read_at` when the day before its
+    activation was read.
+    """
 
     id: str
     workspace_id: str
@@ -86,11 +100,24 @@ class Sender(Struct, frozen=True, kw_only=True):
     stopped_because: str | None
     removed_at: datetime | None = None
     webhook_seen_at: datetime | None = None
+    inbound: InboundWay = InboundWay.WEBHOOK
+    foreign_outbound: ForeignOutbound = ForeignOutbound.NOTE
+    past_read_at: datetime | None = None
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether the provider's list is the way in."""
+        return self.inbound is InboundWay.POLL
 
     @property
     def listens(self) -> bool:
         """Whether what is written to it is ours to answer, webhook or not."""
-        return self.removed_at is None and self.activated_at is not None and self.webhook_seen_at is not None
+        reaches_us = self.is_polled or self.webhook_seen_at is not None
+        return self.removed_at is None and self.activated_at is not None and reaches_us
+
+    def precedes(self, at: datetime) -> bool:
+        """Whether an instant lies before its activation."""
+        return self.removed_at is None and self.activated_at is not None and at < self.activated_at
 
 
 async def upsert(tx: Writing, sender: Sender, now: datetime) -> None:
@@ -107,6 +134,9 @@ async def upsert(tx: Writing, sender: Sender, now: datetime) -> None:
         sender.keyword_handling,
         sender.inbound_agent_id,
         stored(now),
+    )
+    await tx.run(
+        _SET_WAYS, sender.workspace_id, sender.channel, sender.address, sender.inbound, sender.foreign_outbound
     )
 
 
@@ -150,6 +180,11 @@ async def see_webhooks(tx: Writing, sender_ids: Iterable[str], now: datetime) ->
     await tx.run_rows(_SEE_WEBHOOKS, [(an_id,) for an_id in sorted(set(sender_ids))], stored(now))
 
 
+async def mark_past_read(tx: Writing, account_sid: str, activated_by: datetime, now: datetime) -> None:
+    """Record that the past of an account's senders is known, of those that were activated by an instant; once."""
+    await tx.run(_MARK_PAST_READ, account_sid, stored(activated_by), stored(now))
+
+
 async def find_workspace_of_account(tx: Reading, account_sid: str) -> str | None:
     """The workspace that has senders at a provider account."""
     row = await tx.one(_WORKSPACE_OF, account_sid)
@@ -187,4 +222,7 @@ def _sender(row: Row) -> Sender:
         stopped_because=row[11],
         removed_at=instant_or_none(row[12]),
         webhook_seen_at=instant_or_none(row[13]),
+        inbound=InboundWay(row[14]),
+        foreign_outbound=ForeignOutbound(row[15]),
+        past_read_at=instant_or_none(row[16]),
     )

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.domain import sweep
 from overture.store.accounts import BreakerState, ShutBecause
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
 from overture.store.statement import Command, Query, Row
@@ -13,11 +14,14 @@ from overture.store.statement import Command, Query, Row
 _STANDING: Final = Query(
     """
     SELECT s.account_sid, s.listens, s.first_shut, s.last_shut, s.shut_at_start, a.swept_at, a.swept_to,
-        coalesce(a.breaker, 'closed'), a.breaker_at
+        coalesce(a.breaker, 'closed'), a.breaker_at, s.polls, s.activates
     FROM (
         SELECT account_sid, min(shut_at) AS first_shut, max(shut_at) AS last_shut,
             max(CASE WHEN shut_because IN ('start', 'restore') THEN 1 ELSE 0 END) AS shut_at_start,
-            max(CASE WHEN webhook_seen_at IS NOT NULL AND activated_at IS NOT NULL THEN 1 ELSE 0 END) AS listens
+            max(CASE WHEN activated_at IS NOT NULL AND (webhook_seen_at IS NOT NULL OR inbound = 'poll')
+                     THEN 1 ELSE 0 END) AS listens,
+            max(CASE WHEN activated_at IS NOT NULL AND inbound = 'poll' THEN 1 ELSE 0 END) AS polls,
+            max(CASE WHEN past_read_at IS NULL AND activated_at > $2 THEN 1 ELSE 0 END) AS activates
         FROM sender WHERE removed_at IS NULL GROUP BY account_sid
     ) s
     LEFT JOIN (
@@ -42,6 +46,12 @@ _SHUT: Final = Command(
     UPDATE sender SET shut_at = $1, shut_because = coalesce(shut_because, $2) WHERE removed_at IS NULL RETURNING id
     """
 )
+_SHUT_NEW: Final = Command(
+    """
+    UPDATE sender SET shut_at = $2, shut_because = $3
+    WHERE account_sid = $1 AND removed_at IS NULL AND past_read_at IS NULL AND activated_at > $4 AND shut_at IS NULL
+    """
+)
 _OPEN: Final = Command(
     """
     UPDATE sender SET shut_at = NULL, shut_because = NULL
@@ -62,8 +72,9 @@ _WAITING: Final = Query(
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """How an account stands. `listens` where an active sender's webhook has reached us.
+    """How an account stands. `listens` where an active sender's webhook has reached us, or one is polled.
 
+    `polls` where one is, `activates` where one was activated within the last day and its past is not read yet.
     `first_shut` and `last_shut` are the instants between which those of its senders were shut that still are;
     `awaits_sweep` where one of them is shut for a start or a restore.
     """
@@ -77,6 +88,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     swept_to: datetime | None
     breaker: BreakerState
     breaker_at: datetime | None
+    polls: bool = False
+    activates: bool = False
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -89,7 +102,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 async def list_standing(tx: Reading, now: datetime) -> list[Standing]:
     """Every account that has senders. A sweep of our future was dated by a clock that was wrong, and counts as none."""
-    return [_standing(row) for row in await tx.all(_STANDING, stored(now))]
+    return [_standing(row) for row in await tx.all(_STANDING, stored(now), stored(now - sweep.FIRST))]
 
 
 async def mark(tx: Writing, account_sid: str, swept_at: datetime, up_to: datetime | None, now: datetime) -> None:
@@ -103,6 +116,11 @@ async def mark(tx: Writing, account_sid: str, swept_at: datetime, up_to: datetim
 async def shut_at_start(tx: Writing, now: datetime) -> Sequence[str]:
     """Shut every sender's queue anew; one that was shut for a reason stays so for that one. Their ids."""
     return [row[0] for row in await tx.run(_SHUT, stored(now), ShutBecause.START.value)]
+
+
+async def shut_new(tx: Writing, account_sid: str, now: datetime) -> None:
+    """Shut those senders of an account that are open and whose past is yet to be read: a STOP may stand in it."""
+    await tx.run(_SHUT_NEW, account_sid, stored(now), ShutBecause.START.value, stored(now - sweep.FIRST))
 
 
 async def open_swept(tx: Writing, account_sid: str, shut_by: datetime) -> Sequence[str]:
@@ -132,4 +150,6 @@ def _standing(row: Row) -> Standing:
         swept_to=instant_or_none(row[6]),
         breaker=BreakerState(row[7]),
         breaker_at=instant_or_none(row[8]),
+        polls=bool(row[9]),
+        activates=bool(row[10]),
     )

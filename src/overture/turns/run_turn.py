@@ -17,10 +17,11 @@ from overture.actions import claim_turns, commit_turn
 from overture.actions.claim_turns import TurnClaim
 from overture.agents import kinds, variables
 from overture.domain import loop_guard, reply_time, retry
+from overture.domain.agent import FlowSpec
 from overture.domain.channel import Channel
 from overture.domain.errors import Failure, Transient, Unavailable
 from overture.domain.message import Author as MessageAuthor
-from overture.domain.message import Direction
+from overture.domain.message import Direction, shown, with_quote
 from overture.domain.ports import Ids, ModelClient
 from overture.domain.turn import (
     Author,
@@ -220,7 +221,9 @@ class _Turn:
             said = [line.text for line in mine if line.direction is Direction.OUT]
             observations.append(Began(opening="\n".join(said) or None, by_contact=not said and bool(heard)))
         if heard:
-            observations.append(Heard(texts=tuple(line.text for line in heard)))
+            # an answer in a flow is what was written alone; a model is told what it replies to
+            read = shown if isinstance(self._spec, FlowSpec) else with_quote
+            observations.append(Heard(texts=tuple(read(line.body) for line in heard)))
         return observations
 
     def _scene(self, heard: Sequence[Message]) -> Scene:
@@ -282,4 +285,6 @@ class _Turn:
 
 
 def _lines(messages: Sequence[Message]) -> tuple[Line, ...]:
-    return tuple(Line(author=_AUTHORS[line.author], text=line.text, at=line.created_at) for line in messages)
+    return tuple(
+        Line(author=_AUTHORS[line.author], text=with_quote(line.body), at=line.created_at) for line in messages
+    )

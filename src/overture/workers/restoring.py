@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from overture import log
-from overture.actions import reconcile_restored, settle_delivery
+from overture.actions import note_foreign, reconcile_restored, settle_delivery
 from overture.actions.reconcile_restored import Ahead
 from overture.domain import sweep
 from overture.domain.errors import Failure, Transient, Unavailable
@@ -92,7 +92,7 @@ class RestoreRoad:
             found = [message for _, message in walk.take(page.messages)]
             pages += 1
             for message in await self._store.read(
-                lambda tx, found=found: reconcile_restored.find_unknown(tx, pending.account_sid, found)  # type: ignore[misc]
+                lambda tx, found=found: note_foreign.find_unknown(tx, pending.account_sid, found)  # type: ignore[misc]
             ):
                 unknown[message.sid] = message
             if page.is_last or walk.is_over:

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from overture import log
-from overture.actions import open_outboxes, sweep_account
+from overture.actions import note_foreign, open_outboxes, sweep_account
+from overture.actions.note_foreign import Foreign
 from overture.actions.sweep_account import Kept
 from overture.domain import sweep
 from overture.domain.errors import Failure, Transient, Unavailable
@@ -27,6 +28,9 @@ INBOX_WAITS_SECONDS: Final = (
     10.0  # for the first sweep, so that messages are handled in order; a STOP may not wait longer
 )
 TOLD_AFTER: Final = timedelta(minutes=1)  # a list that fails once or twice is nothing to wake anybody for
+
+_TOGETHER: Final = 50  # foreign messages a commit: each takes some statements, and the writer has others to serve
+_TOLD_EVERY: Final = 10  # pages: a long reading says every some seconds how far it has come
 
 _Look: TypeAlias = Callable[[], Awaitable[float | None]]
 _log: Final = log.get(__name__)
@@ -55,6 +59,7 @@ class SweepRoad:
         self._first_done = False
         self._instance_is_shut = False
         self._tried_at: Final[dict[str, datetime]] = {}
+        self._whole_at: Final[dict[str, datetime]] = {}
         self._failing_since: Final[dict[str, datetime]] = {}
         self._told: Final[set[str]] = set()
 
@@ -135,6 +140,8 @@ class SweepRoad:
         """
         account_sid, began_at = standing.account_sid, self._store.now()
         self._tried_at[account_sid] = began_at
+        if standing.activates:
+            await self._store.write(lambda tx: sweeps.shut_new(tx, account_sid, began_at))
         try:
             kept = await self._read(standing, began_at)
         except Unavailable:
@@ -144,29 +151,61 @@ class SweepRoad:
             return
         self._failing_since.pop(account_sid, None)
         self._told.discard(account_sid)
-        if kept is not None:
-            _log.info("swept", account_sid=account_sid, recovered=kept)
-            self._signals.wake("inbox")
+        if kept is None:
+            return
+        if kept or not standing.polls:  # a poll that finds nothing is no news, every three seconds
+            _log.info("swept", account_sid=account_sid, recovered=kept, activated=standing.activates)
+        self._signals.wake("inbox")
 
     async def _read(self, standing: Standing, began_at: datetime) -> int | None:
         """How many messages were recovered; None where the process is about to stop before the end.
 
-        Of an account that nobody is swept for one page is read: whether it can be is all that is asked.
+        Of an account that nobody is swept for one page is read: whether it can be is all that is asked. What was kept
+        before a stop, a failure or a crash is known when the list is read again.
         """
-        since = sweep.reads_from(standing.swept_to, began_at)
-        walk = Walk(since=since, now=began_at, leaves_young=not sweep.is_pressing(_need(standing)))
+        need = _need(standing)
+        stretch = sweep.stretch(need, standing.swept_to, self._whole_at.get(standing.account_sid), began_at)
+        leaves_young = not sweep.is_pressing(need)
+        walk = Walk(since=stretch.since, now=began_at, leaves_young=leaves_young and not standing.polls)
         kept = pages = 0
-        async for page in self._provider.list_pages(standing.account_sid, page_size=sweep.page_size(since, began_at)):
+        foreign: list[Foreign] = []
+        async for page in self._provider.list_pages(standing.account_sid, page_size=stretch.page_size):
             found, pages = walk.take(page.messages), pages + 1
-            is_over = page.is_last or walk.is_over or not standing.listens
-            kept += await self._keep(standing, found, walk.up_to, began_at, is_over=is_over)
+            is_over = page.is_last or walk.is_over or not (standing.listens or standing.activates)
+            foreign += await self._find_foreign(standing, found)
             if is_over:
+                await self._note_foreign(standing.account_sid, foreign)
+            kept += await self._keep(standing, found, walk.up_to, began_at, is_over=is_over, leaves_young=leaves_young)
+            if is_over:
+                if stretch.is_whole:
+                    self._whole_at[standing.account_sid] = began_at
                 return kept
             if self._is_stopping():
                 return None
             if pages == sweep.MOST_PAGES:
                 raise Transient("list_endless", "The provider's list of messages has no end.")
+            if pages % _TOLD_EVERY == 0:
+                back_to = page.messages[-1].created_at.isoformat() if page.messages else None
+                _log.info("sweep_reads", account_sid=standing.account_sid, pages=pages, recovered=kept, back_to=back_to)
         raise Transient("list_empty", "The provider's list of messages broke off.")
+
+    async def _find_foreign(self, standing: Standing, found: Sequence[tuple[int, ProviderMessage]]) -> list[Foreign]:
+        """What may be foreign of a page. It is judged at the end, so that it is written down in order."""
+        if not standing.listens:
+            return []
+        page = [message for _, message in found]
+        return await self._store.read(lambda tx: note_foreign.find_foreign(tx, standing.account_sid, page))
+
+    async def _note_foreign(self, account_sid: str, found: Sequence[Foreign]) -> None:
+        """Judge it before the mark is set: what is not judged then would not be read again."""
+        noted, in_order = 0, sorted(found, key=lambda one: one.message.created_at)
+        for first in range(0, len(in_order), _TOGETHER):
+            some = in_order[first : first + _TOGETHER]
+            noted += await self._store.write(
+                lambda tx, some=some: note_foreign.note_foreign(tx, account_sid, some, self._store.now(), self._ids)  # type: ignore[misc]
+            )
+        if noted:
+            _log.info("foreign_noted", account_sid=account_sid, messages=noted)
 
     async def _keep(
         self,
@@ -176,6 +215,7 @@ class SweepRoad:
         began_at: datetime,
         *,
         is_over: bool,
+        leaves_young: bool,
     ) -> int:
         """Keep a page; with the last one its account is swept."""
         account_sid, now = standing.account_sid, self._store.now()
@@ -183,9 +223,13 @@ class SweepRoad:
         hold = sweep_account.HOLD if sweep.is_pressing(_need(standing)) else sweep_account.HOLD_WHILE_OPEN
 
         async def keep(tx: Writing) -> Kept:
-            kept = await sweep_account.keep_found(tx, account_sid, found, self._parser, now, self._ids, hold=hold)
+            kept = await sweep_account.keep_found(
+                tx, account_sid, found, self._parser, now, self._ids, hold=hold, leaves_young=leaves_young
+            )
             if is_over:
-                await sweep_account.complete_sweep(tx, account_sid, began_at=began_at, up_to=marked, now=now)
+                await sweep_account.complete_sweep(
+                    tx, account_sid, began_at=began_at, up_to=marked, now=now, activates=standing.activates
+                )
             return kept
 
         kept = await self._store.write(keep)
@@ -227,4 +271,6 @@ def _need(standing: Standing) -> Need:
         swept_at=standing.swept_at,
         must_be_after=max(shut, default=None),
         is_cut_off=is_cut_off,
+        polls=standing.polls,
+        activates=standing.activates,
     )

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from overture import log
-from overture.actions import fire_timers, open_searches
+from overture.actions import fire_timers, keep_past, open_searches
 from overture.actions.open_searches import Search
 from overture.actions.settle_delivery import Finding
 from overture.domain import matching
 from overture.domain.errors import Failure, Unavailable
 from overture.domain.ports import Ids, Provider, ProviderMessage
-from overture.store import idempotency, senders, unsettled
+from overture.store import idempotency, past, senders, unsettled
 from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.workers import looking
@@ -169,6 +169,7 @@ class TimerRoad:
         fired = await self._store.write(lambda tx: fire_timers.fire_timers(tx, _TIMERS, now, self._ids))
         if self._tidied_at is None or now - self._tidied_at > _TIDY_EVERY:
             await self._store.write(lambda tx: idempotency.expire(tx, now))
+            await self._store.write(lambda tx: past.forget_before(tx, now - keep_past.KEPT))
             await self._store.write(lambda tx: senders.resume_stopped_before(tx, now - _TIDY_EVERY))
             self._tidied_at = now
         return 0 if fired == _TIMERS else None

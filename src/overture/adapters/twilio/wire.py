@@ -58,6 +58,7 @@ class Message(Struct, frozen=True, kw_only=True):
             account_sid=self.account_sid,
             media=min(whole_number(self.num_media) or 0, MOST_MEDIA),
             service=self.messaging_service_sid or None,
+            automatic=self.direction == "outbound-reply",
         )
 
     def dated(self) -> datetime | None:
