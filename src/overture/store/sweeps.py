@@ -56,7 +56,8 @@ _OPEN: Final = Command(
 _WAITING: Final = Query(
     """
     SELECT account_sid, min(shut_because), min(shut_at) FROM sender
-    WHERE removed_at IS NULL AND shut_at <= $1 AND (CAST($2 AS text) IS NULL OR workspace_id = $2) GROUP BY account_sid ORDER BY account_sid
+    WHERE removed_at IS NULL AND shut_at <= $1 AND (CAST($2 AS text) IS NULL OR workspace_id = $2)
+    GROUP BY account_sid ORDER BY account_sid
     """
 )
 
