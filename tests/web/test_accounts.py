@@ -181,7 +181,6 @@ async def test_what_the_settings_set_up_is_theirs_alone(world: World) -> None:
     assert await inbound(world, TOKEN, sid=ACCOUNT) == 200
 
 
-@pytest.mark.promise("P28")
 async def test_an_account_belongs_to_one_workspace(world: World) -> None:
     await saved(world)
     for sid in (SID, ACCOUNT):

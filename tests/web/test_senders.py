@@ -1,5 +1,6 @@
 """Senders over the API: activated, changed and retired while the server runs."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -104,6 +105,28 @@ async def test_an_address_has_one_sender_on_a_channel(furnished: World) -> None:
     assert (await furnished.client.delete(f"{PATH}/{first['id']}")).status == 204
     moved = (await activate(furnished, account_sid=other)).json
     assert (moved["id"], moved["account_sid"]) == (first["id"], other)
+
+
+async def test_of_two_who_want_an_address_at_once_one_gets_it(furnished: World) -> None:
+    others = [f"AC{n:032x}" for n in range(3)]
+    for sid in others:
+        await furnished.client.post("/overture/v1/accounts", {"sid": sid, "auth_token": "a token"})
+    replies = await asyncio.gather(*(activate(furnished, account_sid=sid) for sid in others))
+    assert sorted(reply.status for reply in replies) == [200, 400, 400]
+    assert {reply.json["code"] for reply in replies if reply.status == 400} == {"sender_exists"}
+    replies = await asyncio.gather(*(activate(furnished, channel="whatsapp") for _ in range(3)))
+    assert len({reply.json["id"] for reply in replies}) == 1
+
+
+async def test_an_account_is_never_taken_away_under_a_new_sender(furnished: World) -> None:
+    for n in range(3):
+        sid = f"AC{n:032x}"
+        await furnished.client.post("/overture/v1/accounts", {"sid": sid, "auth_token": "a token"})
+        made, gone = await asyncio.gather(
+            activate(furnished, account_sid=sid, address=f"+1555123008{n}"),
+            furnished.client.delete(f"/overture/v1/accounts/{sid}"),
+        )
+        assert (made.status, gone.status) in ((200, 400), (400, 204)), (made.body, gone.body)
 
 
 async def test_a_sender_that_is_set_up_again_is_the_one_it_was(furnished: World) -> None:
