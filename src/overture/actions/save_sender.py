@@ -99,7 +99,7 @@ async def _refuse_unusable(
             field="account_sid",
             hint="Add it first: POST /overture/v1/accounts, or `overture accounts add`.",
         )
-    await refuse_taken(tx, workspace_id, account_sid, of_settings)
+    await refuse_taken(tx, workspace_id, account_sid, of_settings, field="account_sid")
 
 
 async def change_sender(tx: Writing, known: Sender, asked: SenderChange) -> Sender:

@@ -31,7 +31,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     if not settings.accounts and not stored:
         yield wrong(
             "No Twilio account is set up.",
-            "Set OVERTURE_TWILIO_ACCOUNT_SID and OVERTURE_TWILIO_AUTH_TOKEN, or `overture accounts add` (docs/twilio.md).",
+            "Set OVERTURE_TWILIO_ACCOUNT_SID and OVERTURE_TWILIO_AUTH_TOKEN, or use `overture accounts add`.",
         )
         return
     if not settings.senders and not senders:
