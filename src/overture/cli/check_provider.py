@@ -29,10 +29,9 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     for one in stored:
         yield _look_at_stored(one)
     if not settings.accounts and not stored:
-        yield wrong(
-            "No Twilio account is set up.",
-            "Set OVERTURE_TWILIO_ACCOUNT_SID and OVERTURE_TWILIO_AUTH_TOKEN, or use `overture accounts add`.",
-        )
+        variables = "OVERTURE_TWILIO_ACCOUNT_SID and OVERTURE_TWILIO_AUTH_TOKEN"
+        hint = f"Set {variables}, or use `overture accounts add`; docs/twilio.md leads through it."
+        yield wrong("No Twilio account is set up.", hint)
         return
     if not settings.senders and not senders:
         yield wrong(
