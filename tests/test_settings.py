@@ -165,6 +165,11 @@ def test_a_sender_goes_by_what_is_set_for_all_unless_it_says_otherwise() -> None
         ({"OVERTURE_INBOUND": "often"}, None, "OVERTURE_INBOUND"),
         ({"OVERTURE_FOREIGN_OUTBOUND": "shout"}, None, "OVERTURE_FOREIGN_OUTBOUND"),
         (ACCOUNT, "[[senders]]\naddress = '+15551230001'\ninbound = 3", "senders[0]"),
+        ({"OVERTURE_SECRETS_KEY": "hunter22"}, None, "OVERTURE_SECRETS_KEY"),
+        ({"OVERTURE_SECRETS_KEY": f"{'ab' * 32},hunter22"}, None, "OVERTURE_SECRETS_KEY"),
+        ({"OVERTURE_SECRETS_KEY": f"hunter22{'a' * 35}=="}, None, "OVERTURE_SECRETS_KEY"),
+        ({}, "secrets_key = ['hunter22']", "some.toml: secrets_key"),
+        ({}, "secrets_key_file = 5", "some.toml: secrets_key_file"),
         ({"OVERTURE_TWILIO_ACCOUNT_SID": "AC123"}, None, "OVERTURE_TWILIO_ACCOUNT_SID: 'AC123'"),
         ({}, "twilio_account_sid = 'AC123'", "some.toml: twilio_account_sid: 'AC123'"),
         ({}, "[[accounts]]\nsid = 'AC123'", "some.toml: accounts[0]: 'AC123'"),
@@ -222,6 +227,7 @@ def test_no_secret_shows_in_a_representation(holder: Any) -> None:
             "OVERTURE_MODEL_BASE_URL": "http://x",
             "OVERTURE_MODEL_NAME": "m",
             "OVERTURE_MODEL_API_KEY": "hunter22",
+            "OVERTURE_SECRETS_KEY": f"hunter22{'a' * 35}=",
         }
     )
     assert "hunter22" not in repr(shown)

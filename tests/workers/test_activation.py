@@ -10,7 +10,7 @@ import pytest
 from overture.actions import keep_past
 from overture.actions.adopt_settings import SenderSetting, adopt_settings
 from overture.domain.agent import PromptSpec
-from overture.domain.sender import InboundWay, KeywordHandling, SenderKind
+from overture.domain.sender import InboundWay, KeywordHandling
 from overture.store import past
 from overture.store.engine import stored
 from tests.log_search import SEARCH
@@ -33,7 +33,6 @@ async def adopts(world: World, *numbers: str, inbound: InboundWay = InboundWay.W
             account_sid=ACCOUNT,
             channel=SMS,
             address=number,
-            kind=SenderKind.LONG_CODE,
             keyword_handling=KeywordHandling.TWILIO,
             inbound=inbound,
         )

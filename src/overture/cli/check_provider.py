@@ -10,10 +10,13 @@ import aiohttp
 from overture.adapters.clock import SystemClock
 from overture.adapters.twilio.client import TwilioAccount, TwilioClient
 from overture.adapters.twilio.wire import OwnedNumber
+from overture.cli import serving
 from overture.cli.finding import Finding, good, note, wrong
-from overture.domain.errors import Failure
+from overture.domain.account import Origin
+from overture.domain.errors import Failure, Problem
 from overture.domain.sender import SenderKind, kind_of
 from overture.settings import AccountSettings, SenderSettings, Settings
+from overture.web.api.account_shapes import ProviderAccountView, SenderView
 
 _SKEW: Final = timedelta(seconds=60)  # windows and validity are counted in minutes; a clock that is off by one misleads
 _SECONDS: Final = 5.0
@@ -22,14 +25,18 @@ _INBOUND: Final = "/webhooks/twilio/inbound"
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Ask each account who it is, and look for our senders among its numbers."""
-    if not settings.accounts:
-        yield wrong(
-            "No Twilio account is set up.",
-            "Set OVERTURE_TWILIO_ACCOUNT_SID and OVERTURE_TWILIO_AUTH_TOKEN; docs/twilio.md leads through it.",
-        )
+    stored, senders = await _of_the_api(settings)
+    for one in stored:
+        yield _look_at_stored(one)
+    if not settings.accounts and not stored:
+        variables = "OVERTURE_TWILIO_ACCOUNT_SID and OVERTURE_TWILIO_AUTH_TOKEN"
+        hint = f"Set {variables}, or use `overture accounts add`; docs/twilio.md leads through it."
+        yield wrong("No Twilio account is set up.", hint)
         return
-    if not settings.senders:
-        yield wrong("No sender is set up.", "Set OVERTURE_SENDERS, for example sms:+15551234567,whatsapp:+15551234567.")
+    if not settings.senders and not senders:
+        yield wrong(
+            "No sender is set up.", "Set OVERTURE_SENDERS, for example sms:+15551234567, or `overture senders add`."
+        )
     client = TwilioClient(accounts={account.sid: _account(account) for account in settings.accounts}, secret=b"")
     try:
         for account in settings.accounts:
@@ -37,6 +44,29 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
                 yield finding
     finally:
         await client.aclose()
+
+
+async def _of_the_api(settings: Settings) -> tuple[list[ProviderAccountView], list[SenderView]]:
+    """The accounts and senders that the server keeps itself; none where it cannot be asked, which is told elsewhere."""
+    if not settings.data.exists():
+        return [], []
+    try:
+        async with serving.operator(settings) as client:
+            accounts, senders = await client.list_accounts(), await client.list_senders()
+    except (Problem, OSError):
+        return [], []
+    return (
+        [one for one in accounts if one.origin is Origin.API],
+        [one for one in senders if one.origin is Origin.API],
+    )
+
+
+def _look_at_stored(one: ProviderAccountView) -> Finding:
+    """What can be told of an account whose secrets only the server has."""
+    if one.problem is not None:
+        return wrong(f"Account {one.sid}: {one.problem}", "docs/operations.md tells of the key that seals secrets.")
+    tokens = "1 auth token" if one.auth_tokens == 1 else f"{one.auth_tokens} auth tokens"
+    return good(f"Account {one.sid} is kept by the server, with {tokens}.")
 
 
 async def _look(client: TwilioClient, account: AccountSettings, settings: Settings) -> AsyncIterator[Finding]:

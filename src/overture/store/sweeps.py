@@ -22,7 +22,7 @@ _STANDING: Final = Query(
                      THEN 1 ELSE 0 END) AS listens,
             max(CASE WHEN activated_at IS NOT NULL AND inbound = 'poll' THEN 1 ELSE 0 END) AS polls,
             max(CASE WHEN past_read_at IS NULL AND activated_at > $2 THEN 1 ELSE 0 END) AS activates
-        FROM sender WHERE removed_at IS NULL GROUP BY account_sid
+        FROM sender WHERE removed_at IS NULL AND (CAST($3 AS text) IS NULL OR workspace_id = $3) GROUP BY account_sid
     ) s
     LEFT JOIN (
         SELECT sid, min(CASE WHEN swept_at <= $1 THEN swept_at END) AS swept_at, min(swept_to) AS swept_to,
@@ -66,7 +66,8 @@ _OPEN: Final = Command(
 _WAITING: Final = Query(
     """
     SELECT account_sid, min(shut_because), min(shut_at) FROM sender
-    WHERE removed_at IS NULL AND shut_at <= $1 GROUP BY account_sid ORDER BY account_sid
+    WHERE removed_at IS NULL AND shut_at <= $1 AND (CAST($2 AS text) IS NULL OR workspace_id = $2)
+    GROUP BY account_sid ORDER BY account_sid
     """
 )
 
@@ -100,9 +101,13 @@ class Waiting(Struct, frozen=True, kw_only=True):
     since: datetime
 
 
-async def list_standing(tx: Reading, now: datetime) -> list[Standing]:
-    """Every account that has senders. A sweep of our future was dated by a clock that was wrong, and counts as none."""
-    return [_standing(row) for row in await tx.all(_STANDING, stored(now), stored(now - sweep.FIRST))]
+async def list_standing(tx: Reading, now: datetime, workspace_id: str | None = None) -> list[Standing]:
+    """Every account that has senders, of all workspaces or of one.
+
+    A sweep of our future was dated by a clock that was wrong, and counts as none.
+    """
+    young = stored(now - sweep.FIRST)
+    return [_standing(row) for row in await tx.all(_STANDING, stored(now), young, workspace_id)]
 
 
 async def mark(tx: Writing, account_sid: str, swept_at: datetime, up_to: datetime | None, now: datetime) -> None:
@@ -131,11 +136,11 @@ async def open_swept(tx: Writing, account_sid: str, shut_by: datetime) -> Sequen
     return [row[0] for row in await tx.run(_OPEN, account_sid, stored(shut_by))]
 
 
-async def list_waiting(tx: Reading, shut_by: datetime) -> list[Waiting]:
-    """Accounts with a queue that has been shut since an instant or before."""
+async def list_waiting(tx: Reading, shut_by: datetime, workspace_id: str | None = None) -> list[Waiting]:
+    """Accounts with a queue that has been shut since an instant or before, of all workspaces or of one."""
     return [
         Waiting(account_sid=row[0], because=ShutBecause(row[1]), since=instant(row[2]))
-        for row in await tx.all(_WAITING, stored(shut_by))
+        for row in await tx.all(_WAITING, stored(shut_by), workspace_id)
     ]
 
 

@@ -84,6 +84,11 @@ class SweepRoad:
             await self._open(one)
         return None
 
+    def try_anew(self) -> None:
+        """Accounts were changed: a list that could not be read with the former credentials is tried again at once."""
+        self._tried_at.clear()
+        self._signals.heard(ROAD)
+
     def once_shut(self, look: _Look) -> _Look:
         """A road that sends: not before every sender's queue was shut, so that it opens only after its sweep."""
 
