@@ -37,7 +37,20 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    outbound, chat, assistants, agents, conversations, deliveries, inbox, media, keys, backups, instance, twilio, probes
+    outbound,
+    chat,
+    assistants,
+    agents,
+    conversations,
+    deliveries,
+    inbox,
+    media,
+    keys,
+    backups,
+    instance,
+    wirings,
+    twilio,
+    probes,
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))
