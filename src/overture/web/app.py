@@ -27,6 +27,7 @@ from overture.web.api import (
     media,
     outbound,
     probes,
+    wirings,
 )
 from overture.web.auth import Doorkeeper
 from overture.web.endpoint import Endpoint, request_id
