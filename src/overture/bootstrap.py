@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -24,16 +24,20 @@ from overture.actions.start_conversation import start_conversations
 from overture.adapters.clock import SystemClock
 from overture.adapters.ids import RandomIds
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
-from overture.adapters.twilio.client import TwilioAccount, TwilioClient
+from overture.adapters.twilio.accounts import TwilioAccounts
+from overture.adapters.twilio.client import TwilioClient
 from overture.adapters.twilio.media import TwilioMedia
 from overture.adapters.twilio.webhooks import TwilioWebhooks
-from overture.domain.channel import WHATSAPP_PREFIX, Channel
+from overture.adapters.vault import FILE_NAME as KEY_FILE
+from overture.adapters.vault import KeyedVault, read_keys
+from overture.domain.account import Credentials, urls_of
+from overture.domain.channel import Channel
 from overture.domain.errors import Failure
 from overture.domain.ports import Outgoing, Provider, RawEvent
 from overture.domain.reply_time import QuietTimes
-from overture.domain.sender import KeywordHandling, SenderKind, kind_of
+from overture.domain.sender import KeywordHandling
 from overture.domain.sending import Start
-from overture.settings import Settings
+from overture.settings import SenderSettings, Settings
 from overture.store import instances
 from overture.store.backups import Backups
 from overture.store.batch import Batch
@@ -46,6 +50,9 @@ from overture.web import serving
 from overture.web.app import make_app
 from overture.web.parts import Parts
 from overture.workers import ending, loop
+from overture.workers.accounts import LONGEST_WAIT_SECONDS as ACCOUNTS_WAIT_SECONDS
+from overture.workers.accounts import ROAD as ACCOUNTS
+from overture.workers.accounts import AccountsRoad
 from overture.workers.inbox import InboxRoad
 from overture.workers.media import MediaRoad
 from overture.workers.outbox import OutboxRoad
@@ -57,27 +64,30 @@ from overture.workers.turns import TurnRoad
 
 WORKSPACE: Final = "default"
 
-_HANDLING: Final = {
-    SenderKind.LONG_CODE: KeywordHandling.TWILIO,
-    SenderKind.SHORT_CODE: KeywordHandling.TWILIO,
-    SenderKind.TOLL_FREE: KeywordHandling.NETWORK,
-    SenderKind.WHATSAPP: KeywordHandling.OURS,
-}
 _log: Final = log.get(__name__)
 
 
-def open_accounts(settings: Settings) -> dict[str, TwilioAccount]:
-    """The provider accounts of the settings, by SID."""
-    return {
-        account.sid: TwilioAccount(
+def open_accounts(settings: Settings) -> TwilioAccounts:
+    """The provider accounts of the settings, in force; stored ones join them."""
+    return TwilioAccounts(
+        Credentials(
             sid=account.sid,
-            auth_token=account.auth_tokens[0] if account.auth_tokens else "",
+            auth_tokens=account.auth_tokens,
             api_key_sid=account.api_key_sid,
             api_key_secret=account.api_key_secret,
-            base_url=account.base_url,
+            urls=urls_of(account.base_url),
         )
         for account in settings.accounts
-    }
+    )
+
+
+def open_vault(settings: Settings) -> KeyedVault:
+    """The vault of the settings' keys. A key is made only where one process has the database for itself."""
+    return KeyedVault(
+        keys=read_keys(",".join(settings.secrets_keys)) if settings.secrets_keys else (),
+        file=settings.secrets_key_file or settings.data / KEY_FILE,
+        may_make=settings.secrets_key_file is None and sqlite_file(settings) is not None,
+    )
 
 
 class ClosingProvider(Provider, Protocol):
@@ -102,10 +112,10 @@ def open_store(settings: Settings, signals: Signals) -> Store:
     return store
 
 
-def open_provider(settings: Settings, secret: bytes) -> TwilioClient:
-    """The provider of the settings' accounts; `secret` marks its callback URLs."""
+def open_provider(settings: Settings, secret: bytes, accounts: TwilioAccounts) -> TwilioClient:
+    """The provider of the accounts in force; `secret` marks its callback URLs."""
     return TwilioClient(
-        accounts=open_accounts(settings),
+        accounts=accounts,
         secret=secret,
         public_base_url=settings.public_urls[0] if settings.public_urls else None,
     )
@@ -124,12 +134,15 @@ class House:
         stopping: asyncio.Event | None = None,
         *,
         make_store: Callable[[Settings, Signals], Store] = open_store,
-        make_provider: Callable[[Settings, bytes], ClosingProvider] = open_provider,
+        make_provider: Callable[[Settings, bytes, TwilioAccounts], ClosingProvider] = open_provider,
     ) -> None:
         self.settings: Final = settings
         self.signals: Final = Signals()
         self.store: Final = make_store(settings, self.signals)
         self._make_provider: Final = make_provider
+        self._vault: Final = open_vault(settings)
+        self._accounts: Final = open_accounts(settings)
+        self._accounts_road: Final = AccountsRoad(store=self.store, vault=self._vault, accounts=self._accounts)
         self.ids: Final = RandomIds()
         self.stopping: Final = stopping or asyncio.Event()
         self._shut_because: str | None = None
@@ -145,15 +158,14 @@ class House:
         self._backups = Backups(sqlite_file(self.settings))
         self._closes.append(self._backups.close)
         instance = await self._identify(adopt=adopt)
-        accounts, secret = self.settings.accounts, bytes.fromhex(instance.callback_secret)
+        await self._accounts_road.refresh()
+        secret = bytes.fromhex(instance.callback_secret)
         self._verifier = TwilioWebhooks(
-            accounts={account.sid: account.auth_tokens for account in accounts},
-            public_base_urls=self.settings.public_urls,
-            secret=secret,
+            accounts=self._accounts.tokens, public_base_urls=self.settings.public_urls, secret=secret
         )
-        self._provider = self._make_provider(self.settings, secret)
+        self._provider = self._make_provider(self.settings, secret, self._accounts)
         self._closes.append(self._provider.aclose)
-        self._media = TwilioMedia(open_accounts(self.settings))
+        self._media = TwilioMedia(self._accounts)
         self._closes.append(self._media.aclose)
         self._model = OpenAICompatible(
             [
@@ -169,6 +181,10 @@ class House:
         )
         self._closes.append(self._model.aclose)
         return self._parts()
+
+    def follow_accounts(self) -> None:
+        """Start to follow what other processes change of the accounts."""
+        self._start(ACCOUNTS, self._accounts_road.look, longest_wait_seconds=ACCOUNTS_WAIT_SECONDS)
 
     def start_roads(self) -> None:
         """Start the workers."""
@@ -201,10 +217,7 @@ class House:
             ("timers", timers.look),
             ("media", media.look),
         ):
-            task = asyncio.get_running_loop().create_task(
-                loop.run(road, look, signals=self.signals, stopping=self.stopping), name=road
-            )
-            self._roads.append(task)
+            self._start(road, look)
         self._drains.extend(
             (
                 lambda: turns.drain(ending.TURNS_SECONDS),
@@ -213,6 +226,21 @@ class House:
                 outcomes.settle,
             )
         )
+
+    def _start(
+        self,
+        road: str,
+        look: Callable[[], Awaitable[float | None]],
+        longest_wait_seconds: float = loop.LONGEST_WAIT_SECONDS,
+    ) -> None:
+        going = loop.run(
+            road,
+            look,
+            signals=self.signals,
+            stopping=self.stopping,
+            longest_wait_seconds=longest_wait_seconds,
+        )
+        self._roads.append(asyncio.get_running_loop().create_task(going, name=road))
 
     def _inbox_road(self) -> InboxRoad:
         quiet = QuietTimes(
@@ -275,6 +303,9 @@ class House:
             starts=starts,
             webhooks=webhooks,
             verifier=self._verifier,
+            accounts=self._accounts,
+            refresh_accounts=self._accounts_road.refresh,
+            vault=self._vault,
             is_draining=self.stopping.is_set,
             health=self._health,
             reply_wait_seconds=self.settings.reply_wait_seconds,
@@ -312,6 +343,7 @@ async def serve(
         event_loop.add_signal_handler(number, house.stopping.set)
     try:
         parts = await house.open()
+        house.follow_accounts()
         if settings.role == "worker":
             house.start_roads()
             await house.stopping.wait()
@@ -354,16 +386,12 @@ async def serving_locally(settings: Settings) -> AsyncIterator[None]:
             settings.socket.unlink(missing_ok=True)
 
 
-def _sender(setting: Any) -> SenderSetting:
-    channel = Channel(setting.channel)
-    kind = kind_of(WHATSAPP_PREFIX + setting.address if channel is Channel.WHATSAPP else setting.address)
-    handling = KeywordHandling(setting.keyword_handling) if setting.keyword_handling else _HANDLING[kind]
+def _sender(setting: SenderSettings) -> SenderSetting:
     return SenderSetting(
         account_sid=setting.account,
-        channel=channel,
+        channel=Channel(setting.channel),
         address=setting.address,
-        kind=kind,
-        keyword_handling=handling,
+        keyword_handling=KeywordHandling(setting.keyword_handling) if setting.keyword_handling else None,
         messaging_service_sid=setting.messaging_service_sid,
         inbound_agent_id=setting.agent,
     )

@@ -15,6 +15,8 @@ from msgspec import Struct, ValidationError, convert
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
 _SENDER: Final = re.compile(r"(?:(sms|whatsapp):)?(\+?[0-9]{3,15})(?:=([^\s,=]{1,64}))?")
 _ADDRESS: Final = re.compile(r"(?:whatsapp:)?(\+?[0-9]{3,15})")
+_HEX_KEY: Final = re.compile(r"[0-9a-fA-F]{64}")
+_BASE64_KEY: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
 _LONGEST_SHORT_CODE: Final = 8  # digits; what is longer is a number whose + was forgotten, and would match no message
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -81,6 +83,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     answer_late_seconds: float
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["text", "json"]
+    secrets_keys: tuple[str, ...]
+    secrets_key_file: Path | None
     origins: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -116,6 +120,8 @@ def read(
         answer_late_seconds=source.value("answer_late_seconds", 43_200.0, _seconds_of_a_week),
         log_level=source.value("log_level", "info", _one_of("debug", "info", "warning", "error")),
         log_format=source.value("log_format", "text", _one_of("text", "json")),
+        secrets_keys=source.value("secrets_key", (), _keys),
+        secrets_key_file=source.value("secrets_key_file", None, lambda raw: Path(_text(raw)).expanduser().absolute()),
         origins=source.origins,
     )
     source.refuse_unknown()
@@ -253,6 +259,14 @@ def _converted(raw: Any, kind: type[_T], where: str) -> _T:
 def _listed(raw: Any) -> tuple[str, ...]:
     values = raw if isinstance(raw, list) else str(raw).split(",")
     return tuple(text for value in values if (text := str(value).strip()))
+
+
+def _keys(raw: Any) -> tuple[str, ...]:
+    """Keys as text, in their order; no message repeats any of it."""
+    keys = _listed(raw)
+    if any(not (_HEX_KEY.fullmatch(key) or _BASE64_KEY.fullmatch(key)) for key in keys):
+        raise ValueError("a key is 32 random bytes, as base64 or as 64 hexadecimal digits; commas between several.")
+    return keys
 
 
 def _urls(raw: Any) -> tuple[str, ...]:

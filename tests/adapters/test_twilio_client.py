@@ -40,7 +40,7 @@ OUTGOING = Outgoing(
 
 @asynccontextmanager
 async def client_of(base_url: str, **account: str) -> AsyncIterator[TwilioClient]:
-    known = TwilioAccount(sid=ACCOUNT, base_url=base_url, **({"auth_token": "token"} | account))
+    known = structs.replace(TwilioAccount(sid=ACCOUNT, base_url=base_url, auth_token="token"), **account)
     client = TwilioClient(
         accounts={ACCOUNT: known}, secret=SECRET, public_base_url="https://overture.example", timeout=SHORT
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp
 
 from overture import bootstrap, log, settings
+from overture.adapters.twilio.accounts import TwilioAccounts
 from overture.bootstrap import ClosingProvider, House
 from overture.settings import Settings
 from overture.store.engine import Store
@@ -27,8 +28,8 @@ class CountedHouse(House):
             store: Store = ScaledStore(bootstrap.open_store(given, signals), life.timescale)
             return CountedStore(store if life.bug is None else bugs.with_bug(life.bug, store), passed)
 
-        def make_provider(given: Settings, secret: bytes) -> ClosingProvider:
-            return boundaries.counted_provider(bootstrap.open_provider(given, secret), passed)
+        def make_provider(given: Settings, secret: bytes, accounts: TwilioAccounts) -> ClosingProvider:
+            return boundaries.counted_provider(bootstrap.open_provider(given, secret, accounts), passed)
 
         super().__init__(read, stopping, make_store=make_store, make_provider=make_provider)
 

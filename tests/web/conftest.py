@@ -14,8 +14,11 @@ from overture.actions.openings import Answer
 from overture.actions.start_conversation import start_conversations
 from overture.adapters.clock import SystemClock
 from overture.adapters.ids import RandomIds
+from overture.adapters.twilio.accounts import TwilioAccounts
 from overture.adapters.twilio.webhooks import TwilioWebhooks
+from overture.adapters.vault import KeyedVault
 from overture.domain.access import Scope
+from overture.domain.account import Credentials
 from overture.domain.agent import Ask, FlowSpec, Node, PromptSpec, Variable
 from overture.domain.channel import Channel
 from overture.domain.ports import RawEvent
@@ -31,6 +34,7 @@ from overture.store.sqlite import SqliteStore
 from overture.store.statement import Query
 from overture.web.app import make_app
 from overture.web.parts import Parts
+from overture.workers.accounts import AccountsRoad
 from tests.web.asgi import Client
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
@@ -132,6 +136,8 @@ async def make_world(store: Store, reply_wait_seconds: float = 5.0) -> World:
     ids, signals = RandomIds(), Signals()
     starts: Batch[Start, Answer] = Batch(store, start_conversations, ids)
     webhooks: Batch[RawEvent, bool] = Batch(store, keep_webhooks, ids)
+    accounts, vault = TwilioAccounts([Credentials(sid=ACCOUNT, auth_tokens=(TOKEN,))]), KeyedVault(keys=[b"k" * 32])
+    road = AccountsRoad(store=store, vault=vault, accounts=accounts)
     switches: dict[str, Callable[[], object]] = {}
     wrong: list[str] = []
 
@@ -144,7 +150,10 @@ async def make_world(store: Store, reply_wait_seconds: float = 5.0) -> World:
         signals=signals,
         starts=starts,
         webhooks=webhooks,
-        verifier=TwilioWebhooks(accounts={ACCOUNT: [TOKEN]}, public_base_urls=[PUBLIC_URL], secret=b"s"),
+        verifier=TwilioWebhooks(accounts=accounts.tokens, public_base_urls=[PUBLIC_URL], secret=b"s"),
+        accounts=accounts,
+        refresh_accounts=road.refresh,
+        vault=vault,
         is_draining=lambda: bool(switches["draining"]()),
         health=health,
         reply_wait_seconds=reply_wait_seconds,

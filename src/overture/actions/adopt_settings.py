@@ -5,21 +5,21 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from overture.domain.channel import Channel
+from overture.domain.account import Origin
+from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.ports import Ids
-from overture.domain.sender import KeywordHandling, SenderKind
+from overture.domain.sender import KeywordHandling, kind_of, usual_handling
 from overture.store import accounts, instances, senders
 from overture.store.engine import Writing
 
 
 class SenderSetting(Struct, frozen=True, kw_only=True):
-    """One sender as the operator set it up."""
+    """One sender as the operator set it up; without `keyword_handling` it is the one that is usual for its kind."""
 
     account_sid: str
     channel: Channel
     address: str
-    kind: SenderKind
-    keyword_handling: KeywordHandling
+    keyword_handling: KeywordHandling | None = None
     messaging_service_sid: str | None = None
     inbound_agent_id: str | None = None
 
@@ -27,9 +27,9 @@ class SenderSetting(Struct, frozen=True, kw_only=True):
 async def adopt_settings(
     tx: Writing, workspace_id: str, wanted: Sequence[SenderSetting], now: datetime, ids: Ids
 ) -> None:
-    """Make the workspace's senders those of the settings; others are retired. The caller commits.
+    """Make the workspace's senders those of the settings, beside those of the API; others are retired.
 
-    Settings that name none leave all as they are: they are more likely incomplete than meant.
+    The caller commits. Settings that name none leave all as they are: they are more likely incomplete than meant.
     """
     await instances.add_workspace(tx, workspace_id, workspace_id, now)
     for account_sid in sorted({setting.account_sid for setting in wanted}):
@@ -37,15 +37,16 @@ async def adopt_settings(
     present = {(sender.channel, sender.address): sender for sender in await senders.list_active(tx, workspace_id)}
     for setting in wanted:
         known = present.pop((setting.channel, setting.address), None)
+        kind = kind_of(WHATSAPP_PREFIX + setting.address if setting.channel is Channel.WHATSAPP else setting.address)
         sender = senders.Sender(
             id=ids.new(now) if known is None else known.id,
             workspace_id=workspace_id,
             account_sid=setting.account_sid,
             channel=setting.channel,
             address=setting.address,
-            kind=setting.kind,
+            kind=kind,
             messaging_service_sid=setting.messaging_service_sid,
-            keyword_handling=setting.keyword_handling,
+            keyword_handling=setting.keyword_handling or usual_handling(kind),
             inbound_agent_id=setting.inbound_agent_id,
             activated_at=now,
             stopped_at=None,
@@ -53,4 +54,5 @@ async def adopt_settings(
         )
         await senders.upsert(tx, sender, now)
     for gone in present.values() if wanted else ():
-        await senders.retire(tx, workspace_id, gone.id, now)
+        if gone.origin is Origin.SETTINGS:
+            await senders.retire(tx, workspace_id, gone.id, now)

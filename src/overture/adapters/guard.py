@@ -61,14 +61,14 @@ class GuardedResolver(abc.AbstractResolver):
 
     def __init__(self, *, trusted: Collection[URL] = ()) -> None:
         self._inner: Final = resolver.ThreadedResolver()
-        self._trusted: Final = {origin.host for origin in trusted}
+        self._trusted: Final = trusted
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[abc.ResolveResult]:
         """The addresses of a host. Raises Refused where any of them is private."""
         found = await self._inner.resolve(host, port, family)
-        if host not in self._trusted and not all(is_public(one["host"]) for one in found):
+        if not all(is_public(one["host"]) for one in found) and host not in {origin.host for origin in self._trusted}:
             raise Refused("a name that leads into a private network")
         return found
 

@@ -13,7 +13,7 @@ from overture.cli import check_house, check_models, check_provider, check_public
 from overture.cli.finding import Finding, Verdict
 from overture.settings import Settings
 
-_SECRETS: Final = frozenset({"twilio_auth_token", "twilio_api_key_secret", "model_api_key"})
+_SECRETS: Final = frozenset({"twilio_auth_token", "twilio_api_key_secret", "model_api_key", "secrets_key"})
 _STYLES: Final = {Verdict.GOOD: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "bold red"}
 
 
@@ -65,6 +65,8 @@ def _values(settings: Settings) -> Iterator[tuple[str, str]]:
     for name in settings.origins:
         if name in _SECRETS:
             yield name, "not set" if settings.origins[name] == "default" else "set, and not shown"
+        elif name == "secrets_key_file":
+            yield name, str(settings.secrets_key_file or "not set")
         elif name == "public_url":
             yield name, ", ".join(settings.public_urls) or "not set"
         elif name == "senders":

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from overture.domain.account import Credentials
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Body
 from overture.domain.turn import ModelAnswered, ModelRequest
@@ -172,6 +173,37 @@ class WebhookParser(Protocol):
     def parse_inbound(self, event: RawEvent) -> Inbound: ...
 
     def parse_status(self, event: RawEvent) -> StatusReport: ...
+
+
+class Vault(Protocol):
+    """Keeps secrets so that the database alone gives none of them away.
+
+    What is sealed is bound to its place (the table, the workspace, the row, the field): it opens nowhere else.
+    """
+
+    def seal(self, secret: str, place: Sequence[str]) -> str:
+        """The text to store. Raises Misconfigured where there is no key."""
+        ...
+
+    def unseal(self, sealed: str, place: Sequence[str]) -> str:
+        """The secret. Raises Misconfigured where the key is missing, or the text was changed, cut or moved."""
+        ...
+
+    def is_current(self, sealed: str) -> bool:
+        """Whether a text was sealed with the key that seals now. Raises Misconfigured where there is none."""
+        ...
+
+
+class AccountsInForce(Protocol):
+    """The provider accounts as sending, verifying and fetching use them, at once and while they run."""
+
+    def of_settings(self) -> Sequence[Credentials]:
+        """Those of the settings, which go before stored ones of the same SID."""
+        ...
+
+    def replace(self, stored: Sequence[Credentials]) -> None:
+        """Use these from now on, beside those of the settings."""
+        ...
 
 
 class FetchedMedium(Struct, frozen=True, kw_only=True):

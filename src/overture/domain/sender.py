@@ -40,3 +40,16 @@ def kind_of(address: str) -> SenderKind:
     if _TOLL_FREE.fullmatch(address):
         return SenderKind.TOLL_FREE
     return SenderKind.SHORT_CODE if _SHORT_CODE.fullmatch(address) else SenderKind.LONG_CODE
+
+
+_USUAL: Final = {
+    SenderKind.LONG_CODE: KeywordHandling.TWILIO,
+    SenderKind.SHORT_CODE: KeywordHandling.TWILIO,
+    SenderKind.TOLL_FREE: KeywordHandling.NETWORK,
+    SenderKind.WHATSAPP: KeywordHandling.OURS,
+}
+
+
+def usual_handling(kind: SenderKind) -> KeywordHandling:
+    """Who answers keywords for a kind of sender, as long as nothing was switched on or off."""
+    return _USUAL[kind]

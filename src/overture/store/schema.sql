@@ -269,9 +269,11 @@ CREATE TABLE provider_account (
     sid text NOT NULL,
     created_at bigint NOT NULL,
     stopped_at bigint,
-    stopped_because text, swept_at bigint, swept_to bigint, breaker text NOT NULL DEFAULT 'closed', breaker_at bigint, probe_at bigint,
+    stopped_because text, swept_at bigint, swept_to bigint, breaker text NOT NULL DEFAULT 'closed', breaker_at bigint, probe_at bigint, origin text NOT NULL DEFAULT 'settings', name text, parent_sid text, region text, edge text, api_url text, content_url text, messaging_url text, media_url text, auth_token text, second_auth_token text, api_key_sid text, api_key_secret text, changed_at bigint,
     PRIMARY KEY (workspace_id, sid)
 );
+
+CREATE UNIQUE INDEX provider_account_of_api ON provider_account (sid) WHERE origin = 'api';
 
 CREATE TABLE second_sid (
     account_sid text NOT NULL,
@@ -302,7 +304,7 @@ CREATE TABLE sender (
     removed_at bigint,
     stopped_at bigint,
     stopped_because text
-, shut_at bigint, shut_because text, webhook_seen_at bigint, restored_from bigint, restored_at bigint);
+, shut_at bigint, shut_because text, webhook_seen_at bigint, restored_from bigint, restored_at bigint, origin text NOT NULL DEFAULT 'settings');
 
 CREATE UNIQUE INDEX sender_by_account ON sender (account_sid, channel, address);
 

@@ -6,30 +6,53 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.domain.account import Origin
 from overture.domain.channel import Channel
 from overture.domain.sender import KeywordHandling, SenderKind
+from overture.store.accounts import ShutBecause
 from overture.store.engine import Reading, Writing, instant_or_none, stored
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
 
 _COLUMNS: Final = """
     sender.id, sender.workspace_id, sender.account_sid, sender.channel, sender.address, sender.kind,
     sender.messaging_service_sid, sender.keyword_handling, sender.inbound_agent_id, sender.activated_at,
-    sender.stopped_at, sender.stopped_because, sender.removed_at, sender.webhook_seen_at
+    sender.stopped_at, sender.stopped_because, sender.removed_at, sender.webhook_seen_at,
+    sender.origin
 """
 _UPSERT: Final = Command(
     """
     INSERT INTO sender (id, workspace_id, account_sid, channel, address, kind, messaging_service_sid,
-                        keyword_handling, inbound_agent_id, activated_at, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+                        keyword_handling, inbound_agent_id, activated_at, created_at, origin)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
     ON CONFLICT (workspace_id, channel, address) DO UPDATE SET
         webhook_seen_at = CASE WHEN sender.account_sid = excluded.account_sid THEN sender.webhook_seen_at END,
         account_sid = excluded.account_sid, kind = excluded.kind,
         messaging_service_sid = excluded.messaging_service_sid,
         keyword_handling = excluded.keyword_handling, inbound_agent_id = excluded.inbound_agent_id,
-        removed_at = NULL, stopped_at = NULL, stopped_because = NULL
+        removed_at = NULL, stopped_at = NULL, stopped_because = NULL, origin = excluded.origin
     """
 )
 _RETIRE: Final = Command("UPDATE sender SET removed_at = $3 WHERE workspace_id = $1 AND removed_at IS NULL AND id = $2")
+_CHANGE: Final = Command(
+    """
+    UPDATE sender SET messaging_service_sid = $3, keyword_handling = $4, inbound_agent_id = $5
+    WHERE workspace_id = $1 AND id = $2
+    """
+)
+_SHUT: Final = Command(
+    "UPDATE sender SET shut_at = $3, shut_because = coalesce(shut_because, $4) WHERE workspace_id = $1 AND id = $2"
+)
+_FIND: Final = Query(f"SELECT {_COLUMNS} FROM sender WHERE workspace_id = $1 AND id = $2 AND removed_at IS NULL")
+_LOCK: Final = Query(
+    f"""
+    SELECT {_COLUMNS} FROM sender WHERE workspace_id = $1 AND id = $2 AND removed_at IS NULL /*pg: FOR UPDATE */
+    """
+)
+_LOCK_AT: Final = Query(
+    f"""
+    SELECT {_COLUMNS} FROM sender WHERE workspace_id = $1 AND channel = $2 AND address = $3 /*pg: FOR UPDATE */
+    """
+)
 _LIST: Final = Query(
     f"SELECT {_COLUMNS} FROM sender WHERE workspace_id = $1 AND removed_at IS NULL ORDER BY channel, address"
 )
@@ -86,6 +109,7 @@ class Sender(Struct, frozen=True, kw_only=True):
     stopped_because: str | None
     removed_at: datetime | None = None
     webhook_seen_at: datetime | None = None
+    origin: Origin = Origin.SETTINGS
 
     @property
     def listens(self) -> bool:
@@ -107,7 +131,43 @@ async def upsert(tx: Writing, sender: Sender, now: datetime) -> None:
         sender.keyword_handling,
         sender.inbound_agent_id,
         stored(now),
+        sender.origin.value,
     )
+
+
+async def change(tx: Writing, sender: Sender) -> None:
+    """Keep what may change of a sender in use: its service, its keywords, its agent."""
+    await tx.run(
+        _CHANGE,
+        sender.workspace_id,
+        sender.id,
+        sender.messaging_service_sid,
+        sender.keyword_handling,
+        sender.inbound_agent_id,
+    )
+
+
+async def shut(tx: Writing, workspace_id: str, sender_id: str, because: ShutBecause, now: datetime) -> None:
+    """Shut a sender's outbox until its account was swept."""
+    await tx.run(_SHUT, workspace_id, sender_id, stored(now), because.value)
+
+
+async def find(tx: Reading, workspace_id: str, sender_id: str) -> Sender | None:
+    """A sender in use, by its id."""
+    row = await tx.one(_FIND, workspace_id, sender_id)
+    return None if row is None else _sender(row)
+
+
+async def lock(tx: Writing, workspace_id: str, sender_id: str) -> Sender | None:
+    """As `find`, held until the commit."""
+    row = await tx.one(_LOCK, workspace_id, sender_id)
+    return None if row is None else _sender(row)
+
+
+async def lock_at(tx: Writing, workspace_id: str, channel: Channel, address: str) -> Sender | None:
+    """The sender that an address has or had on a channel, held until the commit."""
+    row = await tx.one(_LOCK_AT, workspace_id, channel.value, address)
+    return None if row is None else _sender(row)
 
 
 async def retire(tx: Writing, workspace_id: str, sender_id: str, now: datetime) -> None:
@@ -187,4 +247,5 @@ def _sender(row: Row) -> Sender:
         stopped_because=row[11],
         removed_at=instant_or_none(row[12]),
         webhook_seen_at=instant_or_none(row[13]),
+        origin=Origin(row[14]),
     )

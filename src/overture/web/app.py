@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from overture.domain.errors import Problem
 from overture.web import answers, errors
 from overture.web.api import (
+    accounts,
     agents,
     assistants,
     backups,
@@ -27,6 +28,7 @@ from overture.web.api import (
     media,
     outbound,
     probes,
+    senders,
     wirings,
 )
 from overture.web.auth import Doorkeeper
@@ -38,20 +40,8 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    outbound,
-    chat,
-    assistants,
-    agents,
-    conversations,
-    deliveries,
-    inbox,
-    media,
-    keys,
-    backups,
-    instance,
-    wirings,
-    twilio,
-    probes,
+    *(outbound, chat, assistants, agents, conversations, deliveries, inbox, media),
+    *(accounts, senders, keys, backups, instance, wirings, twilio, probes),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))

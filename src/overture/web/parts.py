@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from overture.actions.openings import Answer
-from overture.domain.ports import Ids, RawEvent, WebhookVerifier
+from overture.domain.ports import AccountsInForce, Ids, RawEvent, Vault, WebhookVerifier
 from overture.domain.sending import Start
 from overture.store.backups import Backups
 from overture.store.batch import Batch
@@ -19,7 +19,8 @@ class Parts:
 
     `reply_wait_seconds` is how long a chat's post waits for its reply; `is_draining` tells whether the server is about
     to stop; `health` names what is wrong, nothing where all is well; `public_urls` are those this process is served
-    under. `keys` are remembered for all doors together, so that a key revoked at one is refused at every other.
+    under. `refresh_accounts` puts stored accounts in force as they are now. `keys` are remembered for all doors
+    together, so that a key revoked at one is refused at every other.
     """
 
     store: Store
@@ -28,6 +29,9 @@ class Parts:
     starts: Batch[Start, Answer]
     webhooks: Batch[RawEvent, bool]
     verifier: WebhookVerifier
+    accounts: AccountsInForce
+    refresh_accounts: Callable[[], Awaitable[None]]
+    vault: Vault
     is_draining: Callable[[], bool]
     health: Callable[[], Awaitable[list[str]]]
     reply_wait_seconds: float = 15.0

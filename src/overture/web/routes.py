@@ -153,6 +153,11 @@ def put(*paths: str, **declared: Any) -> Callable[[Handler], Route]:
     return declare("PUT", *paths, **declared)
 
 
+def patch(*paths: str, **declared: Any) -> Callable[[Handler], Route]:
+    """As `declare`, for PATCH."""
+    return declare("PATCH", *paths, **declared)
+
+
 def delete(*paths: str, **declared: Any) -> Callable[[Handler], Route]:
     """As `declare`, for DELETE."""
     return declare("DELETE", *paths, **declared)

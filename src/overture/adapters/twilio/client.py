@@ -6,7 +6,6 @@ the answer says so (4xx); everything else, a time-out, a reset, a 5xx, an answer
 A read may be repeated, so its failures are Transient.
 """
 
-import base64
 import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
@@ -14,13 +13,15 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 import msgspec
-from msgspec import Struct
 
 from overture.adapters.twilio import answers, callback, wire
+from overture.adapters.twilio.accounts import TwilioAccount
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Misconfigured, OutcomeUnknown, Transient, Unreachable
 from overture.domain.message import Template, Text
 from overture.domain.ports import Accepted, MessagePage, Outgoing, ProviderMessage
+
+__all__ = ["TwilioAccount", "TwilioClient"]
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=5)
 """Seconds. Twilio answers a POST within one; who waits longer learns nothing but that the outcome is unknown.
@@ -32,32 +33,11 @@ _PAGE: Final = 1000  # Twilio's largest
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
 
 
-class TwilioAccount(Struct, frozen=True, kw_only=True):
-    """Where an account's API is, and how to log in: with an API key where there is one, else with the auth token.
-
-    Its secrets never show in its representation.
-    """
-
-    sid: str
-    auth_token: str = ""
-    api_key_sid: str = ""
-    api_key_secret: str = ""
-    base_url: str = "https://api.twilio.com"
-
-    @property
-    def authorization(self) -> str:
-        """The value of the Authorization header."""
-        user, password = (self.api_key_sid, self.api_key_secret) if self.api_key_sid else (self.sid, self.auth_token)
-        return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-    def __repr__(self) -> str:
-        return f"TwilioAccount(sid={self.sid!r}, base_url={self.base_url!r})"
-
-
 class TwilioClient:
     """Twilio as a Provider, over one HTTP session that is opened with the first request.
 
-    How many requests run at once is the caller's to bound. Without `public_base_url` no status callbacks are asked for.
+    `accounts` may change while in use. How many requests run at once is the caller's to bound. Without
+    `public_base_url` no status callbacks are asked for.
     """
 
     def __init__(

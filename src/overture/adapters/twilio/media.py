@@ -5,14 +5,14 @@ never follow a redirect; no address may lead into a private network but the API'
 Source: Twilio's media resource; limits: 5 MB for MMS, 16 MB for WhatsApp.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 import aiohttp
 from yarl import URL
 
 from overture.adapters import guard
-from overture.adapters.twilio.client import TwilioAccount
+from overture.adapters.twilio.accounts import TwilioAccount
 from overture.domain.errors import Misconfigured, Permanent, Transient
 from overture.domain.ports import FetchedMedium
 
@@ -24,11 +24,11 @@ _API_HOSTS: Final = ".twilio.com"
 
 
 class TwilioMedia:
-    """Fetches media of messages; its session is opened with the first request."""
+    """Fetches media of messages; its session is opened with the first request. `accounts` may change while in use."""
 
     def __init__(self, accounts: Mapping[str, TwilioAccount]) -> None:
         self._accounts: Final = accounts
-        self._own: Final = frozenset(URL(account.base_url).origin() for account in accounts.values())
+        self._own: Final = _Own(accounts)
         self._opened: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
@@ -66,7 +66,7 @@ class TwilioMedia:
 
     def _is_api(self, account: TwilioAccount, url: URL) -> bool:
         """Whether an address is the account's own API: the one that was set, or Twilio's in another region."""
-        if url.origin() == URL(account.base_url).origin():
+        if url.origin() in _origins(account):
             return True
         base = URL(account.base_url).host or ""
         return url.scheme == "https" and base.endswith(_API_HOSTS) and (url.host or "").endswith(_API_HOSTS)
@@ -81,6 +81,29 @@ class TwilioMedia:
                 trust_env=False,
             )
         return self._opened
+
+
+class _Own(Collection[URL]):
+    """The origins of the APIs that the operator named, as the accounts in force have them."""
+
+    def __init__(self, accounts: Mapping[str, TwilioAccount]) -> None:
+        self._accounts: Final = accounts
+
+    def __contains__(self, origin: object) -> bool:
+        return any(origin in _origins(account) for account in self._accounts.values())
+
+    def __iter__(self) -> Iterator[URL]:
+        return (origin for account in self._accounts.values() for origin in _origins(account))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _origins(account: TwilioAccount) -> tuple[URL, ...]:
+    try:
+        return tuple(URL(url).origin() for url in (account.base_url, account.media_url) if url)
+    except ValueError:  # no address that anything could be fetched from
+        return ()
 
 
 async def _read(response: aiohttp.ClientResponse) -> FetchedMedium:

@@ -5,31 +5,14 @@ What the server refuses or cannot do is raised as the same problem that the serv
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, TypeVar
-from urllib.parse import quote
+from typing import Any
 
-import aiohttp
-import msgspec
 from msgspec import Struct
 
+from overture.client.accounts import AccountCalls
+from overture.client.calling import quoted, read
 from overture.domain.access import Scope
 from overture.domain.agent import Json
-from overture.domain.errors import (
-    Conflict,
-    Failure,
-    Forbidden,
-    Invalid,
-    Limited,
-    NotAllowed,
-    OutcomeUnknown,
-    Problem,
-    Transient,
-    Unauthenticated,
-    Unavailable,
-    Unknown,
-)
 from overture.domain.remembered_wiring import Remembered
 from overture.web.api import wirings
 from overture.web.api.agents import AgentList, SavedView, WholeAgent
@@ -51,19 +34,6 @@ from overture.web.api.keys import CreatedKeyView, KeyList, KeyView
 from overture.web.api.outbound import OutboundChatResponse
 from overture.web.api.probes import Ready
 
-T = TypeVar("T")
-
-_PATIENCE_SECONDS: Final = 30.0  # a chat's reply may take fifteen
-_REFUSALS: Final[dict[str, type[Problem]]] = {
-    "invalid_request": Invalid,
-    "not_found": Unknown,
-    "not_allowed": NotAllowed,
-    "conflict": Conflict,
-    "authentication": Unauthenticated,
-    "permission": Forbidden,
-    "unavailable": Unavailable,
-}
-
 
 class StartedChat(Struct, frozen=True, kw_only=True):
     """A conversation is on disk; `replayed` where an earlier call had opened it."""
@@ -72,53 +42,8 @@ class StartedChat(Struct, frozen=True, kw_only=True):
     replayed: bool = False
 
 
-class _Told(Struct, kw_only=True):
-    category: str = ""
-    code: str = "unreadable_answer"
-    description: str = ""
-    detail: Any = None
-    field: str | None = None
-    hint: str | None = None
-
-
-class Client:
+class Client(AccountCalls):
     """Calls one server; use it as an asynchronous context. Every method raises a Problem of `domain/errors.py`."""
-
-    def __init__(
-        self,
-        *,
-        base_url: str | None = None,
-        key: str | None = None,
-        socket: Path | None = None,
-        patience_seconds: float = _PATIENCE_SECONDS,
-        connections: int = 100,
-    ) -> None:
-        if (base_url is None) == (socket is None):
-            raise ValueError("give either base_url or socket")
-        self._base: Final = "http://overture" if base_url is None else base_url.rstrip("/")
-        self._where: Final = str(socket) if base_url is None else self._base
-        self._socket: Final = socket
-        self._headers: Final = {} if key is None else {"Authorization": f"Bearer {key}"}
-        self._patience: Final = aiohttp.ClientTimeout(total=patience_seconds)
-        self._connections: Final = connections
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> "Client":
-        limit = self._connections
-        connector: aiohttp.BaseConnector = (
-            aiohttp.TCPConnector(limit=limit)
-            if self._socket is None
-            else aiohttp.UnixConnector(str(self._socket), limit=limit)
-        )
-        self._session = aiohttp.ClientSession(connector=connector, headers=self._headers, timeout=self._patience)
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _wrong: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
 
     async def start_outbound(
         self,
@@ -147,24 +72,24 @@ class Client:
         body = {name: value for name, value in asked.items() if value is not None}
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         raw, answered = await self._call("POST", "/v2/chat/outbound", body, headers=headers)
-        started = _read(raw, OutboundChatResponse).response
+        started = read(raw, OutboundChatResponse).response
         return StartedChat(
             conversation_id=started.conversation_id, replayed=answered.get("Overture-Replayed") == "true"
         )
 
     async def open_chat(self, agent_id: str, *, chat_id: str | None = None) -> Chat:
         """Open a chat over the API, under a new id unless one is given."""
-        path = "/v2/chat" if chat_id is None else f"/v2/chat/{_quoted(chat_id)}"
+        path = "/v2/chat" if chat_id is None else f"/v2/chat/{quoted(chat_id)}"
         return (await self._get(ChatResponse, path, {"model_id": agent_id}, method="POST")).response
 
     async def say(self, chat_id: str, message: str) -> AgentMessage:
         """Say something in a chat, and wait for the reply."""
-        path = f"/v2/chat/{_quoted(chat_id)}/messages"
+        path = f"/v2/chat/{quoted(chat_id)}/messages"
         return (await self._get(ChatMessageResponse, path, {"message": message}, method="POST")).response
 
     async def get_chat(self, chat_id: str) -> Chat:
         """A conversation on any channel, with everything said in it."""
-        return (await self._get(ChatResponse, f"/v2/chat/{_quoted(chat_id)}")).response
+        return (await self._get(ChatResponse, f"/v2/chat/{quoted(chat_id)}")).response
 
     async def list_chats(self, *, agent_id: str | None = None, limit: int = 10, cursor: str = "") -> ChatPage:
         """A page of conversations, newest first."""
@@ -173,11 +98,11 @@ class Client:
 
     async def delete_chat(self, chat_id: str) -> None:
         """End a conversation and hide it."""
-        await self._call("DELETE", f"/v2/chat/{_quoted(chat_id)}")
+        await self._call("DELETE", f"/v2/chat/{quoted(chat_id)}")
 
     async def list_messages(self, conversation_id: str, *, after: int = 0, limit: int = 100) -> MessageList:
         """A conversation's messages after a sequence number, with what became of each."""
-        path = f"/overture/v1/conversations/{_quoted(conversation_id)}/messages"
+        path = f"/overture/v1/conversations/{quoted(conversation_id)}/messages"
         return await self._get(MessageList, path, query={"after": str(after), "limit": str(limit)})
 
     async def put_agent(
@@ -194,7 +119,7 @@ class Client:
 
     async def get_agent(self, agent_id: str) -> WholeAgent:
         """An agent with its specification."""
-        return await self._get(WholeAgent, f"/overture/v1/agents/{_quoted(agent_id)}")
+        return await self._get(WholeAgent, f"/overture/v1/agents/{quoted(agent_id)}")
 
     async def create_key(
         self, name: str, scopes: Sequence[Scope], *, expires_at: datetime | None = None
@@ -209,7 +134,7 @@ class Client:
 
     async def revoke_key(self, kid: str) -> None:
         """Take a key out of use."""
-        await self._call("DELETE", f"/overture/v1/keys/{_quoted(kid)}")
+        await self._call("DELETE", f"/overture/v1/keys/{quoted(kid)}")
 
     async def start_backup(self, path: str, *, force: bool = False) -> BackupView:
         """Begin to back the server's database up into a file of its machine; over the socket alone."""
@@ -218,11 +143,11 @@ class Client:
 
     async def get_backup(self, backup_id: str) -> BackupView:
         """How far a backup is."""
-        return await self._get(BackupView, f"/overture/v1/backups/{_quoted(backup_id)}")
+        return await self._get(BackupView, f"/overture/v1/backups/{quoted(backup_id)}")
 
     async def stop_backup(self, backup_id: str) -> None:
         """Stop a backup; nothing of it is left."""
-        await self._call("DELETE", f"/overture/v1/backups/{_quoted(backup_id)}")
+        await self._call("DELETE", f"/overture/v1/backups/{quoted(backup_id)}")
 
     async def list_inbox(self, state: str, *, after: str = "", limit: int = 100) -> InboxList:
         """Webhooks that are `unrouted` or `parked`."""
@@ -231,7 +156,7 @@ class Client:
 
     async def retry_inbox(self, inbox_id: str) -> RetriedWebhook:
         """Have a webhook that was left over handled again."""
-        return await self._get(RetriedWebhook, f"/overture/v1/inbox/{_quoted(inbox_id)}/retry", method="POST")
+        return await self._get(RetriedWebhook, f"/overture/v1/inbox/{quoted(inbox_id)}/retry", method="POST")
 
     async def list_deliveries(self, state: str = "needs_review", *, after: str = "", limit: int = 50) -> DeliveryList:
         """Messages that have not left: `needs_review`, `uncertain`, `queued` or `sending`."""
@@ -240,16 +165,16 @@ class Client:
 
     async def get_delivery(self, message_id: str) -> DeliveryView:
         """What became of a message, with every try."""
-        return await self._get(DeliveryView, f"/overture/v1/deliveries/{_quoted(message_id)}")
+        return await self._get(DeliveryView, f"/overture/v1/deliveries/{quoted(message_id)}")
 
     async def resend(self, message_id: str, *, valid_seconds: int | None = None) -> DecisionView:
         """Send a message in review once more."""
-        path = f"/overture/v1/deliveries/{_quoted(message_id)}/resend"
+        path = f"/overture/v1/deliveries/{quoted(message_id)}/resend"
         return await self._get(DecisionView, path, {"valid_seconds": valid_seconds}, method="POST")
 
     async def drop(self, message_id: str, *, note: str | None = None) -> DecisionView:
         """Give a message in review up."""
-        path = f"/overture/v1/deliveries/{_quoted(message_id)}/drop"
+        path = f"/overture/v1/deliveries/{quoted(message_id)}/drop"
         return await self._get(DecisionView, path, {"note": note}, method="POST")
 
     async def get_instance(self) -> InstanceView:
@@ -277,93 +202,9 @@ class Client:
 
     async def forget_wiring(self, sid: str) -> None:
         """Forget what a place was set to."""
-        await self._call("DELETE", f"/overture/v1/wirings/{_quoted(sid)}")
+        await self._call("DELETE", f"/overture/v1/wirings/{quoted(sid)}")
 
     async def health(self) -> Ready:
         """Whether the server takes work, and what keeps it from that."""
         raw, _ = await self._call("GET", "/readyz", accepts={503})
-        return _read(raw, Ready)
-
-    async def _get(
-        self,
-        kind: type[T],
-        path: str,
-        body: Any = None,
-        *,
-        method: str = "GET",
-        query: Mapping[str, str] | None = None,
-    ) -> T:
-        raw, _ = await self._call(method, path, body, query=query)
-        return _read(raw, kind)
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        accepts: frozenset[int] | set[int] = frozenset(),
-    ) -> tuple[bytes, Mapping[str, str]]:
-        if self._session is None:
-            raise RuntimeError("use the client as an asynchronous context")
-        data = None if body is None else msgspec.json.encode(body)
-        sent = {**(headers or {}), **({} if data is None else {"Content-Type": "application/json"})}
-        try:
-            async with self._session.request(
-                method, self._base + path, data=data, params=query, headers=sent
-            ) as answer:
-                raw = await answer.read()
-                if answer.status >= 400 and answer.status not in accepts:
-                    raise _problem(answer.status, raw, answer.headers)
-                return raw, answer.headers
-        except aiohttp.ClientConnectorError as away:
-            raise Unavailable(
-                "server_away", f"No server answers at {self._where}.", hint="Start it with `overture serve`."
-            ) from away
-        except (aiohttp.ClientError, TimeoutError) as broken:
-            raise OutcomeUnknown(
-                "no_answer",
-                f"The server at {self._where} took the call but did not answer ({type(broken).__name__}).",
-                hint="It may have been done: look before you repeat it.",
-            ) from broken
-
-
-def _quoted(an_id: str) -> str:
-    return quote(an_id, safe="")
-
-
-def _read(raw: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-        raise Failure(
-            "unreadable_answer",
-            f"The answer is not what this version expects: {wrong}",
-            hint="Is it an Overture server, of this version?",
-        ) from wrong
-
-
-def _problem(status: int, raw: bytes, headers: Mapping[str, str]) -> Problem:
-    """What the server had, from either of its error shapes."""
-    told = _told(raw)
-    said = told.description or f"The server answered {status}."
-    wait = headers.get("Retry-After", "")
-    if status == 429:
-        return Limited(told.code, said, retry_after_seconds=int(wait) if wait.isdigit() else 60, hint=told.hint)
-    if status == 504:
-        return Transient(told.code, said)
-    kind = _REFUSALS.get(told.category, Failure)
-    return kind(told.code, said, field=told.field, hint=told.hint)
-
-
-def _told(raw: bytes) -> _Told:
-    try:
-        whole = msgspec.json.decode(raw, type=_Told)
-        if isinstance(whole.detail, dict):
-            return msgspec.convert(whole.detail, _Told)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Told()
-    whole.description = whole.detail if isinstance(whole.detail, str) else ""
-    return whole
+        return read(raw, Ready)
