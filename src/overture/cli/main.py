@@ -10,6 +10,7 @@ import typer
 
 from overture.cli import looking_after, safekeeping, telling
 from overture.cli.options import AsJson, Config, Data
+from overture.cli.twilio import twilio
 
 app = typer.Typer(
     name="overture",
@@ -25,6 +26,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(agents, name="agents")
 app.add_typer(looking_after.deliveries, name="deliveries")
 app.add_typer(looking_after.inbox, name="inbox")
+app.add_typer(twilio, name="twilio")
 
 
 @app.command()

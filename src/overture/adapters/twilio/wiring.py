@@ -16,7 +16,8 @@ import msgspec
 from msgspec import Struct
 
 from overture.adapters.twilio import answers, shapes
-from overture.adapters.twilio.client import TwilioAccount
+from overture.adapters.twilio.accounts import TwilioAccount
+from overture.domain.account import Credentials
 from overture.domain.errors import Failure, Misconfigured, OutcomeUnknown, Permanent, Transient
 from overture.domain.wiring import OwnedNumber, Place, Service, Setting, WhatsAppSender
 
@@ -25,30 +26,6 @@ _PAGE: Final = 1000  # Twilio's largest
 _MOST_PAGES: Final = 200  # of a thousand each: no account has more, and a list that leads in a circle ends
 
 T = TypeVar("T", bound=Struct)
-
-
-class Hosts(Struct, frozen=True, kw_only=True):
-    """Where an account's resources are."""
-
-    api: str
-    content: str
-    messaging: str
-    conversations: str
-
-
-def hosts_of(base_url: str) -> Hosts:
-    """The hosts beside an API address; a stand-in has all of them at one. Regions keep theirs."""
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if not (host.startswith("api.") and host.endswith(".twilio.com")):
-        return Hosts(api=base_url, content=base_url, messaging=base_url, conversations=base_url)
-    rest = host.removeprefix("api.")
-    return Hosts(
-        api=base_url,
-        content=f"{parts.scheme}://content.{rest}",
-        messaging=f"{parts.scheme}://messaging.{rest}",
-        conversations=f"{parts.scheme}://conversations.{rest}",
-    )
 
 
 class AccountLook(Struct, frozen=True, kw_only=True):
@@ -65,10 +42,12 @@ class AccountLook(Struct, frozen=True, kw_only=True):
 class TwilioWiring:
     """One account's wiring, over an HTTP session of its own. Every method raises a Failure where it cannot answer."""
 
-    def __init__(self, account: TwilioAccount, *, timeout: aiohttp.ClientTimeout = _TIMEOUT) -> None:
-        self._account = account
-        self._hosts = hosts_of(account.base_url)
-        self._root = f"{self._hosts.api}/2010-04-01/Accounts/{account.sid}"
+    def __init__(self, given: Credentials, *, timeout: aiohttp.ClientTimeout = _TIMEOUT) -> None:
+        account = _logged_in(given)
+        self._sid = given.sid
+        self._has_key_alone = not account.auth_token
+        self._urls = given.urls
+        self._root = f"{given.urls.api}/2010-04-01/Accounts/{given.sid}"
         headers = {
             "Authorization": account.authorization,
             "User-Agent": "overture",
@@ -85,8 +64,16 @@ class TwilioWiring:
         await self._session.close()
 
     async def read_account(self) -> AccountLook:
-        """The account itself. A key that may not read accounts is refused as wrong credentials are."""
-        answer, told_at = await self._ask("GET", f"{self._root}.json")
+        """The account itself. A key that may not read accounts is tried at the numbers: only the SID is told then."""
+        try:
+            answer, told_at = await self._ask("GET", f"{self._root}.json")
+        except Misconfigured:
+            if not self._has_key_alone:
+                raise
+            answer, told_at = await self._ask("GET", f"{self._root}/IncomingPhoneNumbers.json?PageSize=1")
+            return AccountLook(
+                sid=self._sid, name="", status="active", type="Full", owner_sid=self._sid, told_at=told_at
+            )
         account = _read(shapes.Account, answer)
         return AccountLook(
             sid=account.sid,
@@ -99,10 +86,10 @@ class TwilioWiring:
 
     async def list_sub_accounts(self) -> list[str]:
         """The SIDs of the sub-accounts that are in use."""
-        url = f"{self._hosts.api}/2010-04-01/Accounts.json?PageSize={_PAGE}"
+        url = f"{self._urls.api}/2010-04-01/Accounts.json?PageSize={_PAGE}"
         pages = [page async for page in self._pages(shapes.Accounts, url)]
         found = [account for page in pages for account in page.accounts]
-        return [a.sid for a in found if a.sid != self._account.sid and a.status != "closed"]
+        return [a.sid for a in found if a.sid != self._sid and a.status != "closed"]
 
     async def list_numbers(self) -> AsyncIterator[tuple[OwnedNumber, ...]]:
         """The account's phone numbers, a page at a time."""
@@ -111,18 +98,18 @@ class TwilioWiring:
 
     async def list_services(self) -> list[Service]:
         """The Messaging Services, with their pools."""
-        root = f"{self._hosts.messaging}/v1/Services"
+        root = f"{self._urls.messaging}/v1/Services"
         pages = [page async for page in self._pages(shapes.Services, f"{root}?PageSize={_PAGE}")]
         return [await self._with_pool(root, service) for page in pages for service in page.services]
 
     async def list_whatsapp_senders(self) -> list[WhatsAppSender]:
         """The WhatsApp senders; the sandbox is none of them."""
-        url = f"{self._hosts.messaging}/v2/Channels/Senders?{urlencode({'Channel': 'whatsapp', 'PageSize': 100})}"
+        url = f"{self._urls.messaging}/v2/Channels/Senders?{urlencode({'Channel': 'whatsapp', 'PageSize': 100})}"
         return [s.to_domain() async for page in self._pages(shapes.Senders, url) for s in page.senders]
 
     async def list_conversing(self) -> frozenset[str]:
         """The senders whose messages become conversations of Twilio's own; none where that cannot be read."""
-        url = f"{self._hosts.conversations}/v1/Configuration/Addresses?PageSize=100"
+        url = f"{_conversations(self._urls.messaging)}/v1/Configuration/Addresses?PageSize=100"
         try:
             pages = [page async for page in self._pages(shapes.Addresses, url)]
         except Failure:
@@ -145,9 +132,9 @@ class TwilioWiring:
             case Place.NUMBER:
                 return f"{self._root}/IncomingPhoneNumbers/{sid}.json"
             case Place.SERVICE:
-                return f"{self._hosts.messaging}/v1/Services/{sid}"
+                return f"{self._urls.messaging}/v1/Services/{sid}"
             case Place.WHATSAPP:
-                return f"{self._hosts.messaging}/v2/Channels/Senders/{sid}"
+                return f"{self._urls.messaging}/v2/Channels/Senders/{sid}"
 
     async def _with_pool(self, root: str, service: shapes.Service) -> Service:
         own = f"{root}/{service.sid}"
@@ -190,7 +177,7 @@ class TwilioWiring:
             async with self._session.request(method, url, allow_redirects=False, **(given or {})) as response:
                 answer, date = await answers.whole(response), response.headers.get("Date", "")
         except aiohttp.InvalidURL as error:
-            hint = f"Correct it: {self._account.base_url!r}."
+            hint = f"Correct it: {self._urls.api!r}."
             raise Misconfigured("twilio_base_url", "The provider's API address is no URL.", hint=hint) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient("twilio_no_answer", "The provider did not answer.") from error
@@ -204,6 +191,18 @@ class TwilioWiring:
             hint = "Use the account's auth token, or an API key that has the right."
             raise Permanent("twilio_may_not", f"These credentials {told}.", hint=hint)
         raise failure
+
+
+def _logged_in(given: Credentials) -> TwilioAccount:
+    """By the auth token where there is one: it may do more than most keys."""
+    if given.auth_tokens:
+        return TwilioAccount(sid=given.sid, auth_token=given.auth_tokens[0])
+    return TwilioAccount(sid=given.sid, api_key_sid=given.api_key_sid, api_key_secret=given.api_key_secret)
+
+
+def _conversations(messaging: str) -> str:
+    """Where the Conversations API is, by where the messaging API is."""
+    return messaging.replace("//messaging.", "//conversations.", 1)
 
 
 def _body(place: Place, setting: Setting) -> Mapping[str, Any]:
