@@ -154,6 +154,13 @@ def find_drift(plan: Plan, public_urls: Sequence[str]) -> Mapping[str, str]:
     }
 
 
+def find_concerns(facts: Facts) -> Mapping[str, tuple[str, ...]]:
+    """What is wrong or doubtful about senders wherever their messages go, each as the end of a sentence."""
+    service_of = {address: service for service in facts.services for address in service.senders}
+    senders: tuple[OwnedNumber | WhatsAppSender, ...] = (*facts.numbers, *facts.whatsapp)
+    return {one.address: tuple(_concerns_of(one, service_of.get(one.address), facts)) for one in senders}
+
+
 def _drift(change: Change, public_urls: Sequence[str]) -> str | None:
     by = f", by Messaging Service {change.name or change.sid}" if change.place is Place.SERVICE else ""
     now = change.now
@@ -230,11 +237,15 @@ def _of_service(service: Service) -> Iterable[str]:
 
 
 def _warnings_of(sender: OwnedNumber | WhatsAppSender, service: Service | None, facts: Facts) -> Iterable[str]:
-    address = sender.address
     if service is not None and service.leaves_it_to_numbers:
         yield f"it is in Messaging Service {service.name or service.sid}, which leaves its messages to the number"
         if service.names:
             yield f"the service also sends as {', '.join(service.names[:3])}: nobody can answer a name"
+    yield from _concerns_of(sender, service, facts)
+
+
+def _concerns_of(sender: OwnedNumber | WhatsAppSender, service: Service | None, facts: Facts) -> Iterable[str]:
+    address = sender.address
     if address in facts.converse:
         yield f"{address}: Conversations takes its messages up as well, and both may answer; switch autocreation off"
     if isinstance(sender, WhatsAppSender):
