@@ -185,7 +185,10 @@ async def test_the_public_address_is_called_as_the_provider_would_and_no_row_is_
         with running(tmp_path, "serve", "--port", str(port), **given) as server:
             server.until("Overture listens on")
             (fine,) = [one async for one in check_webhook.examine(known)]
-            assert (fine.verdict, f"takes what is signed for account {MAIN}." in fine.sentence) == (Verdict.GOOD, True)
+            assert (fine.verdict, f"takes what is signed for account {MAIN}." in fine.sentence) == (
+                Verdict.GOOD,
+                True,
+            ), fine
             (forged,) = [one async for one in check_webhook.examine(house(tmp_path, at, (MAIN, "old"), public=public))]
             assert f"refuses what is signed for account {MAIN}." in forged.sentence
             (away,) = [one async for one in check_webhook.examine(house(tmp_path, at, public="http://127.0.0.1:1"))]

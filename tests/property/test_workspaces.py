@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 
 from overture.domain.access import Scope
@@ -107,7 +108,17 @@ async def things(web: Web) -> dict[str, str]:
     kid = (await web.client.post("/overture/v1/keys", {"name": "ours"})).json["kid"]
     message = await web.store.read(lambda tx: tx.one(Query("SELECT id FROM message")))
     assert message is not None
-    return {"conversation": conversation, "agent": AGENT, "key": kid, "message": str(message[0])}
+    account = {"sid": "AC" + "5" * 32, "auth_token": "a token"}
+    assert (await web.client.post("/overture/v1/accounts", account)).status == 200
+    sender = {"account_sid": account["sid"], "channel": "sms", "address": "+15551230077"}
+    return {
+        "conversation": conversation,
+        "agent": AGENT,
+        "key": kid,
+        "message": str(message[0]),
+        "account": account["sid"],
+        "sender": (await web.client.post("/overture/v1/senders", sender)).json["id"],
+    }
 
 
 def watched(web: Web, key: str) -> tuple[Client, WatchedStore]:
@@ -121,7 +132,7 @@ async def ask(client: Client, route: Route, path: str, an_id: str) -> Reply:
     if route.takes is None or route.takes is bytes:
         return await client.call(route.method, there)
     sent = BODIES.get(route.operation_id, {})
-    return await (client.put(there, sent) if route.method == "PUT" else client.post(there, sent))
+    return await client.call(route.method, there, body=msgspec.json.encode(sent))
 
 
 def told(reply: Reply) -> str:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 
 from overture.domain.access import Scope
@@ -23,6 +24,8 @@ BODIES: dict[str, Any] = {
     "update-assistant": {"name": "Taken over"},
     "resend-delivery": {},
     "drop-delivery": {"note": "Not ours."},
+    "change-account": {"name": "Taken over"},
+    "change-one-sender": {"messaging_service_sid": None},
 }
 
 
@@ -39,7 +42,7 @@ async def call(world: World, route: Route, path: str) -> Reply:
     sent = BODIES.get(route.operation_id)
     if route.takes is None:
         return await world.foreign.call(route.method, path)
-    return await (world.foreign.post(path, sent) if route.method == "POST" else world.foreign.put(path, sent))
+    return await world.foreign.call(route.method, path, body=msgspec.json.encode(sent))
 
 
 def test_every_route_declares_who_may() -> None:
@@ -85,7 +88,12 @@ async def _things(world: World) -> dict[str, str]:
     kid = (await world.client.post("/overture/v1/keys", {"name": "ours"})).json["kid"]
     medium = await keep_a_medium(world, conversation, b"a picture")
     lines = (await world.client.get(f"/overture/v1/conversations/{conversation}/messages")).json["messages"]
+    account = {"sid": "AC" + "5" * 32, "auth_token": "a token"}
+    assert (await world.client.post("/overture/v1/accounts", account)).status == 200
+    sender = {"account_sid": account["sid"], "channel": "sms", "address": "+15551230077"}
     return {
+        "account_sid": account["sid"],
+        "sender_id": (await world.client.post("/overture/v1/senders", sender)).json["id"],
         "chat_id": conversation,
         "conversation_id": conversation,
         "model_id": AGENT,
@@ -106,6 +114,8 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/v2/assistants")).json["response"]["assistants"] == []
     assert (await world.foreign.get("/overture/v1/agents")).json == {"agents": [], "total": 0}
     assert (await world.foreign.get("/overture/v1/inbox?state=unrouted")).json["events"] == []
+    assert (await world.foreign.get("/overture/v1/accounts")).json == {"accounts": []}
+    assert (await world.foreign.get("/overture/v1/senders")).json == {"senders": []}
     for state in ("needs_review", "uncertain", "queued", "sending"):
         assert (await world.foreign.get(f"/overture/v1/deliveries?state={state}")).json["deliveries"] == []
     assert (await world.foreign.get("/overture/v1/wirings")).json == {"wirings": []}

@@ -15,7 +15,7 @@ from overture.domain.errors import Conflict, Invalid, NotAllowed, Unknown
 from overture.domain.numbers import read_number
 from overture.domain.ports import Ids
 from overture.domain.sender import KeywordHandling, kind_of, usual_handling
-from overture.store import agents, credentials, senders
+from overture.store import accounts, agents, credentials, senders
 from overture.store.accounts import ShutBecause
 from overture.store.engine import Reading, Writing
 from overture.store.senders import Sender
@@ -49,21 +49,14 @@ async def save_sender(
 
     `of_settings` are the accounts that the settings set up, each with its workspace. One that was in use before keeps
     its id and the time it was first activated. What is new sends after the next sweep of its account, so that what was
-    written meanwhile is known.
-    Raises Invalid, Unknown, NotAllowed, Conflict.
+    written meanwhile is known. Raises Invalid, Unknown, NotAllowed, Conflict.
     """
     number = read_sender(channel, address)
-    if (workspace_id, account_sid) not in of_settings and await credentials.find(tx, workspace_id, account_sid) is None:
-        raise Unknown(
-            "account_unknown",
-            f"There is no account {account_sid[:40]}.",
-            field="account_sid",
-            hint="Add it first: POST /overture/v1/accounts, or `overture accounts add`.",
-        )
-    await refuse_taken(tx, workspace_id, account_sid, of_settings)
+    await _refuse_unusable(tx, workspace_id, account_sid, of_settings)
+    await accounts.add(tx, workspace_id, account_sid, now)
+    await accounts.lock_all(tx, workspace_id)  # nobody takes the account away meanwhile, or the address for another
     known = await senders.lock_at(tx, workspace_id, channel, number)
-    in_use = known is not None and known.removed_at is None
-    if known is not None and in_use:
+    if known is not None and known.removed_at is None:
         refuse_sender_of_settings(known)
         if known.account_sid != account_sid:
             raise Conflict(
@@ -95,6 +88,20 @@ async def save_sender(
     return whole
 
 
+async def _refuse_unusable(
+    tx: Writing, workspace_id: str, account_sid: str, of_settings: Collection[tuple[str, str]]
+) -> None:
+    stored = await credentials.lock(tx, workspace_id, account_sid)
+    if stored is None and (workspace_id, account_sid) not in of_settings:
+        raise Unknown(
+            "account_unknown",
+            f"There is no account {account_sid[:40]}.",
+            field="account_sid",
+            hint="Add it first: POST /overture/v1/accounts, or `overture accounts add`.",
+        )
+    await refuse_taken(tx, workspace_id, account_sid, of_settings)
+
+
 async def change_sender(tx: Writing, known: Sender, asked: SenderChange) -> Sender:
     """Change a sender that is in use. The caller commits. Raises NotAllowed, Invalid, Unknown."""
     refuse_sender_of_settings(known)
@@ -115,6 +122,8 @@ def refuse_sender_of_settings(known: Sender) -> None:
 
 def read_sender(channel: Channel, address: str) -> str:
     """The number of a sender as it is stored. Raises Invalid, with the reason."""
+    if channel is Channel.API:
+        raise Invalid("invalid_request", "A sender is one for sms or whatsapp.", field="channel")
     bare = address.strip()
     if channel is Channel.WHATSAPP:
         bare = bare.removeprefix(WHATSAPP_PREFIX)

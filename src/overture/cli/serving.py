@@ -36,7 +36,7 @@ def serve(settings: Settings) -> None:
         shown = f"[{host}]" if ":" in host else host
         print(f"Overture listens on http://{shown}:{port}; its documentation is at /docs.", flush=True)
         if not settings.accounts:
-            print("No Twilio account is set up: `overture doctor` says what is missing.", file=sys.stderr)
+            print("The settings name no Twilio account: `overture doctor` says what is missing.", file=sys.stderr)
 
     telling.run(bootstrap.serve(settings, ready=ready))
 

@@ -18,7 +18,7 @@ _STANDING: Final = Query(
         SELECT account_sid, min(shut_at) AS first_shut, max(shut_at) AS last_shut,
             max(CASE WHEN shut_because IN ('start', 'restore') THEN 1 ELSE 0 END) AS shut_at_start,
             max(CASE WHEN webhook_seen_at IS NOT NULL AND activated_at IS NOT NULL THEN 1 ELSE 0 END) AS listens
-        FROM sender WHERE removed_at IS NULL GROUP BY account_sid
+        FROM sender WHERE removed_at IS NULL AND (CAST($1 AS text) IS NULL OR workspace_id = $1) GROUP BY account_sid
     ) s
     LEFT JOIN (
         SELECT sid, min(swept_at) AS swept_at, min(swept_to) AS swept_to, max(breaker) AS breaker,
@@ -56,7 +56,8 @@ _OPEN: Final = Command(
 _WAITING: Final = Query(
     """
     SELECT account_sid, min(shut_because), min(shut_at) FROM sender
-    WHERE removed_at IS NULL AND shut_at <= $1 GROUP BY account_sid ORDER BY account_sid
+    WHERE removed_at IS NULL AND shut_at <= $1 AND (CAST($2 AS text) IS NULL OR workspace_id = $2)
+    GROUP BY account_sid ORDER BY account_sid
     """
 )
 
@@ -87,9 +88,9 @@ class Waiting(Struct, frozen=True, kw_only=True):
     since: datetime
 
 
-async def list_standing(tx: Reading) -> list[Standing]:
-    """Every account that has senders."""
-    return [_standing(row) for row in await tx.all(_STANDING)]
+async def list_standing(tx: Reading, workspace_id: str | None = None) -> list[Standing]:
+    """Every account that has senders, of all workspaces or of one."""
+    return [_standing(row) for row in await tx.all(_STANDING, workspace_id)]
 
 
 async def mark(tx: Writing, account_sid: str, swept_at: datetime, up_to: datetime | None) -> None:
@@ -110,11 +111,11 @@ async def open_swept(tx: Writing, account_sid: str, shut_by: datetime) -> Sequen
     return [row[0] for row in await tx.run(_OPEN, account_sid, stored(shut_by))]
 
 
-async def list_waiting(tx: Reading, shut_by: datetime) -> list[Waiting]:
-    """Accounts with a queue that has been shut since an instant or before."""
+async def list_waiting(tx: Reading, shut_by: datetime, workspace_id: str | None = None) -> list[Waiting]:
+    """Accounts with a queue that has been shut since an instant or before, of all workspaces or of one."""
     return [
         Waiting(account_sid=row[0], because=ShutBecause(row[1]), since=instant(row[2]))
-        for row in await tx.all(_WAITING, stored(shut_by))
+        for row in await tx.all(_WAITING, stored(shut_by), workspace_id)
     ]
 
 

@@ -31,6 +31,8 @@ _SAMPLES: Final[dict[str, Any]] = {
     "turn_number": 3,
     "transcript": "Agent: Hi there!\nUser: Tuesday would suit me.",
     "next_cursor": "",
+    "account_sid": "AC00000000000000000000000000000001",
+    "sender_id": "01a20461-c96f-704b-8004-7a1c33d0e5f2",
     "kid": "4fQzR8mK1x",
     "key": "ovt_live_4fQzR8mK1x_…",
     "name": "Salon",

@@ -45,6 +45,7 @@ _TAGS: Final = {
     "Chats": "Chats over the API, and every conversation as a chat: open, write, read, list, end.",
     "Assistants": "Agents in the words of the hosted platform.",
     "Agents": "Agents as specifications: flows and prompts, linted before they are kept.",
+    "Accounts": "Provider accounts and their senders, set up and changed while the server runs.",
     "Keys": "API keys and what they may do.",
     "Backups": "Backups of the database, made while the server runs; at the machine itself.",
     "Webhooks": "Where the provider brings messages and delivery statuses.",

@@ -69,12 +69,12 @@ async def adopt_copied_instance(call: Call[None, None]) -> InstanceView:
     return await call.parts.store.read(lambda tx: _view(tx, call))
 
 
-async def read_notes(tx: Reading, now: datetime) -> list[str]:
-    """What an operator should know though calls are taken: what does not leave, and why."""
+async def read_notes(tx: Reading, now: datetime, workspace_id: str | None = None) -> list[str]:
+    """What an operator should know though calls are taken: what does not leave, and why; of one workspace or all."""
     bound = await instances.find_binding(tx)
     if bound is not None and bound.shut_because is not None:
         return [f"{bound.shut_because} Nothing is sent or swept until `overture adopt`."]
-    return [_note(one) for one in await sweeps.list_waiting(tx, now - _NOTED_AFTER)]
+    return [_note(one) for one in await sweeps.list_waiting(tx, now - _NOTED_AFTER, workspace_id)]
 
 
 async def _view(tx: Reading, call: Call[None, None]) -> InstanceView:
@@ -86,8 +86,8 @@ async def _view(tx: Reading, call: Call[None, None]) -> InstanceView:
         public_urls=list(bound.public_urls),
         served_under=list(call.parts.public_urls),
         shut_because=bound.shut_because,
-        accounts=[_account(one) for one in await sweeps.list_standing(tx)],
-        notes=await read_notes(tx, call.now),
+        accounts=[_account(one) for one in await sweeps.list_standing(tx, call.workspace_id)],
+        notes=await read_notes(tx, call.now, call.workspace_id),
     )
 
 
