@@ -139,7 +139,7 @@ async def test_accounts_that_are_kept_here_are_told_of(tmp_path: Path) -> None:
             await client.save_sender(account_sid=MAIN, channel="sms", address=SMS)
         findings = await found(known)
     notes = told(findings, Verdict.NOTE)
-    assert f"Account {MAIN} (Bakery) is kept here" in notes
+    assert f"Account {MAIN} (Bakery) is kept by the server, with 1 auth token" in notes
     assert f"No webhook has come yet for 1 of the senders kept here (sms:{SMS})." in notes
     assert told(findings, Verdict.WRONG) == ""
 

@@ -32,7 +32,9 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         )
         return
     if not settings.senders and not senders:
-        yield wrong("No sender is set up.", "Set OVERTURE_SENDERS, for example sms:+15551234567,whatsapp:+15551234567.")
+        yield wrong(
+            "No sender is set up.", "Set OVERTURE_SENDERS, for example sms:+15551234567, or `overture senders add`."
+        )
     for account in settings.accounts:
         async for finding in _look(account, settings):
             yield finding
@@ -44,6 +46,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _kept(settings: Settings) -> tuple[list[ProviderAccountView], list[SenderView]]:
     """The accounts that the settings do not have, and all senders in use; none where the house cannot be opened."""
+    if not settings.data.exists():
+        return [], []
     try:
         async with serving.operator(settings) as client:
             accounts = [one for one in await client.list_accounts() if one.origin is Origin.API]
@@ -169,14 +173,14 @@ def judge_clock(told_at: datetime | None) -> list[Finding]:
 
 
 def _look_at_kept(kept: ProviderAccountView) -> Finding:
+    """What can be told of an account whose secrets only the server has."""
     name = f" ({kept.name})" if kept.name else ""
     if kept.problem is not None:
-        return wrong(
-            f"Account {kept.sid}{name}: {kept.problem}", "Give its secrets again, or the key they were sealed with."
-        )
+        hint = "docs/operations.md tells of the key that seals secrets."
+        return wrong(f"Account {kept.sid}{name}: {kept.problem}", hint)
+    tokens = "1 auth token" if kept.auth_tokens == 1 else f"{kept.auth_tokens} auth tokens"
     hint = f"`overture twilio connect --dry-run --account-sid {kept.sid}` asks its provider where its messages go."
-    told = f"Account {kept.sid}{name} is kept here, and its provider was not asked: nothing reads its token out."
-    return note(told, hint)
+    return note(f"Account {kept.sid}{name} is kept by the server, with {tokens}; its provider was not asked.", hint)
 
 
 def _look_at_kept_senders(senders: list[SenderView], accounts: set[str]) -> list[Finding]:

@@ -23,8 +23,12 @@ _READ: Final = frozenset({"webhook_malformed", "webhook_ambiguous"})
 _LONGEST: Final = 65_536
 
 
-class _Told(msgspec.Struct):
+class _Detail(msgspec.Struct):
     code: str = ""
+
+
+class _Told(msgspec.Struct):
+    detail: _Detail
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
@@ -57,7 +61,7 @@ async def _call(session: aiohttp.ClientSession, url: str, account_sid: str, toke
 
 def _read(url: str, account_sid: str, status: int, body: bytes) -> Finding:
     try:
-        code = msgspec.json.decode(body, type=_Told).code
+        code = msgspec.json.decode(body, type=_Told).detail.code
     except (msgspec.MsgspecError, UnicodeDecodeError):
         code = ""
     if status == 400 and code in _READ:
