@@ -11,10 +11,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handset.api.accounts import Accounts
+from handset.api.messaging import Services
 from handset.api.numbers import Numbers
 from handset.api.routes import Api
 from handset.api.senders import Senders
-from handset.api.services import Services
 from handset.carrier.carrier import Carrier
 from handset.clock import Clock
 from handset.config import Config

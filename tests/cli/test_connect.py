@@ -368,12 +368,10 @@ def test_a_file_that_holds_no_token_is_told(tmp_path: Path, content: bytes) -> N
         ("right\n", MAIN, "ftp://x", "is no http or https address"),
     ],
 )
-def test_what_is_no_account_is_told(
-    monkeypatch: pytest.MonkeyPatch, said: str, sid: str, api_url: str | None, told: str
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(said))
+def test_what_is_no_account_is_told(said: str, sid: str, api_url: str | None, told: str) -> None:
+    typed = io.StringIO(said)
     with pytest.raises(Stop, match=told):
-        credentials.read(settings.read({}), account_sid=sid, token_file=None, api_url=api_url)
+        credentials.read(settings.read({}), account_sid=sid, token_file=None, api_url=api_url, typed=typed)
 
 
 def test_of_several_accounts_one_must_be_named(tmp_path: Path) -> None:

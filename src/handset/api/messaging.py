@@ -16,9 +16,9 @@ from handset.api.numbers import sid_of
 from handset.api.refusals import TwilioError
 from handset.carrier.carrier import Carrier
 from handset.config import Config, Service
-from handset.content import CREATED
 
 LARGEST_PAGE: Final = 1000
+CREATED: Final = "2026-01-01T00:00:00Z"
 SETS: Final = {
     "InboundRequestUrl": ("inbound_url", setting.url),
     "InboundMethod": ("inbound_method", setting.method),
