@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from handset.testing import RunningHandset, running
 from overture import settings
 from overture.adapters.twilio.accounts import TwilioAccounts
-from overture.bootstrap import House
+from overture.bootstrap import House, open_vault
+from overture.domain.errors import Misconfigured
 from overture.store import credentials
 from overture.web.parts import Parts
 from tests.web.asgi import Client
@@ -111,3 +114,14 @@ async def test_another_process_follows_within_seconds(postgresql_url: str, tmp_p
 
         await handset.wait_for(forgets, 5)
         assert await other.store.read(credentials.list_everywhere) == []
+
+
+def test_a_key_is_made_only_where_one_process_has_the_database(tmp_path: Path) -> None:
+    given = {"OVERTURE_DATA": str(tmp_path), "OVERTURE_DATABASE_URL": "postgresql://overture@db/overture"}
+    with pytest.raises(Misconfigured, match="no key"):
+        open_vault(settings.read(given)).seal("a token", ("a", "place"))
+    assert list(tmp_path.iterdir()) == []
+    assert open_vault(settings.read({**given, "OVERTURE_SECRETS_KEY": KEY})).seal("a token", ("a", "place"))
+    del given["OVERTURE_DATABASE_URL"]
+    open_vault(settings.read(given)).seal("a token", ("a", "place"))
+    assert [path.name for path in tmp_path.iterdir()] == ["secrets.key"]

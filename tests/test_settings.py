@@ -143,6 +143,11 @@ def test_several_accounts_and_senders_by_the_file() -> None:
         ({"OVERTURE_REPLY_WAIT_SECONDS": "1e9"}, None, "OVERTURE_REPLY_WAIT_SECONDS"),
         ({"OVERTURE_REPLY_WAIT_SECONDS": "0"}, None, "OVERTURE_REPLY_WAIT_SECONDS"),
         ({"OVERTURE_LOG_LEVEL": "loud"}, None, "OVERTURE_LOG_LEVEL"),
+        ({"OVERTURE_SECRETS_KEY": "hunter22"}, None, "OVERTURE_SECRETS_KEY"),
+        ({"OVERTURE_SECRETS_KEY": f"{'ab' * 32},hunter22"}, None, "OVERTURE_SECRETS_KEY"),
+        ({"OVERTURE_SECRETS_KEY": f"hunter22{'a' * 35}=="}, None, "OVERTURE_SECRETS_KEY"),
+        ({}, "secrets_key = ['hunter22']", "some.toml: secrets_key"),
+        ({}, "secrets_key_file = 5", "some.toml: secrets_key_file"),
         ({"OVERTURE_TWILIO_ACCOUNT_SID": "AC123"}, None, "OVERTURE_TWILIO_ACCOUNT_SID: 'AC123'"),
         ({}, "twilio_account_sid = 'AC123'", "some.toml: twilio_account_sid: 'AC123'"),
         ({}, "[[accounts]]\nsid = 'AC123'", "some.toml: accounts[0]: 'AC123'"),
@@ -200,6 +205,7 @@ def test_no_secret_shows_in_a_representation(holder: Any) -> None:
             "OVERTURE_MODEL_BASE_URL": "http://x",
             "OVERTURE_MODEL_NAME": "m",
             "OVERTURE_MODEL_API_KEY": "hunter22",
+            "OVERTURE_SECRETS_KEY": f"hunter22{'a' * 35}=",
         }
     )
     assert "hunter22" not in repr(shown)

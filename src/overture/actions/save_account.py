@@ -67,9 +67,9 @@ async def save_account(
     if known is None:
         if asked.auth_token is UNSET:
             raise _invalid("auth_token", "A new account needs its auth token: Twilio signs webhooks with nothing else.")
-        await refuse_taken(tx, workspace_id, sid, of_settings)
+        await refuse_taken(tx, workspace_id, sid, of_settings, field="sid")
         if not await credentials.claim(tx, workspace_id, sid, now):
-            raise _taken(sid)
+            raise _taken(sid, "sid")
     whole = _changed(known or _blank(workspace_id, sid, now), asked, vault, now)
     if (whole.api_key_sid is None) != (whole.api_key_secret is None):
         raise _invalid("api_key_secret", "An API key is its SID and its secret: give both, or take both away.")
@@ -89,11 +89,13 @@ def refuse_of_settings(workspace_id: str, sid: str, of_settings: Collection[tupl
         )
 
 
-async def refuse_taken(tx: Reading, workspace_id: str, sid: str, of_settings: Collection[tuple[str, str]]) -> None:
+async def refuse_taken(
+    tx: Reading, workspace_id: str, sid: str, of_settings: Collection[tuple[str, str]], *, field: str
+) -> None:
     """Refuse an account that another workspace uses, or ever sent from. Raises Conflict."""
     elsewhere = any(theirs == sid and owner != workspace_id for owner, theirs in of_settings)
     if elsewhere or await credentials.is_taken(tx, workspace_id, sid):
-        raise _taken(sid)
+        raise _taken(sid, field)
 
 
 def unknown_account(sid: str) -> Unknown:
@@ -181,11 +183,11 @@ def _blank(workspace_id: str, sid: str, now: datetime) -> StoredAccount:
     )
 
 
-def _taken(sid: str) -> Conflict:
+def _taken(sid: str, field: str) -> Conflict:
     return Conflict(
         "account_taken",
         f"Account {sid} belongs to another workspace.",
-        field="sid",
+        field=field,
         hint="An account is used by one workspace; give a sub-account to the other.",
     )
 

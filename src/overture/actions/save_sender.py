@@ -15,7 +15,7 @@ from overture.domain.errors import Conflict, Invalid, NotAllowed, Unknown
 from overture.domain.numbers import read_number
 from overture.domain.ports import Ids
 from overture.domain.sender import KeywordHandling, kind_of, usual_handling
-from overture.store import accounts, agents, credentials, senders
+from overture.store import accounts, agents, credentials, instances, senders
 from overture.store.accounts import ShutBecause
 from overture.store.engine import Reading, Writing
 from overture.store.senders import Sender
@@ -52,9 +52,9 @@ async def save_sender(
     written meanwhile is known. Raises Invalid, Unknown, NotAllowed, Conflict.
     """
     number = read_sender(channel, address)
+    await instances.lock_workspace(tx, workspace_id, now)
     await _refuse_unusable(tx, workspace_id, account_sid, of_settings)
     await accounts.add(tx, workspace_id, account_sid, now)
-    await accounts.lock_all(tx, workspace_id)  # nobody takes the account away meanwhile, or the address for another
     known = await senders.lock_at(tx, workspace_id, channel, number)
     if known is not None and known.removed_at is None:
         refuse_sender_of_settings(known)
@@ -99,7 +99,7 @@ async def _refuse_unusable(
             field="account_sid",
             hint="Add it first: POST /overture/v1/accounts, or `overture accounts add`.",
         )
-    await refuse_taken(tx, workspace_id, account_sid, of_settings)
+    await refuse_taken(tx, workspace_id, account_sid, of_settings, field="account_sid")
 
 
 async def change_sender(tx: Writing, known: Sender, asked: SenderChange) -> Sender:

@@ -21,7 +21,6 @@ _LIST: Final = Query(f"SELECT {_COLUMNS} FROM provider_account ORDER BY workspac
 _LOCK: Final = Query(
     f"SELECT {_COLUMNS} FROM provider_account WHERE sid = $1 ORDER BY workspace_id /*pg: FOR UPDATE */"
 )
-_LOCK_ALL: Final = Query("SELECT sid FROM provider_account WHERE workspace_id = $1 ORDER BY sid /*pg: FOR UPDATE */")
 _LOCK_PROBE: Final = Query(
     """
     SELECT sid FROM provider_account WHERE sid = $1 AND breaker = 'half_open' AND probe_at <= $2
@@ -107,11 +106,6 @@ async def list_all(tx: Reading) -> list[Account]:
 async def lock(tx: Writing, sid: str) -> list[Account]:
     """An account, in each workspace that has it, held until the commit."""
     return [_account(row) for row in await tx.all(_LOCK, sid)]
-
-
-async def lock_all(tx: Writing, workspace_id: str) -> None:
-    """Hold every account of a workspace until the commit."""
-    await tx.all(_LOCK_ALL, workspace_id)
 
 
 async def set_breaker(tx: Writing, sid: str, state: BreakerState, now: datetime) -> None:

@@ -23,6 +23,7 @@ _LOCK_BINDING: Final = Query(
     "SELECT id, public_urls, shut_because FROM instance ORDER BY created_at, id LIMIT 1 /*pg: FOR UPDATE */"
 )
 _BIND: Final = Command("UPDATE instance SET public_urls = $2, shut_because = $3 WHERE id = $1")
+_LOCK_WORKSPACE: Final = Query("SELECT id FROM workspace WHERE id = $1 /*pg: FOR UPDATE */")
 _COUNT: Final = Query("SELECT count(*) FROM workspace")
 
 
@@ -76,6 +77,12 @@ async def is_shut(tx: Reading) -> bool:
 async def add_workspace(tx: Writing, workspace_id: str, name: str, now: datetime) -> None:
     """Keep a workspace; one that is known stays as it is."""
     await tx.run(_ADD_WORKSPACE, workspace_id, name, stored(now))
+
+
+async def lock_workspace(tx: Writing, workspace_id: str, now: datetime) -> None:
+    """Keep a workspace, and hold it until the commit: of two who change its senders one waits."""
+    await add_workspace(tx, workspace_id, workspace_id, now)
+    await tx.one(_LOCK_WORKSPACE, workspace_id)
 
 
 async def count_workspaces(tx: Reading) -> int:

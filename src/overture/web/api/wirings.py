@@ -60,7 +60,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     may=Scope.ADMIN,
     takes=NewWirings,
     status=204,
-    tag="Instance",
+    tag="Accounts",
     body_limit=SPEC_BODY,
     refusals=(400,),
 )
@@ -74,7 +74,7 @@ async def remember_wiring(call: Call[NewWirings, None]) -> Any:
     return Answer(status=204)
 
 
-@get("/overture/v1/wirings", may=Scope.ADMIN, asks=Asked, gives=WiringList, tag="Instance", refusals=(400,))
+@get("/overture/v1/wirings", may=Scope.ADMIN, asks=Asked, gives=WiringList, tag="Accounts", refusals=(400,))
 async def list_wirings(call: Call[None, Asked]) -> WiringList:
     """List what places at the provider were set to before they were connected."""
     found = await call.parts.store.read(
@@ -83,7 +83,7 @@ async def list_wirings(call: Call[None, Asked]) -> WiringList:
     return WiringList(wirings=[to_view(one) for one in found])
 
 
-@delete("/overture/v1/wirings/{sid}", may=Scope.ADMIN, status=204, tag="Instance", refusals=(404,))
+@delete("/overture/v1/wirings/{sid}", may=Scope.ADMIN, status=204, tag="Accounts", refusals=(404,))
 async def forget_place(call: Call[None, None]) -> Any:
     """Forget what a place was set to; nothing changes at the provider."""
     sid = call.path["sid"]
