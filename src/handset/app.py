@@ -10,7 +10,11 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from handset.api.accounts import Accounts
+from handset.api.messaging import Services
+from handset.api.numbers import Numbers
 from handset.api.routes import Api
+from handset.api.senders import Senders
 from handset.carrier.carrier import Carrier
 from handset.clock import Clock
 from handset.config import Config
@@ -42,6 +46,10 @@ class Handset:
         inspection = Inspection(carrier=self.carrier, feed=self.feed)
         page = Page(config=config, carrier=self.carrier, feed=self.feed, inspection=inspection, plan=self.plan)
         routes = [
+            *Accounts(config=config).routes(),
+            *Numbers(config=config, carrier=self.carrier).routes(),
+            *Services(config=config, carrier=self.carrier).routes(),
+            *Senders(config=config, carrier=self.carrier).routes(),
             *Api(config=config, carrier=self.carrier).routes(),
             *Content(config=config).routes(),
             *Monitor(config=config, store=self.store).routes(),

@@ -22,6 +22,7 @@ ADDRESS: Final = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\.
 """A phone number, a WhatsApp address (by number, or by its business-scoped user id), or a short code."""
 
 Sid = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}[0-9a-fA-F]{32}$")]
+Method = Literal["GET", "POST"]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
@@ -34,38 +35,74 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ApiKey(Settled, frozen=True, kw_only=True):
-    """A key that opens the REST API; it never signs webhooks."""
+    """A key that opens the REST API; it never signs webhooks.
+
+    A `main` one opens all of it, a `standard` one no accounts, a `restricted` one is made here for reading alone.
+    """
 
     sid: Sid
     secret: str
+    kind: Literal["main", "standard", "restricted"] = "main"
 
 
 class Account(Settled, frozen=True, kw_only=True):
-    """An account; its auth token opens the REST API and signs the webhooks."""
+    """An account; its auth token opens the REST API and signs the webhooks. A sub-account names its `owner`."""
 
     sid: Sid
     auth_token: str
     name: str = "Handset"
+    status: Literal["active", "suspended", "closed"] = "active"
+    type: Literal["Full", "Trial"] = "Full"
+    owner: Sid | None = None
     api_keys: tuple[ApiKey, ...] = ()
 
 
 class Number(Settled, frozen=True, kw_only=True):
-    """One of an account's own senders, and where Twilio would report what reaches it."""
+    """One of an account's own senders, and where Twilio would report what reaches it.
+
+    An application takes what reaches a number; `conversations` says that a conversation is made of it besides. `join`
+    makes a WhatsApp sender the sandbox: who sends "join" and these words may be written to for three days.
+    """
 
     address: str
     account: Sid | None = None
     inbound_url: str | None = None
+    inbound_method: Method = "POST"
     fallback_url: str | None = None
+    fallback_method: Method = "POST"
     status_url: str | None = None
+    status_method: Method = "POST"
+    application_sid: str | None = None
+    sms: bool = True
+    conversations: bool = False
+    sender_status: str = "ONLINE"
+    join: Annotated[str, msgspec.Meta(pattern=r"^[a-z]+-[a-z]+$")] | None = None
 
 
 class Service(Settled, frozen=True, kw_only=True):
-    """A Messaging Service: a pool of senders."""
+    """A Messaging Service: a pool of senders, and where it reports what reaches them, unless it leaves that to each.
+
+    Not told which, it leaves it to them where it has no address of its own.
+    """
 
     sid: Sid
     numbers: tuple[str, ...]
     account: Sid | None = None
+    name: str = "Handset"
+    inbound_url: str | None = None
+    inbound_method: Method = "POST"
+    fallback_url: str | None = None
+    fallback_method: Method = "POST"
+    use_inbound_webhook_on_number: bool | None = None
     status_url: str | None = None
+    alpha_senders: tuple[str, ...] = ()
+    us_registered: bool = False
+
+    @property
+    def leaves_it_to_numbers(self) -> bool:
+        """Whether what reaches a number is reported where the number says."""
+        on_number = self.use_inbound_webhook_on_number
+        return self.inbound_url is None if on_number is None else on_number
 
 
 class Phone(Settled, frozen=True, kw_only=True):
@@ -169,6 +206,7 @@ def check(config: Config) -> Config:
         if not ADDRESS.fullmatch(address):
             raise ConfigError(f"{address!r} is no address: write +15551234567, whatsapp:+15551234567 or a short code")
     owners = {
+        *(account.owner for account in config.accounts),
         *(number.account for number in config.numbers),
         *(service.account for service in config.services),
         *(template.account for template in config.templates),
@@ -179,7 +217,8 @@ def check(config: Config) -> Config:
         for url in (number.inbound_url, number.fallback_url, number.status_url):
             _check_url(url)
     for service in config.services:
-        _check_url(service.status_url)
+        for url in (service.inbound_url, service.fallback_url, service.status_url):
+            _check_url(url)
         for address in service.numbers:
             if address not in owned:
                 raise ConfigError(f"service {service.sid}: {address} is not among the numbers")

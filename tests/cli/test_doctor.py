@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,15 @@ from tests.cli.commands import overture
 from tests.cli.models import model
 
 PUBLIC = "https://overture.example.org"
+OURS = f"{PUBLIC}/webhooks/twilio/inbound#rc=3&rp=ct,rt,5xx"
 SENDERS = "sms:+15551234567,whatsapp:+15551234567"
 
 
 @contextlib.asynccontextmanager
-async def handset(inbound: str = f"{PUBLIC}/webhooks/twilio/inbound") -> AsyncIterator[RunningHandset]:
-    """A provider that knows our sender, whose webhook goes there."""
-    async with handset_running({"numbers": [{"address": "+15551234567", "inbound_url": inbound}]}) as running:
+async def handset(inbound: str = OURS, **changes: Any) -> AsyncIterator[RunningHandset]:
+    """A provider that knows our senders, whose webhooks go there."""
+    numbers = [{"address": address, "inbound_url": inbound} for address in ("+15551234567", "whatsapp:+15551234567")]
+    async with handset_running({"numbers": numbers, **changes}) as running:
         yield running
 
 
@@ -80,7 +83,7 @@ async def test_a_server_that_polls_needs_no_public_address_and_no_webhook(tmp_pa
         ({"OVERTURE_SENDERS": ""}, "No sender is set up."),
         ({"OVERTURE_SENDERS": "sms:+15550001111"}, "sms:+15550001111 is none of the account's numbers."),
         ({"OVERTURE_PUBLIC_URL": ""}, "No public address is set, so no webhook can be verified"),
-        ({"OVERTURE_PUBLIC_URL": "https://other.example.org"}, f"its messages go to {PUBLIC}/webhooks/twilio/inbound."),
+        ({"OVERTURE_PUBLIC_URL": "https://other.example.org"}, f"its messages go to {OURS}."),
     ],
 )
 async def test_what_is_wrong_is_named(tmp_path: Path, given: dict[str, str], told: str) -> None:

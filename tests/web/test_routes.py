@@ -14,6 +14,7 @@ from overture.web.routes import Door, Route
 from tests.web.asgi import Reply
 from tests.web.conftest import AGENT, SMS_SENDER, World
 from tests.web.test_media import keep_a_medium
+from tests.web.test_wirings import keep_a_wiring
 from tests.web.webhooks import an_unrouted_webhook
 
 GUARDED = [route for route in ROUTES if isinstance(route.may, Scope)]
@@ -101,6 +102,7 @@ async def _things(world: World) -> dict[str, str]:
         "medium_id": medium,
         "message_id": lines[0]["id"],
         "inbox_id": await an_unrouted_webhook(world),
+        "sid": await keep_a_wiring(world),
         "backup_id": "a-backup-is-seen-at-the-machine-alone",
     }
 
@@ -116,6 +118,7 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/overture/v1/senders")).json == {"senders": []}
     for state in ("needs_review", "uncertain", "queued", "sending"):
         assert (await world.foreign.get(f"/overture/v1/deliveries?state={state}")).json["deliveries"] == []
+    assert (await world.foreign.get("/overture/v1/wirings")).json == {"wirings": []}
     assert {key["name"] for key in (await world.foreign.get("/overture/v1/keys")).json["keys"]} == {"a test"}
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from handset.api.refusals import TwilioError
-from handset.config import Account, Config
+from handset.config import Account, ApiKey, Config
 
 FORM_LIMIT: Final = 1_048_576  # bytes; the longest sensible form is a few kilobytes
 Form = list[tuple[str, str]]
@@ -19,6 +19,11 @@ Form = list[tuple[str, str]]
 
 def authenticate(request: Request, config: Config) -> Account:
     """The account whose SID and token, or API key and secret, the request carries; else 401 / 20003."""
+    return identify(request, config)[0]
+
+
+def identify(request: Request, config: Config) -> tuple[Account, ApiKey | None]:
+    """The account, and the API key where it was not its token; 403 / 20403 where the key may not do that."""
     kind, _, encoded = request.headers.get("authorization", "").partition(" ")
     try:
         user, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -27,18 +32,26 @@ def authenticate(request: Request, config: Config) -> Account:
     if kind.lower() != "basic" or not colon:
         raise TwilioError(20003)
     for account in config.accounts:
-        for name, expected in ((account.sid, account.auth_token), *((k.sid, k.secret) for k in account.api_keys)):
-            if user == name and hmac.compare_digest(secret.encode(), expected.encode()):
-                return account
+        if user == account.sid and hmac.compare_digest(secret.encode(), account.auth_token.encode()):
+            return account, None
+        for key in account.api_keys:
+            if user == key.sid and hmac.compare_digest(secret.encode(), key.secret.encode()):
+                if key.kind == "restricted" and request.method != "GET":
+                    raise TwilioError(20403)
+                return account, key
     raise TwilioError(20003)
 
 
 def enter(request: Request, config: Config) -> Account:
-    """The account of the path, if the credentials are its own."""
-    account = authenticate(request, config)
-    if request.path_params["account_sid"] != account.sid:
+    """The account of the path, if the credentials are its own, or its owner's token."""
+    account, key = identify(request, config)
+    asked = request.path_params["account_sid"]
+    if asked == account.sid:
+        return account
+    owned = next((sub for sub in config.accounts if sub.sid == asked and sub.owner == account.sid), None)
+    if owned is None or key is not None:
         raise TwilioError(20003)
-    return account
+    return owned
 
 
 async def read_form(request: Request) -> Form:

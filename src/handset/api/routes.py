@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import hashlib
 import re
 from typing import Final
 
@@ -22,7 +21,7 @@ SID: Final = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 
 
 class Api:
-    """Accounts and messages."""
+    """Messages."""
 
     def __init__(self, *, config: Config, carrier: Carrier) -> None:
         self._config = config
@@ -30,15 +29,13 @@ class Api:
 
     def routes(self) -> list[Route]:
         """The routes of 2010-04-01."""
-        account, messages = "/2010-04-01/Accounts/{account_sid}", "/2010-04-01/Accounts/{account_sid}/Messages"
+        messages = "/2010-04-01/Accounts/{account_sid}/Messages"
         return [
             Route(f"{messages}.json", door.refusing(self.create_message), methods=["POST"]),
             Route(f"{messages}.json", door.refusing(self.list_messages), methods=["GET"]),
             Route(f"{messages}/{{sid}}.json", door.refusing(self.fetch_message), methods=["GET"]),
             Route(f"{messages}/{{sid}}.json", door.refusing(self.update_message), methods=["POST"]),
             Route(f"{messages}/{{sid}}.json", door.refusing(self.delete_message), methods=["DELETE"]),
-            Route(f"{account}/IncomingPhoneNumbers.json", door.refusing(self.list_numbers), methods=["GET"]),
-            Route(f"{account}.json", door.refusing(self.fetch_account), methods=["GET"]),
             Route("/v2/Indicators/Typing.json", door.refusing(self.show_typing), methods=["POST"]),
             Route("/2010-04-01/{rest:path}", door.refusing(self.nowhere), methods=["GET", "POST", "PUT", "DELETE"]),
         ]
@@ -87,26 +84,6 @@ class Api:
         self._carrier.store.remove_message(message.sid)
         return Response(status_code=204)
 
-    async def fetch_account(self, request: Request) -> Response:
-        """Fetch the account: the cheapest way to try credentials."""
-        return JSONResponse(shape.account(door.enter(request, self._config)))
-
-    async def list_numbers(self, request: Request) -> Response:
-        """List the account's phone numbers; WhatsApp senders are none."""
-        account = door.enter(request, self._config)
-        wanted = request.query_params.get("PhoneNumber")
-        rows = [
-            shape.number(number, sid=_number_sid(number.address), account_sid=account.sid)
-            for number in self._config.numbers
-            if not number.address.startswith("whatsapp:")
-            and self._config.account_of(number.account).sid == account.sid
-            and wanted in {None, number.address}
-        ]
-        own = f"{shape.ROOT}/{account.sid}/IncomingPhoneNumbers.json?PageSize=50&Page=0"
-        paging = {"page": 0, "page_size": 50, "start": 0, "end": max(len(rows) - 1, 0), "uri": own}
-        links = {"first_page_uri": own, "next_page_uri": None, "previous_page_uri": None}
-        return JSONResponse({"incoming_phone_numbers": rows, **paging, **links})
-
     async def show_typing(self, request: Request) -> Response:
         """Show a person that an answer to their WhatsApp message is being written."""
         account = door.authenticate(request, self._config)
@@ -136,7 +113,3 @@ class Api:
         # `sent` is where messages end whose carrier does not report delivery
         if message.status not in FINAL | {"sent"}:
             raise TwilioError(20009)
-
-
-def _number_sid(address: str) -> str:
-    return f"PN{hashlib.md5(address.encode(), usedforsecurity=False).hexdigest()}"

@@ -6,7 +6,6 @@ from email.utils import format_datetime
 from typing import Any
 
 from handset.carrier import reasons
-from handset.config import Account, Number
 from handset.state.nouns import Message
 
 ROOT = "/2010-04-01/Accounts"
@@ -41,44 +40,4 @@ def message(message: Message) -> Mapping[str, Any]:
         "subresource_uris": {"media": f"{own}/Media.json"},
         "to": message.to_address,
         "uri": f"{own}.json",
-    }
-
-
-def account(account: Account) -> Mapping[str, Any]:
-    """The Account resource; the token is not shown."""
-    own = f"{ROOT}/{account.sid}"
-    return {
-        "sid": account.sid,
-        "friendly_name": account.name,
-        "status": "active",
-        "type": "Full",
-        "owner_account_sid": account.sid,
-        "date_created": "Thu, 01 Jan 2026 00:00:00 +0000",
-        "date_updated": "Thu, 01 Jan 2026 00:00:00 +0000",
-        "subresource_uris": {
-            "messages": f"{own}/Messages.json",
-            "incoming_phone_numbers": f"{own}/IncomingPhoneNumbers.json",
-        },
-        "uri": f"{own}.json",
-    }
-
-
-def number(number: Number, *, sid: str, account_sid: str) -> Mapping[str, Any]:
-    """The IncomingPhoneNumber resource."""
-    return {
-        "sid": sid,
-        "account_sid": account_sid,
-        "api_version": "2010-04-01",
-        "friendly_name": number.address,
-        "phone_number": number.address,
-        "capabilities": {"voice": False, "sms": True, "mms": True, "fax": False},
-        "sms_method": "POST",
-        "sms_url": number.inbound_url or "",
-        "sms_fallback_method": "POST",
-        "sms_fallback_url": number.fallback_url or "",
-        "status_callback": number.status_url or "",
-        "status": "in-use",
-        "date_created": "Thu, 01 Jan 2026 00:00:00 +0000",
-        "date_updated": "Thu, 01 Jan 2026 00:00:00 +0000",
-        "uri": f"{ROOT}/{account_sid}/IncomingPhoneNumbers/{sid}.json",
     }

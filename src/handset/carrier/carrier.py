@@ -16,6 +16,8 @@ from handset.carrier import course, keywords, segments
 from handset.carrier.draft import Draft
 from handset.carrier.marks import marked
 from handset.carrier.reporter import Reporter
+from handset.carrier.sandbox import Sandbox
+from handset.carrier.wiring import Wiring
 from handset.clock import Clock
 from handset.config import Config, Number, Service, Template
 from handset.faults.plan import Passing, Plan
@@ -33,9 +35,11 @@ class Carrier:
         self.clock: Final = clock
         self._config = config
         self._plan = plan
-        self._reporter = Reporter(config=config, store=store, clock=clock, plan=plan, reply=self.send)
-        self._numbers = {number.address: number for number in config.numbers}
-        self._services = {service.sid: service for service in config.services}
+        self.wiring: Final = Wiring(config=config, store=store)
+        self._sandbox = Sandbox(wiring=self.wiring, store=store)
+        self._reporter = Reporter(
+            config=config, store=store, clock=clock, plan=plan, wiring=self.wiring, reply=self.send
+        )
         self._templates = {template.sid: template for template in config.templates}
         self._due: list[tuple[datetime, int, str]] = []
         self._turn = itertools.count()
@@ -47,11 +51,11 @@ class Carrier:
 
     def find_number(self, address: str) -> Number | None:
         """The account's own sender of that address."""
-        return self._numbers.get(address)
+        return self.wiring.find_number(address)
 
     def find_service(self, sid: str) -> Service | None:
         """The Messaging Service of that SID."""
-        return self._services.get(sid)
+        return self.wiring.find_service(sid)
 
     def find_template(self, sid: str) -> Template | None:
         """The Content template of that SID."""
@@ -60,7 +64,7 @@ class Carrier:
     def senders_for(self, phone: str) -> list[str]:
         """The senders that this handset can write to: those of its channel."""
         whatsapp = phone.startswith("whatsapp:")
-        return [address for address in self._numbers if address.startswith("whatsapp:") == whatsapp]
+        return [n.address for n in self._config.numbers if n.address.startswith("whatsapp:") == whatsapp]
 
     def scope_of(self, sender: str) -> list[str]:
         """The senders that share an opt-out: those of one Messaging Service, else the sender alone."""
@@ -174,6 +178,10 @@ class Carrier:
         typed = Passing(traffic="typed", to_address=number.address, from_address=phone, body=body)
         message = marked(message, self._plan.draw(typed), self._plan)
         self.store.put_message(message)
+        answer = self._sandbox.answer(number, message)
+        if answer is not None:
+            self._reply_by_itself(message, account_sid=account.sid, body=answer)
+            return message
         self._obey(message, account_sid=account.sid)
         self._reporter.tell_inbound(message)
         return message
@@ -197,16 +205,19 @@ class Carrier:
             case "nothing":
                 pass
         if meaning.answer is not None:
-            self.send(
-                Draft(
-                    account_sid=account_sid,
-                    to_address=phone,
-                    from_address=sender,
-                    body=meaning.answer,
-                    direction="outbound-reply",
-                    auto=True,
-                )
+            self._reply_by_itself(message, account_sid=account_sid, body=meaning.answer)
+
+    def _reply_by_itself(self, message: Message, *, account_sid: str, body: str) -> None:
+        self.send(
+            Draft(
+                account_sid=account_sid,
+                to_address=message.from_address or "",
+                from_address=message.to_address,
+                body=body,
+                direction="outbound-reply",
+                auto=True,
             )
+        )
 
     # -- the course
 
@@ -237,7 +248,7 @@ class Carrier:
         if step.status == "queued":
             message = self._choose_sender(message)
         # dated when it was due: after a jump of the clock, what follows it is due from there
-        failing = course.failing(message, self._facts(message), step.at) if step.status == "sent" else None
+        failing = course.failing(message, self._facts(message, step.at), step.at) if step.status == "sent" else None
         if failing is not None:
             moved = message.moved(failing.status, step.at, error_code=failing.code)
         elif step.status == "undelivered" and message.fate is not None:
@@ -251,7 +262,8 @@ class Carrier:
         self._schedule(moved)
 
     def _choose_sender(self, message: Message) -> Message:
-        pool = self._services[message.service_sid].numbers if message.service_sid in self._services else ()
+        service = self.find_service(message.service_sid or "")
+        pool = () if service is None else service.numbers
         fitting = [a for a in pool if a.startswith("whatsapp:") == message.is_whatsapp]
         return msgspec.structs.replace(
             message,
@@ -259,16 +271,17 @@ class Carrier:
             segments=_segments_of(message.body, message.to_address),
         )
 
-    def _facts(self, message: Message) -> course.Facts:
+    def _facts(self, message: Message, now: datetime) -> course.Facts:
         sender = message.from_address or ""
         return course.Facts(
             last_inbound_at=self.store.last_inbound_at(sender=sender, phone=message.to_address),
             template=self._templates.get(message.content_sid or ""),
             blocked=not message.auto and self.is_blocked(sender=sender, phone=message.to_address),
+            refusal=self._sandbox.refusal(message, now),
         )
 
     def _service_of(self, sender: str) -> Service | None:
-        return next((service for service in self._config.services if sender in service.numbers), None)
+        return self.wiring.find_service_of(sender)
 
 
 def _segments_of(body: str, address: str) -> int:

@@ -33,6 +33,7 @@ class Facts:
     last_inbound_at: datetime | None
     template: Template | None
     blocked: bool
+    refusal: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,8 @@ def failing(message: Message, facts: Facts, now: datetime) -> Failing | None:
         return Failing(status="failed", code=message.fate.code)
     if message.expires_at is not None and now >= message.expires_at:
         return Failing(status="failed", code=30036)
+    if facts.refusal is not None:
+        return Failing(status="failed", code=facts.refusal)
     if facts.blocked:
         return Failing(status="failed", code=21610)
     if not message.is_whatsapp:

@@ -79,7 +79,7 @@ class Postman:
         token = token or self._config.account_of(webhook.account_sid).auth_token
         earlier = len(webhook.attempts) if webhook.finished else 0
         headers = HEADERS | {
-            "X-Twilio-Signature": signature(auth_token=token, url=webhook.url, params=webhook.params.items()),
+            "X-Twilio-Signature": signature(auth_token=token, url=_called(webhook), params=_form(webhook).items()),
             "I-Twilio-Idempotency-Token": webhook.token,
         }
         while True:
@@ -148,8 +148,8 @@ class Postman:
         timeout = aiohttp.ClientTimeout(
             total=settings.total_seconds, sock_connect=settings.connect_seconds, sock_read=settings.read_seconds
         )
-        url = yarl.URL(signed_url(webhook.url), encoded=True)  # verbatim: what is signed is what is asked for
-        form = urlencode(webhook.params, errors="replace").encode()
+        url = yarl.URL(signed_url(_called(webhook)), encoded=True)  # verbatim: what is signed is what is asked for
+        form = urlencode(_form(webhook), errors="replace").encode() if webhook.method == "POST" else None
         asked = urlsplit(webhook.url)
         tries: list[dict[str, str]] = [{}]
         if asked.username:
@@ -157,11 +157,27 @@ class Postman:
             login = aiohttp.encode_basic_auth(unquote(asked.username), unquote(asked.password or ""))
             tries.append({"Authorization": login})
         for login_header in tries:
-            async with self._session.post(url, data=form, headers=headers | login_header, timeout=timeout) as response:
+            async with self._session.request(
+                webhook.method, url, data=form, headers=headers | login_header, timeout=timeout
+            ) as response:
                 body = await _first_bytes(response)
                 if response.status != 401 or login_header is tries[-1]:
                     return response.status, body, response.headers.get("Content-Type", "")
         raise AssertionError("the last try always answers")
+
+
+def _form(webhook: Webhook) -> dict[str, str]:
+    """What stands in the body; a GET has none."""
+    return webhook.params if webhook.method == "POST" else {}
+
+
+def _called(webhook: Webhook) -> str:
+    """The address with all that a GET says in its query."""
+    if webhook.method == "POST":
+        return webhook.url
+    before, mark, fragment = webhook.url.partition("#")
+    query = urlencode(webhook.params, errors="replace")
+    return f"{before}{'&' if '?' in before else '?'}{query}{mark}{fragment}"
 
 
 async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:

@@ -21,6 +21,7 @@ TEXTS: Final[dict[int, str]] = {
     30036: "Validity Period Expired",
     63003: "Channel could not find To address",
     63013: "This message send failed because it violates Channel provider's policy",
+    63015: "Channel Sandbox can only send messages to phone numbers that have joined the Sandbox",
     63016: (
         "Failed to send freeform message because you are outside the allowed window. "
         "If you are using WhatsApp, please use a Message Template."

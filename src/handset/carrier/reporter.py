@@ -16,8 +16,9 @@ from handset.carrier.draft import Draft
 from handset.carrier.lanes import Lanes
 from handset.carrier.meddling import Meddled, Meddler
 from handset.carrier.postman import Answered, Postman
+from handset.carrier.wiring import Wiring
 from handset.clock import Clock
-from handset.config import ADDRESS, Config
+from handset.config import ADDRESS, Config, Method
 from handset.faults.plan import Plan
 from handset.state.nouns import Message, Webhook
 from handset.state.store import Store
@@ -27,7 +28,14 @@ class Reporter:
     """The webhooks' side of the carrier. `reply` sends what a TwiML answer asks for."""
 
     def __init__(
-        self, *, config: Config, store: Store, clock: Clock, plan: Plan, reply: Callable[[Draft], Message]
+        self,
+        *,
+        config: Config,
+        store: Store,
+        clock: Clock,
+        plan: Plan,
+        wiring: Wiring,
+        reply: Callable[[Draft], Message],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -36,8 +44,7 @@ class Reporter:
         self._lanes = Lanes()
         self._meddler = Meddler(plan=plan, store=store, clock=clock, lanes=self._lanes)
         self._accounts = {account.sid for account in config.accounts}
-        self._numbers = {number.address: number for number in config.numbers}
-        self._services = {service.sid: service for service in config.services}
+        self._wiring = wiring
 
     async def start(self) -> None:
         """Take up the webhooks that were left."""
@@ -60,21 +67,27 @@ class Reporter:
 
     def tell_status(self, message: Message) -> None:
         """Report a message's new state to its own callback, or its service's, or its sender's."""
-        service = self._services.get(message.service_sid or "")
-        number = self._numbers.get(message.from_address or "")
+        service = self._wiring.find_service(message.service_sid or "")
+        number = self._wiring.find_number(message.from_address or "")
         url = message.status_callback or (service and service.status_url) or (number and number.status_url)
         if url and not message.auto:
             self._tell("status", message, url=url, params=callbacks.status(message))
 
     def tell_inbound(self, message: Message) -> None:
         """Report what was typed on a handset, if the sender says where."""
-        number = self._numbers.get(message.to_address)
-        if number is not None and number.inbound_url is not None:
+        way = self._wiring.find_way(message.to_address)
+        if way is not None:
             params = callbacks.inbound(message, self._store.find_phone(message.from_address or ""))
-            self._tell("inbound", message, url=number.inbound_url, params=params)
+            self._tell("inbound", message, url=way.url, params=params, method=way.method)
 
     def _tell(
-        self, kind: Literal["inbound", "status", "fallback"], message: Message, *, url: str, params: dict[str, str]
+        self,
+        kind: Literal["inbound", "status", "fallback"],
+        message: Message,
+        *,
+        url: str,
+        params: dict[str, str],
+        method: Method = "POST",
     ) -> None:
         webhook = Webhook(
             id=self._store.new_sid("WH"),
@@ -83,6 +96,7 @@ class Reporter:
             account_sid=message.account_sid,
             url=url,
             params=params,
+            method=method,
             token=self._store.new_token(),
             created_at=self._clock.now(),
         )
@@ -116,7 +130,7 @@ class Reporter:
         told = f"the answer ({answered.content_type or 'of no type'}) cannot be read as TwiML"
         if any(reply.to_address and not ADDRESS.fullmatch(reply.to_address) for reply in answer.replies):
             code, told = 21211, "the answer's `to` is no address"
-        if any(reply.from_address and reply.from_address not in self._numbers for reply in answer.replies):
+        if any(reply.from_address and self._wiring.find_number(reply.from_address) is None for reply in answer.replies):
             code, told = 21212, "the answer's `from` is none of our senders"
         if code is not None:
             webhook = msgspec.structs.replace(webhook, error_code=code, error=told)
@@ -139,7 +153,7 @@ class Reporter:
         return webhook
 
     def _fall_back(self, webhook: Webhook, message: Message) -> None:
-        number = self._numbers.get(message.to_address)
-        if webhook.kind == "inbound" and number is not None and number.fallback_url is not None:
+        way = self._wiring.find_way(message.to_address)
+        if webhook.kind == "inbound" and way is not None and way.fallback_url is not None:
             params = webhook.params | {"ErrorCode": str(webhook.error_code), "ErrorUrl": webhook.url}
-            self._tell("fallback", message, url=number.fallback_url, params=params)
+            self._tell("fallback", message, url=way.fallback_url, params=params, method=way.fallback_method)

@@ -15,7 +15,17 @@ import msgspec
 
 from handset.state import nouns
 
-Entry = nouns.Message | nouns.Webhook | nouns.Phone | nouns.OptOut | nouns.Lifted | nouns.Removed | nouns.Act
+Entry = (
+    nouns.Message
+    | nouns.Webhook
+    | nouns.Phone
+    | nouns.OptOut
+    | nouns.Lifted
+    | nouns.Removed
+    | nouns.Act
+    | nouns.Wired
+    | nouns.Joined
+)
 
 KINDS: Final[dict[str, type[Entry]]] = {
     "message": nouns.Message,
@@ -25,6 +35,8 @@ KINDS: Final[dict[str, type[Entry]]] = {
     "lifted": nouns.Lifted,
     "removed": nouns.Removed,
     "act": nouns.Act,
+    "wired": nouns.Wired,
+    "joined": nouns.Joined,
 }
 NAMES: Final = {kind: name for name, kind in KINDS.items()}
 

@@ -127,6 +127,7 @@ class Webhook(Noun, frozen=True, kw_only=True):
     params: dict[str, str]
     token: str
     created_at: datetime
+    method: Literal["GET", "POST"] = "POST"
     finished: bool = False
     status: int | None = None
     attempts: tuple[Attempt, ...] = ()
@@ -156,6 +157,22 @@ class Lifted(Noun, frozen=True, kw_only=True):
 
     sender: str
     phone: str
+
+
+class Wired(Noun, frozen=True, kw_only=True):
+    """What the REST API changed of a sender or a Messaging Service, by the names of the configuration."""
+
+    resource: str
+    values: dict[str, str | bool | None]
+    at: datetime
+
+
+class Joined(Noun, frozen=True, kw_only=True):
+    """A phone that joined a sandbox."""
+
+    sender: str
+    phone: str
+    at: datetime
 
 
 class Removed(Noun, frozen=True, kw_only=True):

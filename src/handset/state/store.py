@@ -23,6 +23,7 @@ class Store:
         self._feed = feed
         self._journal = journal
         self._phones: dict[str, nouns.Phone] = {}
+        self._wired: dict[str, nouns.Wired] = {}
         self._clear()
         if journal is not None:
             for entry in journal.load():
@@ -38,6 +39,7 @@ class Store:
         self._opt_outs: dict[tuple[str, str], nouns.OptOut] = {}
         self._last_inbound: dict[tuple[str, str], datetime] = {}
         self._acts: list[nouns.Act] = []
+        self._joined: dict[tuple[str, str], nouns.Joined] = {}
         self.tally = Tally()
 
     # -- finding
@@ -107,6 +109,15 @@ class Store:
         """When that phone last wrote to that sender."""
         return self._last_inbound.get((sender, phone))
 
+    def find_wired(self, resource: str) -> nouns.Wired | None:
+        """What the REST API changed of a sender or a service."""
+        return self._wired.get(resource)
+
+    def joined_at(self, *, sender: str, phone: str) -> datetime | None:
+        """When that phone last joined that sandbox."""
+        joined = self._joined.get((sender, phone))
+        return None if joined is None else joined.at
+
     def acts(self) -> list[nouns.Act]:
         """Every fault that acted, oldest first."""
         return list(self._acts)
@@ -143,6 +154,14 @@ class Store:
         """Tell the followers that an answer to this message is being written; nothing is remembered."""
         self._feed.publish("typing", message)
 
+    def put_wired(self, wired: nouns.Wired) -> None:
+        """Remember what the REST API changed of a sender or a service."""
+        self._change(wired)
+
+    def put_joined(self, joined: nouns.Joined) -> None:
+        """Remember that a phone joined a sandbox."""
+        self._change(joined)
+
     def put_act(self, act: nouns.Act) -> None:
         """Remember a fault that acted."""
         self._change(act)
@@ -163,7 +182,7 @@ class Store:
         self._feed.publish("removed", removed)
 
     def forget(self) -> None:
-        """Forget messages, webhooks, windows and opt-outs; the phones stay."""
+        """Forget messages, webhooks, windows, opt-outs and who joined; the phones and the wiring stay."""
         self._clear()
         if self._journal is not None:
             self._journal.rewrite(self._everything())
@@ -197,6 +216,10 @@ class Store:
                 self._opt_outs.pop((entry.sender, entry.phone), None)
             case nouns.Act():
                 self._acts.append(entry)
+            case nouns.Wired():
+                self._wired[entry.resource] = entry
+            case nouns.Joined():
+                self._joined[entry.sender, entry.phone] = entry
             case nouns.Removed():
                 self._remove_message(entry.sid)
 
@@ -225,3 +248,5 @@ class Store:
         yield from self._webhooks.values()
         yield from self._opt_outs.values()
         yield from self._acts
+        yield from self._wired.values()
+        yield from self._joined.values()

@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 from overture.cli import serving
 from overture.cli.finding import Finding, good, note, wrong
@@ -11,6 +12,7 @@ from overture.client import Client
 from overture.domain.errors import Problem
 from overture.settings import Settings
 
+_SOUND_SQLITE: Final = (3, 51, 3)  # versions before it can corrupt a write-ahead log
 _APPLY = "`overture agents apply agents/booking.yaml` keeps one."
 
 
@@ -51,7 +53,7 @@ async def _ask(client: Client, settings: Settings, *, runs: bool) -> AsyncIterat
         for sentence in instance.notes if runs else ():
             yield wrong(f"The server says: {sentence}")
     if not health.wrong:
-        yield good(_database(settings))
+        yield _look_at_database(settings)
     agents = await client.list_agents(limit=1)
     yield good(f"Agents kept: {agents.total}.") if agents.total else note("There is no agent yet.", _APPLY)
     for kind in ("unrouted", "parked"):
@@ -63,8 +65,17 @@ async def _ask(client: Client, settings: Settings, *, runs: bool) -> AsyncIterat
         yield note("There is no API key yet.", "`overture keys create NAME` makes one.")
 
 
-def _database(settings: Settings) -> str:
-    if settings.database_url.startswith("sqlite"):
-        sqlite = ".".join(metadata.version("apsw").split(".")[:3])  # apsw carries the SQLite of its own number
-        return f"The database is SQLite {sqlite}, and answers."
-    return "The database is PostgreSQL, 14 or newer, and answers."
+def _look_at_database(settings: Settings) -> Finding:
+    if not settings.database_url.startswith("sqlite"):
+        return good("The database is PostgreSQL, 14 or newer, and answers.")
+    return judge_sqlite(".".join(metadata.version("apsw").split(".")[:3]))  # apsw carries the SQLite of its own number
+
+
+def judge_sqlite(version: str) -> Finding:
+    """Whether a version of SQLite may be trusted with what it was told to keep."""
+    numbers = tuple(int(part) for part in version.split(".") if part.isdecimal())
+    if numbers >= _SOUND_SQLITE:
+        return good(f"The database is SQLite {version}, and answers.")
+    sound = ".".join(map(str, _SOUND_SQLITE))
+    told = f"The database is SQLite {version}, which can lose commits when its log is reset by two at once."
+    return wrong(told, f"Install a newer apsw, which carries SQLite {sound} or later.")

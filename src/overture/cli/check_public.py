@@ -1,14 +1,9 @@
-"""The public address, which the provider calls and signs for.
+"""The public address, which the provider calls and signs for: a signature covers it to the letter."""
 
-Twilio refuses callback addresses on private hosts and with underscores in the host (error 21609), and a signature
-covers the address as Twilio called it: what is set here must be that address to the letter.
-"""
-
-import ipaddress
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 from overture.cli.finding import Finding, good, note, wrong
+from overture.domain import public_address
 from overture.settings import Settings
 
 _HINT = "Set OVERTURE_PUBLIC_URL to the https address under which the provider reaches this server."
@@ -24,35 +19,16 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         else:
             yield note("No public address is set.", _HINT)
         return
-    all_local = bool(settings.accounts) and all(is_local(account.base_url) for account in settings.accounts)
+    all_local = bool(settings.accounts) and all(
+        public_address.is_local(account.base_url) for account in settings.accounts
+    )
     for url in settings.public_urls:
         yield _look(url, is_rehearsal=all_local)
 
 
-def is_local(url: str) -> bool:
-    """Whether an address is one of this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
 def _look(url: str, *, is_rehearsal: bool) -> Finding:
-    host = urlsplit(url).hostname or ""
-    if is_local(url) and is_rehearsal:
+    if (objection := public_address.objection(url, is_rehearsal=is_rehearsal)) is not None:
+        return wrong(f"{url} {objection}.", _HINT)
+    if public_address.is_local(url):
         return good(f"{url} is of this machine, and so is the provider's stand-in.")
-    if is_local(url) or _is_private(host):
-        return wrong(f"{url} is an address that the provider cannot reach.", _HINT)
-    if "_" in host:
-        return wrong(f"{url} has an underscore in its host, which Twilio refuses (error 21609).", "Use another name.")
-    if url.startswith("http://"):
-        return wrong(f"{url} is not https: what people write would travel readable.", _HINT)
     return good(f"{url}; webhooks come to {url}/webhooks/twilio/inbound.")
-
-
-def _is_private(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return "." not in host

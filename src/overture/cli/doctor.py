@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overture import log
-from overture.cli import check_house, check_models, check_provider, check_public, telling
+from overture.cli import check_house, check_models, check_provider, check_public, check_webhook, telling
 from overture.cli.finding import Finding, Verdict
 from overture.settings import Settings
 
@@ -35,6 +35,7 @@ async def _examine(screen: Console, settings: Settings, *, probe: bool) -> int:
         ("Data and agents", lambda: check_house.examine(settings)),
         ("Accounts and senders", lambda: check_provider.examine(settings)),
         ("Public address", lambda: check_public.examine(settings)),
+        ("Webhook", lambda: check_webhook.examine(settings)),
         ("Models", lambda: check_models.examine(settings, probe=probe)),
     ]
     for title, examine in sections:

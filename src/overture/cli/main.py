@@ -10,6 +10,7 @@ import typer
 
 from overture.cli import looking_after, provider, safekeeping, telling
 from overture.cli.options import AsJson, Config, Data
+from overture.cli.twilio import twilio
 
 app = typer.Typer(
     name="overture",
@@ -28,6 +29,7 @@ app.add_typer(provider.senders, name="senders")
 app.add_typer(provider.secrets, name="secrets")
 app.add_typer(looking_after.deliveries, name="deliveries")
 app.add_typer(looking_after.inbox, name="inbox")
+app.add_typer(twilio, name="twilio")
 
 
 @app.command()

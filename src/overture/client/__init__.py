@@ -13,6 +13,8 @@ from overture.client.accounts import AccountCalls
 from overture.client.calling import quoted, read
 from overture.domain.access import Scope
 from overture.domain.agent import Json
+from overture.domain.remembered_wiring import Remembered
+from overture.web.api import wirings
 from overture.web.api.agents import AgentList, SavedView, WholeAgent
 from overture.web.api.backups import BackupView
 from overture.web.api.chat_shapes import (
@@ -182,6 +184,25 @@ class Client(AccountCalls):
     async def adopt_instance(self) -> InstanceView:
         """Make the server's database the instance, under the server's public URLs."""
         return await self._get(InstanceView, "/overture/v1/instance/adopt", method="POST")
+
+    async def remember_wirings(self, which: Sequence[Remembered]) -> None:
+        """Keep what places at the provider were set to, before they are changed; 500 at most."""
+        body = wirings.NewWirings(wirings=[wirings.to_view(one) for one in which])
+        await self._call("POST", "/overture/v1/wirings", body)
+
+    async def list_wirings(self) -> list[Remembered]:
+        """Every place that was connected."""
+        found: list[Remembered] = []
+        while True:
+            query = {"limit": "500", "after": found[-1].sid if found else ""}
+            page = (await self._get(wirings.WiringList, "/overture/v1/wirings", query=query)).wirings
+            found += [wirings.to_remembered(view) for view in page]
+            if len(page) < 500:
+                return found
+
+    async def forget_wiring(self, sid: str) -> None:
+        """Forget what a place was set to."""
+        await self._call("DELETE", f"/overture/v1/wirings/{quoted(sid)}")
 
     async def health(self) -> Ready:
         """Whether the server takes work, and what keeps it from that."""

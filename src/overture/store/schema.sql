@@ -390,6 +390,18 @@ CREATE TABLE turn (
 
 CREATE INDEX turn_of_conversation ON turn (workspace_id, conversation_id, started_at);
 
+CREATE TABLE wiring (
+    workspace_id text NOT NULL,
+    account_sid text NOT NULL,
+    sid text NOT NULL,
+    place text NOT NULL,
+    addresses text NOT NULL,
+    before text NOT NULL,
+    became text NOT NULL,
+    connected_at bigint NOT NULL,
+    PRIMARY KEY (workspace_id, sid)
+);
+
 CREATE TABLE workspace (
     id text NOT NULL PRIMARY KEY,
     name text NOT NULL,

@@ -29,6 +29,7 @@ from overture.web.api import (
     outbound,
     probes,
     senders,
+    wirings,
 )
 from overture.web.auth import Doorkeeper
 from overture.web.endpoint import Endpoint, request_id
@@ -40,7 +41,7 @@ from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
     *(outbound, chat, assistants, agents, conversations, deliveries, inbox, media),
-    *(accounts, senders, keys, backups, instance, twilio, probes),
+    *(accounts, senders, keys, backups, instance, wirings, twilio, probes),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))
