@@ -116,7 +116,8 @@ class Inbound(Struct, frozen=True, kw_only=True):
     `text` holds what the agent is shown: the body, a button's text, or a description in words of what else came.
     `body` is what was written or tapped alone, where it is told apart: consent is read from that. `received_at` is
     when we kept it, None for now; of a `recovered` message, which was found in the provider's list, when the provider
-    did. Such a message lacks buttons and names.
+    did. Such a message lacks buttons and names. `also_known_as` is a further address of who wrote: a number where
+    `contact` is a BSUID, a BSUID where it is a number.
     """
 
     sid: str
@@ -132,6 +133,7 @@ class Inbound(Struct, frozen=True, kw_only=True):
     body: str | None = None
     received_at: datetime | None = None
     recovered: bool = False
+    also_known_as: str | None = None
 
 
 class RawEvent(Struct, frozen=True, kw_only=True):
