@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
     "send-chat-message": {"message": "Hello"},
     "update-assistant": {"name": "Taken over"},
     "create-chat": {"model_id": AGENT},
+    "link-contact-address": {"address": "+15559876543"},
 }
 NOBODY = "nobody-has-this-id"
 HOSTILE = (
@@ -107,7 +108,15 @@ async def things(web: Web) -> dict[str, str]:
     kid = (await web.client.post("/overture/v1/keys", {"name": "ours"})).json["kid"]
     message = await web.store.read(lambda tx: tx.one(Query("SELECT id FROM message")))
     assert message is not None
-    return {"conversation": conversation, "agent": AGENT, "key": kid, "message": str(message[0])}
+    contact = await web.store.read(lambda tx: tx.one(Query("SELECT id FROM contact")))
+    assert contact is not None
+    return {
+        "conversation": conversation,
+        "agent": AGENT,
+        "key": kid,
+        "message": str(message[0]),
+        "contact": str(contact[0]),
+    }
 
 
 def watched(web: Web, key: str) -> tuple[Client, WatchedStore]:

@@ -22,6 +22,7 @@ BODIES: dict[str, Any] = {
     "update-assistant": {"name": "Taken over"},
     "resend-delivery": {},
     "drop-delivery": {"note": "Not ours."},
+    "link-contact-address": {"address": "+15550100002"},
 }
 
 
@@ -84,7 +85,10 @@ async def _things(world: World) -> dict[str, str]:
     kid = (await world.client.post("/overture/v1/keys", {"name": "ours"})).json["kid"]
     medium = await keep_a_medium(world, conversation, b"a picture")
     lines = (await world.client.get(f"/overture/v1/conversations/{conversation}/messages")).json["messages"]
+    found = (await world.client.get("/overture/v1/contacts?address=%2B15559876543")).json["contacts"]
     return {
+        "contact_id": found[0]["contact_id"],
+        "address": "%2B15559876543",
         "chat_id": conversation,
         "conversation_id": conversation,
         "model_id": AGENT,
@@ -104,6 +108,7 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/v2/assistants")).json["response"]["assistants"] == []
     assert (await world.foreign.get("/overture/v1/agents")).json == {"agents": [], "total": 0}
     assert (await world.foreign.get("/overture/v1/inbox?state=unrouted")).json["events"] == []
+    assert (await world.foreign.get("/overture/v1/contacts?address=%2B15559876543")).json == {"contacts": []}
     for state in ("needs_review", "uncertain", "queued", "sending"):
         assert (await world.foreign.get(f"/overture/v1/deliveries?state={state}")).json["deliveries"] == []
     assert {key["name"] for key in (await world.foreign.get("/overture/v1/keys")).json["keys"]} == {"a test"}

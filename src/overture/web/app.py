@@ -19,6 +19,7 @@ from overture.web.api import (
     assistants,
     backups,
     chat,
+    contacts,
     conversations,
     deliveries,
     inbox,
@@ -37,7 +38,20 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    outbound, chat, assistants, agents, conversations, deliveries, inbox, media, keys, backups, instance, twilio, probes
+    outbound,
+    chat,
+    assistants,
+    agents,
+    conversations,
+    contacts,
+    deliveries,
+    inbox,
+    media,
+    keys,
+    backups,
+    instance,
+    twilio,
+    probes,
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))
