@@ -336,3 +336,25 @@ async def test_processes_that_hear_one_person_at_once_make_one_contact(postgresq
         assert found == {frozenset((f"+1555010{n:04d}", f"US.{n}")) for n in range(4)}
         assert len(await world.live()) == 4
         assert await world.value("SELECT count(*) FROM message") == 32
+
+
+async def test_what_opens_while_two_become_one_never_forks(postgresql_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(a_world(postgresql_url))
+        other = await stack.enter_async_context(a_world(postgresql_url, furnish=False))
+        for n in range(8):
+            one, two = f"+1555011{n:04d}", f"+1555012{n:04d}"
+            await world.starts(to_number=one)
+            if n % 2:
+                await world.starts(to_number=two)
+                world.clock.passes(minutes=2)
+            await asyncio.gather(
+                link(world, one, two),
+                other.answers(to_number=two, digest=f"two {n}"),
+                other.answers(to_number=one, digest=f"one {n}"),
+                world.hears("hello", by=two),
+            )
+        live = "FROM conversation v JOIN thread t ON t.id = v.thread_id WHERE v.mode <> 'ended'"
+        assert await world.value(f"SELECT count(*) {live}") == 8
+        assert await world.value(f"SELECT count(DISTINCT t.contact_id) {live} AND t.merged_into IS NULL") == 8
+        assert await world.value("SELECT count(*) FROM contact WHERE alias_of IS NULL") == 8
