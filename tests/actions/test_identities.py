@@ -358,3 +358,22 @@ async def test_what_opens_while_two_become_one_never_forks(postgresql_url: str) 
         assert await world.value(f"SELECT count(*) {live}") == 8
         assert await world.value(f"SELECT count(DISTINCT t.contact_id) {live} AND t.merged_into IS NULL") == 8
         assert await world.value("SELECT count(*) FROM contact WHERE alias_of IS NULL") == 8
+
+
+async def test_an_opt_out_is_confirmed_where_the_last_conversation_was_the_others(open_world: World) -> None:
+    """It keeps the shard it began with, and what leaves for it finds the thread that is kept."""
+    world = open_world
+    await world.hears("hello", by=BOB)
+    world.clock.passes(minutes=1)
+    last = await world.starts(to_number=ADA)
+    await world.sends(2)
+    ended = "UPDATE conversation SET mode = 'ended', end_reason = 'completed', ended_at = $1"
+    await world.change(ended, stored(world.clock.now()))
+    await link(world, BOB, ADA)
+    assert await threads(world) == [(BOB, True)]
+    await world.hears("please stop texting me", by=BOB)
+    assert (await world.texts(last))[-2] == "> please stop texting me"
+    world.clock.passes(minutes=1)
+    await world.sends(2)
+    assert await world.value("SELECT count(*) FROM outbox") == 0
+    assert world.twilio.taken[-1]["to"] == BOB
