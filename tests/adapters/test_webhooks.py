@@ -277,6 +277,28 @@ def test_a_button_is_its_text_and_its_payload() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrote", "told", "known"),
+    [
+        ("whatsapp:+6285176810035", "whatsapp:ID.4566546130240823", "whatsapp:ID.4566546130240823"),
+        ("whatsapp:+6285176810035", "whatsapp:ID.ENT.4566", "whatsapp:ID.ENT.4566"),
+        ("whatsapp:ID.4566546130240823", "whatsapp:+6285176810035", "whatsapp:+6285176810035"),
+        ("whatsapp:ID.4566546130240823", "whatsapp:ID.4566546130240823", None),  # the number is hidden
+        ("whatsapp:+6285176810035", "", None),
+        ("whatsapp:+6285176810035", "ID.4566546130240823", None),
+        ("whatsapp:+6285176810035", "whatsapp:+6285176810036", None),
+        ("whatsapp:+6285176810035", "whatsapp:id.1", None),
+        ("whatsapp:+6285176810035", "whatsapp:ID." + "1" * 129, None),
+        ("+6285176810035", "whatsapp:ID.4566546130240823", None),
+    ],
+)
+def test_the_writer_s_other_address_is_read_where_it_has_the_form_of_one(
+    wrote: str, told: str, known: str | None
+) -> None:
+    read = read_inbound({**TAP, "From": wrote, "ExternalUserId": told})
+    assert (read.contact, read.also_known_as) == (wrote, known)
+
+
+@pytest.mark.parametrize(
     ("fields", "kinds", "text"),
     [
         (TAP, ["image/jpeg"], "[image]"),

@@ -19,7 +19,7 @@ from tests.architecture import tree
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 CARRIERS = {"StatusChange", "Finished", "_status", "Stay", "cancel_deliveries", "_Stays"}  # what puts one on a message
 FAILURES = {"Transient", "Permanent", "Misconfigured", "OutcomeUnknown"}
-ELSEWHERE = re.compile(r"/media|workers/(?!outbox)")  # failures that end up on no message's try
+ELSEWHERE = re.compile(r"/(media|wiring)|workers/(?!outbox)")  # failures that end up on no message's try
 
 
 def calls(*rooms: str) -> Iterator[tuple[str, ast.Call, str]]:

@@ -97,7 +97,7 @@ def test_the_table_of_openings(channel: Channel, window: str, asked: str, opens_
         text="Hello" if asked in ("text", "both") else None,
         template=USE if asked in ("template", "both") else None,
     )
-    known = facts(thread=KnownThread(id="t", last_inbound_at=HEARD[window]))
+    known = facts(thread=KnownThread(id="t", shard=1, last_inbound_at=HEARD[window]))
     assert known.agent is not None
     chosen = choose_opening(call, known, known.agent, NOW)
     assert (chosen.code if isinstance(chosen, Refusal) else chosen) == opens_with
@@ -124,7 +124,7 @@ def test_what_an_agent_prefers(
         opening_preference=OpeningPreference.TEMPLATE if spec == "prefers a template" else OpeningPreference.TEXT,
         opening_template=OWN if spec == "has a template" else None,
     )
-    known = facts(agent, thread=KnownThread(id="t", last_inbound_at=HEARD[window]))
+    known = facts(agent, thread=KnownThread(id="t", shard=1, last_inbound_at=HEARD[window]))
     assert known.agent is not None
     chosen = choose_opening(start(channel=channel, text=text, template=template), known, known.agent, NOW)
     assert (chosen.code if isinstance(chosen, Refusal) else chosen) == opens_with
@@ -136,7 +136,9 @@ def test_what_an_agent_prefers(
 )
 def test_an_agent_that_composes_its_opening_takes_a_turn(channel: Channel, window: str, opens_with: object) -> None:
     spec = PromptSpec(name="P", instructions="Help.", greeting_mode="dynamic")
-    known = facts(spec, greeting=None, opens_by_turn=True, thread=KnownThread(id="t", last_inbound_at=HEARD[window]))
+    known = facts(
+        spec, greeting=None, opens_by_turn=True, thread=KnownThread(id="t", shard=1, last_inbound_at=HEARD[window])
+    )
     assert known.agent is not None
     chosen = choose_opening(start(channel=channel, text=None), known, known.agent, NOW)
     assert (chosen.code if isinstance(chosen, Refusal) else chosen) == opens_with
@@ -218,7 +220,7 @@ def test_what_a_live_conversation_means_for_a_new_one(on_active: OnActive, mode:
 def test_the_same_call_again_within_a_minute_is_a_retry(
     age: int, digest: str, key: str | None, heard: int | None, is_replay: bool
 ) -> None:
-    thread = KnownThread(id="t", last_inbound_at=None if heard is None else NOW - timedelta(seconds=heard))
+    thread = KnownThread(id="t", shard=1, last_inbound_at=None if heard is None else NOW - timedelta(seconds=heard))
     present = live(digest=digest, asked_at=NOW - timedelta(seconds=age))
     decided = decide_start(start(idempotency_key=key), facts(live=present, thread=thread), NOW)
     assert (decided == Replay(conversation_id="c")) is is_replay

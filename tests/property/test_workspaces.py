@@ -31,6 +31,7 @@ BODIES: dict[str, Any] = {
     "send-chat-message": {"message": "Hello"},
     "update-assistant": {"name": "Taken over"},
     "create-chat": {"model_id": AGENT},
+    "link-contact-address": {"address": "+15559876543"},
 }
 NOBODY = "nobody-has-this-id"
 HOSTILE = (
@@ -111,6 +112,8 @@ async def things(web: Web) -> dict[str, str]:
     account = {"sid": "AC" + "5" * 32, "auth_token": "a token"}
     assert (await web.client.post("/overture/v1/accounts", account)).status == 200
     sender = {"account_sid": account["sid"], "channel": "sms", "address": "+15551230077"}
+    contact = await web.store.read(lambda tx: tx.one(Query("SELECT id FROM contact")))
+    assert contact is not None
     return {
         "conversation": conversation,
         "agent": AGENT,
@@ -118,6 +121,7 @@ async def things(web: Web) -> dict[str, str]:
         "message": str(message[0]),
         "account": account["sid"],
         "sender": (await web.client.post("/overture/v1/senders", sender)).json["id"],
+        "contact": str(contact[0]),
     }
 
 

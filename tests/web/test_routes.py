@@ -26,6 +26,7 @@ BODIES: dict[str, Any] = {
     "drop-delivery": {"note": "Not ours."},
     "change-account": {"name": "Taken over"},
     "change-one-sender": {"messaging_service_sid": None},
+    "link-contact-address": {"address": "+15550100002"},
 }
 
 
@@ -91,9 +92,12 @@ async def _things(world: World) -> dict[str, str]:
     account = {"sid": "AC" + "5" * 32, "auth_token": "a token"}
     assert (await world.client.post("/overture/v1/accounts", account)).status == 200
     sender = {"account_sid": account["sid"], "channel": "sms", "address": "+15551230077"}
+    found = (await world.client.get("/overture/v1/contacts?address=%2B15559876543")).json["contacts"]
     return {
         "account_sid": account["sid"],
         "sender_id": (await world.client.post("/overture/v1/senders", sender)).json["id"],
+        "contact_id": found[0]["contact_id"],
+        "address": "%2B15559876543",
         "chat_id": conversation,
         "conversation_id": conversation,
         "model_id": AGENT,
@@ -116,6 +120,7 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/overture/v1/inbox?state=unrouted")).json["events"] == []
     assert (await world.foreign.get("/overture/v1/accounts")).json == {"accounts": []}
     assert (await world.foreign.get("/overture/v1/senders")).json == {"senders": []}
+    assert (await world.foreign.get("/overture/v1/contacts?address=%2B15559876543")).json == {"contacts": []}
     for state in ("needs_review", "uncertain", "queued", "sending"):
         assert (await world.foreign.get(f"/overture/v1/deliveries?state={state}")).json["deliveries"] == []
     assert (await world.foreign.get("/overture/v1/wirings")).json == {"wirings": []}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
 from overture.actions.cancel_deliveries import cancel_deliveries
@@ -36,6 +37,7 @@ async def change_consents(tx: Writing, changes: Sequence[Change], now: datetime,
     """Write the ledger, the contacts, and what an opt-out ends. The caller commits."""
     if not changes:
         return
+    changes = await _held(tx, changes)
     latest = {(change.workspace_id, change.contact_key): change for change in changes}
     await contacts.set_opt_out(
         tx,
@@ -54,6 +56,19 @@ async def change_consents(tx: Writing, changes: Sequence[Change], now: datetime,
             events.make(ids, kind, change.workspace_id, None, now, contact_id=change.contact_id, source=change.source)
         )
     await events.insert_all(tx, told, now)
+
+
+async def _held(tx: Writing, changes: Sequence[Change]) -> list[Change]:
+    """Changes with the contact that each is of by now: two may have become one since it was read."""
+    held = await contacts.hold(tx, [(change.workspace_id, change.contact_key) for change in changes])
+    return [
+        change
+        if (one := held.get((change.workspace_id, change.contact_key))) is None
+        else msgspec.structs.replace(
+            change, contact_id=one.id, contact_key=one.alias_of or change.contact_key, shard=one.shard
+        )
+        for change in changes
+    ]
 
 
 async def _end_what_goes_on(tx: Writing, out: Sequence[Change], now: datetime, ids: Ids) -> None:

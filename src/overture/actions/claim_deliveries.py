@@ -149,6 +149,7 @@ async def _claim(
                 due_at=now + LEASE,
                 started_at=now,
                 resent=send.resent,
+                sent_to=send.contact_address,
             )
             for send in leaving
         ],

@@ -8,13 +8,14 @@ from msgspec import Struct
 
 from overture.actions import change_consent, hand_over, keep_medium
 from overture.actions.hand_over import HandOver
+from overture.actions.hold_contact import find_changed
 from overture.domain import consent, reply_time
 from overture.domain.agent import Agent, Json
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import Event, EventKind
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids, Inbound
-from overture.domain.sending import REPLY_LIFE, Priority
+from overture.domain.sending import REPLY_LIFE, KnownContact, Priority
 from overture.store import contacts, conversations, events, messages, outbox, threads, timers
 from overture.store.engine import Writing
 
@@ -36,6 +37,7 @@ class Rows:
         self._ids: Final = ids
         self._contacts: Final[dict[int, contacts.NewContact]] = {}
         self._names: Final[list[tuple[str, str, str]]] = []
+        self._known: Final[dict[int, tuple[str, KnownContact]]] = {}
         self._threads: Final[dict[int, threads.NewThread]] = {}
         self._heard: Final[dict[int, tuple[str, int, datetime, str]]] = {}
         self._consents: Final[dict[int, change_consent.Change]] = {}
@@ -92,7 +94,7 @@ class Rows:
         return lost
 
     async def _write_people(self, tx: Writing) -> set[int]:
-        lost: set[int] = set()
+        lost = await find_changed(tx, self._known)
         if self._contacts:
             made = await contacts.insert_new(tx, list(self._contacts.values()), self._now)
             lost |= {n for n, c in self._contacts.items() if (c.workspace_id, c.address) not in made}

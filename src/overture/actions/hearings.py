@@ -18,6 +18,7 @@ from overture.domain.channel import split_address
 from overture.domain.conversation import Mode
 from overture.domain.event import EventKind
 from overture.domain.ids import shard_for
+from overture.domain.numbers import is_bsuid
 from overture.domain.ports import Ids, Inbound
 from overture.domain.reply_time import QuietTimes
 from overture.domain.sending import KnownContact, KnownThread
@@ -84,9 +85,9 @@ class Plan(Rows):
         )
         match where:
             case routing.Route.RESUME if facts.resuming_agent is not None and last is not None:
-                return self._open(n, message, sender, facts, contact, facts.resuming_agent, last)
+                return self._open(n, message, sender, facts.resuming_agent, last)
             case routing.Route.INBOUND_AGENT | routing.Route.RESUME if facts.inbound_agent is not None:
-                return self._open(n, message, sender, facts, contact, facts.inbound_agent, None)
+                return self._open(n, message, sender, facts.inbound_agent, None)
             case routing.Route.SILENCE | routing.Route.NOTE:
                 return self._note(n, message, facts, "silence")
             case _:
@@ -95,23 +96,32 @@ class Plan(Rows):
     def _meet(self, n: int, message: Inbound, sender: senders.Sender, facts: Facts) -> KnownContact:
         form = split_address(message.contact)[1]
         contact = facts.contact
+        if contact is not None:
+            self._known[n] = (sender.workspace_id, contact)
         if contact is None:
             address = canonical(form)
             shard = shard_for(sender.workspace_id, address)
             an_id = self._ids.new(self._now, shard)
             self._contacts[n] = contacts.NewContact(
-                workspace_id=sender.workspace_id, address=address, id=an_id, shard=shard, name=message.profile_name
+                workspace_id=sender.workspace_id,
+                address=address,
+                id=an_id,
+                shard=shard,
+                name=message.profile_name,
+                met_by=sender.id if is_bsuid(address) else None,
             )
             contact = KnownContact(id=an_id, shard=shard, address=address)
         elif message.profile_name:
             self._names.append((sender.workspace_id, contact.address, message.profile_name))
-        thread_id = self._thread_id(n, sender, facts, contact, form)
-        self._heard[n] = (thread_id, contact.shard, self._written_at(message), form)
+        thread_id, thread_shard = self._thread(n, sender, facts, contact, form)
+        self._heard[n] = (thread_id, thread_shard, self._written_at(message), form)
         return contact
 
-    def _thread_id(self, n: int, sender: senders.Sender, facts: Facts, contact: KnownContact, form: str) -> str:
+    def _thread(
+        self, n: int, sender: senders.Sender, facts: Facts, contact: KnownContact, form: str
+    ) -> tuple[str, int]:
         if facts.thread is not None:
-            return facts.thread.id
+            return facts.thread.id, facts.thread.shard
         thread_id = self._ids.new(self._now, contact.shard)
         self._threads[n] = threads.NewThread(
             id=thread_id,
@@ -123,7 +133,7 @@ class Plan(Rows):
             contact_address=form,
             last_conversation_id=None,
         )
-        return thread_id
+        return thread_id, contact.shard
 
     def _meaning(self, message: Inbound, sender: senders.Sender, contact: KnownContact) -> consent.Meaning:
         if message.opt_out_type is not None:
@@ -212,17 +222,15 @@ class Plan(Rows):
         n: int,
         message: Inbound,
         sender: senders.Sender,
-        facts: Facts,
-        contact: KnownContact,
         agent: Agent,
         last: conversations.Conversation | None,
     ) -> str:
-        conversation_id = self._ids.new(self._now, contact.shard)
-        thread_id = self._heard[n][0]
+        thread_id, shard = self._heard[n][:2]
+        conversation_id = self._ids.new(self._now, shard)
         due_at = self._now + self._quiet_after(message, agent, expects_choice=False)
         row = conversations.NewConversation(
             id=conversation_id,
-            shard=contact.shard,
+            shard=shard,
             workspace_id=sender.workspace_id,
             thread_id=thread_id,
             channel=sender.channel,

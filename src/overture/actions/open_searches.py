@@ -117,7 +117,7 @@ def sought_of(send: Send) -> Sought:
     return Sought(
         sender=address_on(send.channel, send.sender_address),
         service=send.messaging_service_sid,
-        to=address_on(send.channel, send.contact_address),
+        to=address_on(send.channel, send.sent_to or send.contact_address),
         text=None if isinstance(send.body, Template) else shown(send.body),
         started_at=send.started_at or send.created_at,
     )

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from overture.actions.cancel_deliveries import cancel_deliveries
+from overture.actions.hold_contact import find_changed
 from overture.domain import variants
 from overture.domain.agent import EndReason, Json
 from overture.domain.errors import Refusal
@@ -55,6 +56,7 @@ class Plan:
         self._now: Final = now
         self._ids: Final = ids
         self._contacts: Final[dict[int, contacts.NewContact]] = {}
+        self._known: Final[dict[int, tuple[str, KnownContact]]] = {}
         self._threads: Final[dict[int, threads.NewThread]] = {}
         self._met_again: Final[dict[int, tuple[str, int, str]]] = {}
         self._keys: Final[dict[int, tuple[str, str, str, str]]] = {}
@@ -79,6 +81,8 @@ class Plan:
             case Replay(conversation_id=an_id):
                 return Started(conversation_id=an_id, replayed=True)
             case Join(live=live) as join:
+                if facts.contact is not None:
+                    self._known[n] = (start.workspace_id, facts.contact)
                 self._joins[n] = (start, facts, join)
                 self._key(n, start, live.id)
                 return Started(conversation_id=live.id)
@@ -105,7 +109,8 @@ class Plan:
         assert facts.agent is not None
         assert facts.sender_id is not None
         contact = self._contact(n, start, facts)
-        conversation_id = self._ids.new(self._now, contact.shard)
+        shard = contact.shard if facts.thread is None else facts.thread.shard
+        conversation_id = self._ids.new(self._now, shard)
         thread_id = self._thread(n, start, facts, contact, conversation_id)
         bodies = () if isinstance(opened.opening, ByTurn) else parts(opened.opening, start.channel)
         if opened.ends is not None:
@@ -114,7 +119,7 @@ class Plan:
         self._key(n, start, conversation_id)
         self._conversations[n] = conversations.NewConversation(
             id=conversation_id,
-            shard=contact.shard,
+            shard=shard,
             workspace_id=start.workspace_id,
             thread_id=thread_id,
             channel=start.channel,
@@ -130,7 +135,7 @@ class Plan:
             due_at=self._now + facts.agent.inactivity,
             conversation_id=conversation_id,
             kind=timers.TimerKind.INACTIVITY,
-            shard=contact.shard,
+            shard=shard,
             workspace_id=start.workspace_id,
             epoch=0,
             after_seq=0,
@@ -145,13 +150,14 @@ class Plan:
             channel=start.channel.value,
         )
         self._events[n] = started
-        self._say(n, start, facts, (conversation_id, contact.shard, thread_id), bodies, first_seq=1, epoch=0)
+        self._say(n, start, facts, (conversation_id, shard, thread_id), bodies, first_seq=1, epoch=0)
         if start.consent is not None:
             self._consents[n] = self._evidence(start, contact)
         return Started(conversation_id=conversation_id)
 
     def _contact(self, n: int, start: Start, facts: Facts) -> KnownContact:
         if facts.contact is not None:
+            self._known[n] = (start.workspace_id, facts.contact)
             return facts.contact
         address = variants.canonical(start.to_number)
         shard = shard_for(start.workspace_id, address)
@@ -161,7 +167,7 @@ class Plan:
 
     def _thread(self, n: int, start: Start, facts: Facts, contact: KnownContact, conversation_id: str) -> str:
         if facts.thread is not None:
-            self._met_again[n] = (facts.thread.id, contact.shard, conversation_id)
+            self._met_again[n] = (facts.thread.id, facts.thread.shard, conversation_id)
             return facts.thread.id
         assert facts.sender_id is not None
         an_id = self._ids.new(self._now, contact.shard)
@@ -226,7 +232,7 @@ class Plan:
         )
 
     async def _write_people(self, tx: Writing) -> set[int]:
-        lost: set[int] = set()
+        lost = await find_changed(tx, self._known)
         if self._contacts:
             made = await contacts.insert_new(tx, list(self._contacts.values()), self._now)
             lost |= {n for n, c in self._contacts.items() if (c.workspace_id, c.address) not in made}
@@ -268,9 +274,8 @@ class Plan:
         for n, (start, facts, join) in joins.items():
             if (taken := seqs.get((start.workspace_id, join.live.id))) is None:
                 continue
-            assert facts.contact is not None
             assert facts.thread is not None
-            where = (join.live.id, facts.contact.shard, facts.thread.id)
+            where = (join.live.id, facts.thread.shard, facts.thread.id)
             self._say(n, start, facts, where, bodies[n], first_seq=taken[0], epoch=taken[1])
             joined.add(n)
         again = [

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from overture.actions import hearings
+from overture.actions import hearings, recognise_contact
 from overture.domain import variants
 from overture.domain.channel import Channel, split_address
 from overture.domain.event import EventKind
@@ -107,9 +107,12 @@ def _apart(
     this_round: list[int] = []
     later: list[int] = []
     for n in left:
-        key = (known[addressed[n]].workspace_id, contact_key(inbound[n]))
-        (later if key in touched else this_round).append(n)
-        touched.add(key)
+        workspace = known[addressed[n]].workspace_id
+        keys = {(workspace, contact_key(inbound[n]))}
+        if (other := inbound[n].also_known_as) is not None:
+            keys.add((workspace, variants.canonical(split_address(other)[1])))
+        (later if keys & touched else this_round).append(n)
+        touched |= keys
     return this_round, later
 
 
@@ -125,13 +128,20 @@ async def _receive_round(
     ids: Ids,
     quiet: QuietTimes,
 ) -> tuple[dict[int, Received], set[int]]:
+    batch = await recognise_contact.recognise_contacts(tx, batch, now, ids)
     facts = await _read_facts(tx, batch)
     plan = hearings.Plan(now=now, ids=ids, quiet=quiet)
-    answers = {
-        n: Received(outcome=plan.decide(n, message, sender, known), workspace_id=sender.workspace_id)
-        for (n, message, sender), known in zip(batch, facts, strict=True)
-    }
-    lost = await plan.write(tx)
+    answers: dict[int, Received] = {}
+    people: set[str] = set()
+    later: set[int] = set()
+    for (n, message, sender), known in zip(batch, facts, strict=True):
+        if known.contact is not None and known.contact.id in people:
+            later.add(n)  # the same person by another of its addresses
+            continue
+        answers[n] = Received(outcome=plan.decide(n, message, sender, known), workspace_id=sender.workspace_id)
+        if known.contact is not None:
+            people.add(known.contact.id)
+    lost = await plan.write(tx) | later
     answers = {
         n: Received(outcome=answer.outcome, routed=n not in plan.unrouted, workspace_id=answer.workspace_id)
         for n, answer in answers.items()

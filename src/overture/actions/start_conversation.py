@@ -57,9 +57,16 @@ async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime
         this_round, left = _apart(asked, left)
         facts = await _read_facts(tx, [asked[n] for n in this_round], now)
         plan = openings.Plan(now=now, ids=ids)
+        people: set[str] = set()
+        later: set[int] = set()
         for n, known in zip(this_round, facts, strict=True):
+            if known.contact is not None and known.contact.id in people:
+                later.add(n)  # the same person by another of its addresses
+                continue
             answers[n] = plan.decide(n, asked[n], known)
-        lost = await plan.write(tx)
+            if known.contact is not None:
+                people.add(known.contact.id)
+        lost = await plan.write(tx) | later
         for n in lost:
             answers[n] = None
         left = sorted([*lost, *left])

@@ -1,4 +1,6 @@
-"""The commands with which an operator looks after what did not go by itself: messages in review, left-over webhooks."""
+"""The commands with which an operator looks after what did not go by itself: messages in review, left-over webhooks,
+and contacts that are one person.
+"""
 
 from typing import Annotated
 
@@ -9,8 +11,11 @@ from overture.cli.options import After, AsJson, Config, Data, Limit
 
 deliveries = typer.Typer(no_args_is_help=True, help="Messages on their way: what became of one; resend or drop it.")
 inbox = typer.Typer(no_args_is_help=True, help="Webhooks that nothing could be made of: list them, try one again.")
+contacts = typer.Typer(no_args_is_help=True, help="Contacts: who is known by which addresses; link or unlink one.")
 
 MessageId = Annotated[str, typer.Argument(metavar="ID", help="The message's id, as `list` shows it.")]
+ContactId = Annotated[str, typer.Argument(metavar="ID", help="The contact's id, as `show` tells it.")]
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="A number with + and country code, or a BSUID.")]
 
 
 @deliveries.command("list")
@@ -113,3 +118,36 @@ def retry_inbox(
     from overture.cli import serving
 
     verbs.retry(serving.read(config, data=data), inbox_id)
+
+
+@contacts.command("show")
+def show_contact(
+    which: Annotated[str, typer.Argument(metavar="ADDRESS|ID", help="Any of the contact's addresses, or its id.")],
+    data: Data = None,
+    config: Config = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what is known of a contact: its addresses, its consent, and what goes on with it."""
+    from overture.cli import contacts as verbs
+    from overture.cli import serving
+
+    verbs.show(serving.read(config, data=data), which, as_json=as_json)
+
+
+@contacts.command("link")
+def link_address(contact_id: ContactId, address: Address, data: Data = None, config: Config = None) -> None:
+    """Let a contact be known by a further address; another contact that has it becomes this one."""
+    from overture.cli import contacts as verbs
+    from overture.cli import serving
+
+    verbs.link(serving.read(config, data=data), contact_id, address)
+
+
+@contacts.command("unlink")
+def unlink_address(contact_id: ContactId, address: Address, data: Data = None, config: Config = None) -> None:
+    """Take an address away from a contact: it becomes one of its own, with what is said over it."""
+    from overture.cli import contacts as verbs
+    from overture.cli import serving
+
+    verbs.unlink(serving.read(config, data=data), contact_id, address)

@@ -30,6 +30,7 @@ app.add_typer(provider.secrets, name="secrets")
 app.add_typer(looking_after.deliveries, name="deliveries")
 app.add_typer(looking_after.inbox, name="inbox")
 app.add_typer(twilio, name="twilio")
+app.add_typer(looking_after.contacts, name="contacts")
 
 
 @app.command()

@@ -25,6 +25,8 @@ from overture.web.api.chat_shapes import (
     ChatPage,
     ChatResponse,
 )
+from overture.web.api.contact_shapes import ContactView
+from overture.web.api.contacts import ContactList, LinkedView
 from overture.web.api.conversations import MessageList
 from overture.web.api.deliveries import DecisionView, DeliveryList
 from overture.web.api.delivery_shapes import DeliveryView
@@ -176,6 +178,25 @@ class Client(AccountCalls):
         """Give a message in review up."""
         path = f"/overture/v1/deliveries/{quoted(message_id)}/drop"
         return await self._get(DecisionView, path, {"note": note}, method="POST")
+
+    async def find_contact(self, address: str) -> ContactView | None:
+        """The contact that has an address, if anybody does."""
+        found = await self._get(ContactList, "/overture/v1/contacts", query={"address": address})
+        return next(iter(found.contacts), None)
+
+    async def get_contact(self, contact_id: str) -> ContactView:
+        """A contact with its addresses, its consent and its threads."""
+        return await self._get(ContactView, f"/overture/v1/contacts/{quoted(contact_id)}")
+
+    async def link_address(self, contact_id: str, address: str) -> LinkedView:
+        """Let a contact be known by a further address; another contact that has it becomes this one."""
+        path = f"/overture/v1/contacts/{quoted(contact_id)}/aliases"
+        return await self._get(LinkedView, path, {"address": address}, method="POST")
+
+    async def unlink_address(self, contact_id: str, address: str) -> LinkedView:
+        """Make an address of a contact a contact of its own."""
+        path = f"/overture/v1/contacts/{quoted(contact_id)}/aliases/{quoted(address)}"
+        return await self._get(LinkedView, path, method="DELETE")
 
     async def get_instance(self) -> InstanceView:
         """Under which URLs the instance is served, and what keeps messages from leaving."""

@@ -25,6 +25,8 @@ class EventKind(StrEnum):
     MESSAGE_FOREIGN = "message.foreign"
     CONTACT_OPTED_OUT = "contact.opted_out"
     CONTACT_OPTED_IN = "contact.opted_in"
+    CONTACT_MERGED = "contact.merged"
+    CONTACT_PARTED = "contact.parted"
     SENDER_STOPPED = "sender.stopped"
     PROVIDER_UNREACHABLE = "provider.unreachable"
     PROVIDER_REACHABLE = "provider.reachable"

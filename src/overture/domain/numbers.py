@@ -13,6 +13,7 @@ from typing import Final
 
 from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.number_lengths import LENGTHS
+from overture.domain.variants import canonical
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{4,14}")  # fifteen digits at most, by the recommendation itself
 _BSUID: Final = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
@@ -63,7 +64,9 @@ def read_number(text: str) -> str | None:
         text = _PUNCTUATION.sub("", bare)
         if _E164.fullmatch(text) is None:
             return None
-    return text if _POSSIBLE.get(text[1:4], 0) >> len(text) & 1 else None
+    if _POSSIBLE.get(text[1:4], 0) >> len(text) & 1:
+        return text
+    return text if is_possible(canonical(text)) else None  # +521… is a Mexican's in WhatsApp, whatever the plan says
 
 
 def read_address(channel: Channel, text: str) -> str | None:

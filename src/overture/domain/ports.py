@@ -120,7 +120,8 @@ class Inbound(Struct, frozen=True, kw_only=True):
     `body` is what was written or tapped alone, where it is told apart: consent is read from that. `received_at` is
     when we kept it, None for now; of a `recovered` message, which was found in the provider's list, when the provider
     did. Such a message lacks buttons and names. `quoted` are the words of the message of ours that it replies to, where
-    that is known.
+    that is known. `also_known_as` is a further address of who wrote: a number where `contact` is a BSUID, a BSUID where
+    it is a number.
     """
 
     sid: str
@@ -137,6 +138,7 @@ class Inbound(Struct, frozen=True, kw_only=True):
     received_at: datetime | None = None
     recovered: bool = False
     quoted: str | None = None
+    also_known_as: str | None = None
 
 
 class RawEvent(Struct, frozen=True, kw_only=True):

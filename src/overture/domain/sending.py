@@ -50,18 +50,23 @@ class Start(Struct, frozen=True, kw_only=True):
 
 
 class KnownContact(Struct, frozen=True, kw_only=True):
-    """What is on record of a contact: `address` is the one first known, whatever alias was asked for."""
+    """What is on record of a contact: `address` is the one first known, whatever alias was asked for.
+
+    `revision` moves with what it is known by: with another one, none of this may be true any more.
+    """
 
     id: str
     shard: int
     address: str
     opted_out_at: datetime | None = None
+    revision: int = 0
 
 
 class KnownThread(Struct, frozen=True, kw_only=True):
-    """What is on record of a (sender, contact) pair."""
+    """What is on record of a (sender, contact) pair. It keeps the shard of the contact that it was made for."""
 
     id: str
+    shard: int
     last_inbound_at: datetime | None = None
     last_conversation_id: str | None = None
 

@@ -11,7 +11,7 @@ from overture.store.statement import Command, Query, RowsCommand, RowsQuery, ins
 
 _INSERT: Final = insert(
     "contact",
-    {"workspace_id": "text", "address": "text", "id": "text", "shard": "int", "name": "text"},
+    {"workspace_id": "text", "address": "text", "id": "text", "shard": "int", "name": "text", "met_by": "text"},
     "ON CONFLICT DO NOTHING RETURNING workspace_id, address",
     same={"created_at": "$1"},
 )
@@ -44,6 +44,14 @@ _RECORD_CHANGE: Final = insert(
         "at": "bigint",
     },
 )
+_HOLD: Final = RowsQuery(
+    {"workspace_id": "text", "address": "text"},
+    """
+    SELECT rows.workspace_id, rows.address, contact.id, contact.revision, contact.alias_of, contact.shard
+    FROM rows JOIN contact ON contact.workspace_id = rows.workspace_id AND contact.address = rows.address
+    ORDER BY rows.workspace_id, rows.address /*pg: FOR KEY SHARE OF contact */
+    """,
+)
 _LAST_OPT_INS: Final = RowsQuery(
     {"workspace_id": "text", "contact_id": "text"},
     """
@@ -62,13 +70,23 @@ _LIFT: Final = Command(
 
 
 class NewContact(Struct, frozen=True, kw_only=True):
-    """A contact that is met for the first time."""
+    """A contact that is met for the first time; `met_by` is the sender, where its address is the provider's alone."""
 
     workspace_id: str
     address: str
     id: str
     shard: int
     name: str | None = None
+    met_by: str | None = None
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A contact that nobody may merge now; `alias_of` where the address asked for is not the first one of it."""
+
+    id: str
+    shard: int
+    revision: int
+    alias_of: str | None
 
 
 class ConsentChange(Struct, frozen=True, kw_only=True):
@@ -88,8 +106,17 @@ class ConsentChange(Struct, frozen=True, kw_only=True):
 
 async def insert_new(tx: Writing, contacts: Sequence[NewContact], now: datetime) -> set[tuple[str, str]]:
     """Keep new contacts; the (workspace, address) of those that nobody else made meanwhile."""
-    rows = [(c.workspace_id, c.address, c.id, c.shard, c.name) for c in contacts]
+    rows = [(c.workspace_id, c.address, c.id, c.shard, c.name, c.met_by) for c in contacts]
     return {(row[0], row[1]) for row in await tx.run_rows(_INSERT, sorted(rows, key=lambda row: row[:2]), stored(now))}
+
+
+async def hold(tx: Writing, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Held]:
+    """The contacts of (workspace, address) as they stay until the commit: nobody merges or parts them meanwhile.
+
+    Others may change them in other ways. By what was asked for.
+    """
+    rows = await tx.all_of(_HOLD, sorted(set(keys)))
+    return {(row[0], row[1]): Held(id=row[2], revision=row[3], alias_of=row[4], shard=row[5]) for row in rows}
 
 
 async def name_unnamed(tx: Writing, names: Sequence[tuple[str, str, str]]) -> None:

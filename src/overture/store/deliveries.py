@@ -57,7 +57,7 @@ _FACTS: Final = f"""
 _JOINED: Final = """
     JOIN message m ON m.workspace_id = o.workspace_id AND m.conversation_id = o.conversation_id AND m.seq = o.seq
     JOIN conversation v ON v.workspace_id = o.workspace_id AND v.id = o.conversation_id
-    JOIN thread t ON t.id = o.thread_id AND t.shard = o.shard
+    JOIN thread t ON t.id = o.thread_id
     JOIN sender s ON s.id = o.sender_id
     WHERE o.workspace_id = $1 AND o.state = $2 AND o.message_id > $3 AND v.deleted_at IS NULL
 """

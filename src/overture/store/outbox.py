@@ -48,12 +48,12 @@ FACTS: Final = """
     o.tries, o.looks, o.resent, o.state, o.started_at, o.created_at, o.expires_at,
     s.account_sid, s.channel, s.address, s.messaging_service_sid, s.removed_at,
     t.contact_address, t.last_inbound_at, c.opted_out_at, c.id, c.address, v.epoch, o.confirms_opt_out, m.body,
-    o.priority
+    o.priority, o.sent_to
 """
 JOINS: Final = """
     FROM outbox o
     JOIN sender s ON s.id = o.sender_id
-    JOIN thread t ON t.id = o.thread_id AND t.shard = o.shard
+    JOIN thread t ON t.id = o.thread_id
     JOIN conversation v ON v.workspace_id = o.workspace_id AND v.id = o.conversation_id
     JOIN message m ON m.workspace_id = o.workspace_id AND m.conversation_id = o.conversation_id AND m.seq = o.seq
     JOIN contact c ON c.id = t.contact_id AND c.alias_of IS NULL
@@ -77,10 +77,12 @@ _UPDATE: Final = RowsCommand(
         "looks": "int",
         "resent": "boolean",
         "waits_because": "text",
+        "sent_to": "text",
     },
     """
     UPDATE outbox SET state = rows.state, attempt = rows.attempt, tries = rows.tries, due_at = rows.due_at,
-        started_at = rows.started_at, looks = rows.looks, resent = rows.resent, waits_because = rows.waits_because
+        started_at = rows.started_at, looks = rows.looks, resent = rows.resent, waits_because = rows.waits_because,
+        sent_to = coalesce(rows.sent_to, outbox.sent_to)
     FROM rows WHERE outbox.message_id = rows.message_id AND outbox.shard = rows.shard
     """,
 )
@@ -131,7 +133,8 @@ class NewSend(Struct, frozen=True, kw_only=True):
 class Send(Struct, frozen=True, kw_only=True):
     """A row of the outbox with everything that decides over it.
 
-    `contact_address` is the form to write to, `contact_key` the address the contact was first known by.
+    `contact_address` is the form to write to, `contact_key` the address the contact was first known by, `sent_to` the
+    form that its last try went to.
     """
 
     message_id: str
@@ -164,10 +167,14 @@ class Send(Struct, frozen=True, kw_only=True):
     confirms_opt_out: bool
     priority: int
     body: Body
+    sent_to: str | None = None
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """What a row of the outbox becomes; `waits_because` is the code of the reason, where it is put back for one."""
+    """What a row of the outbox becomes; `waits_because` is the code of the reason, where it is put back for one.
+
+    `sent_to` is the form of the contact's address that it goes to now, None where that stays as it is.
+    """
 
     message_id: str
     shard: int
@@ -179,6 +186,7 @@ class Change(Struct, frozen=True, kw_only=True):
     looks: int = 0
     resent: bool = False
     waits_because: str | None = None
+    sent_to: str | None = None
 
 
 def send_of(message: NewMessage, *, thread_id: str, sender_id: str, epoch: int) -> NewSend:
@@ -231,6 +239,7 @@ async def update(tx: Writing, changes: Sequence[Change]) -> None:
             c.looks,
             c.resent,
             c.waits_because,
+            c.sent_to,
         )
         for c in changes
     ]
@@ -288,5 +297,6 @@ def read_send(row: Any) -> Send:
         conversation_epoch=row[26],
         confirms_opt_out=bool(row[27]),
         priority=row[29],
+        sent_to=row[30],
         body=messages.decode_body(row[28]),
     )

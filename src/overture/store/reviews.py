@@ -21,7 +21,7 @@ _LOCK: Final = Query(
         o.confirms_opt_out, s.channel, s.removed_at, t.last_inbound_at, c.opted_out_at, v.epoch, m.body
     FROM outbox o
     JOIN sender s ON s.id = o.sender_id
-    JOIN thread t ON t.id = o.thread_id AND t.shard = o.shard
+    JOIN thread t ON t.id = o.thread_id
     JOIN conversation v ON v.workspace_id = o.workspace_id AND v.id = o.conversation_id
     JOIN message m ON m.workspace_id = o.workspace_id AND m.conversation_id = o.conversation_id AND m.seq = o.seq
     JOIN contact c ON c.id = t.contact_id AND c.alias_of IS NULL

@@ -79,7 +79,7 @@ CREATE TABLE contact (
     alias_of text,
     name text,
     opted_out_at bigint,
-    created_at bigint NOT NULL,
+    created_at bigint NOT NULL, revision integer NOT NULL DEFAULT 0, met_by text,
     PRIMARY KEY (workspace_id, address)
 )  WITHOUT ROWID;
 
@@ -252,7 +252,7 @@ CREATE TABLE outbox (
     resent boolean NOT NULL,
     confirms_opt_out boolean NOT NULL,
     created_at bigint NOT NULL,
-    expires_at bigint NOT NULL, waits_because text, may_be_passed boolean NOT NULL DEFAULT FALSE, stumbles integer NOT NULL DEFAULT 0, stumbled_over text,
+    expires_at bigint NOT NULL, waits_because text, may_be_passed boolean NOT NULL DEFAULT FALSE, stumbles integer NOT NULL DEFAULT 0, stumbled_over text, sent_to text,
     PRIMARY KEY (message_id, shard)
 )  WITHOUT ROWID;
 
@@ -352,11 +352,13 @@ CREATE TABLE thread (
     contact_address text NOT NULL,
     last_inbound_at bigint,
     last_conversation_id text,
-    created_at bigint NOT NULL,
+    created_at bigint NOT NULL, merged_into text,
     PRIMARY KEY (id, shard)
 )  WITHOUT ROWID;
 
-CREATE UNIQUE INDEX thread_of_pair ON thread (contact_id, sender_id, shard);
+CREATE INDEX thread_joined ON thread (contact_id) WHERE merged_into IS NOT NULL;
+
+CREATE UNIQUE INDEX thread_of_pair ON thread (contact_id, sender_id, shard) WHERE merged_into IS NULL;
 
 CREATE TABLE timer (
     due_at bigint NOT NULL,

@@ -14,8 +14,8 @@ from overture.store.engine import Reading, Writing, instant, instant_or_none, st
 from overture.store.statement import Row, RowsCommand, RowsQuery, insert
 
 _PAIR: Final = """
-    contact.id, contact.shard, contact.address, contact.opted_out_at,
-    thread.id, thread.last_inbound_at, thread.last_conversation_id,
+    contact.id, contact.shard, contact.address, contact.opted_out_at, contact.revision,
+    thread.id, thread.shard, thread.last_inbound_at, thread.last_conversation_id,
     conversation.id, conversation.mode, conversation.epoch, conversation.start_digest, conversation.asked_at
 """
 _FROM_PAIR: Final = """
@@ -24,6 +24,7 @@ _FROM_PAIR: Final = """
     LEFT JOIN contact ON contact.workspace_id = alias.workspace_id
         AND contact.address = coalesce(alias.alias_of, alias.address)
     LEFT JOIN thread ON thread.contact_id = contact.id AND thread.sender_id = rows.sender_id
+        AND thread.merged_into IS NULL
     LEFT JOIN conversation ON conversation.thread_id = thread.id AND conversation.mode <> 'ended'
 """
 _FACTS: Final = RowsQuery(
@@ -39,6 +40,7 @@ _LIVE_OF_CONTACTS: Final = RowsQuery(
     SELECT rows.workspace_id, rows.contact_id, thread.id, conversation.id, conversation.epoch
     FROM rows
     JOIN thread ON thread.contact_id = rows.contact_id AND thread.workspace_id = rows.workspace_id
+        AND thread.merged_into IS NULL
     JOIN conversation ON conversation.thread_id = thread.id AND conversation.mode <> 'ended'
     """,
 )
@@ -229,11 +231,15 @@ def _pair(row: Row) -> PairFacts:
         key=None if row[1] is None else KnownKey(digest=row[1], conversation_id=row[2]),
         contact=None
         if row[3] is None
-        else KnownContact(id=row[3], shard=row[4], address=row[5], opted_out_at=instant_or_none(row[6])),
+        else KnownContact(
+            id=row[3], shard=row[4], address=row[5], opted_out_at=instant_or_none(row[6]), revision=row[7]
+        ),
         thread=None
-        if row[7] is None
-        else KnownThread(id=row[7], last_inbound_at=instant_or_none(row[8]), last_conversation_id=row[9]),
+        if row[8] is None
+        else KnownThread(
+            id=row[8], shard=row[9], last_inbound_at=instant_or_none(row[10]), last_conversation_id=row[11]
+        ),
         live=None
-        if row[10] is None
-        else LiveConversation(id=row[10], mode=Mode(row[11]), epoch=row[12], digest=row[13], asked_at=instant(row[14])),
+        if row[12] is None
+        else LiveConversation(id=row[12], mode=Mode(row[13]), epoch=row[14], digest=row[15], asked_at=instant(row[16])),
     )

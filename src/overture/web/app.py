@@ -20,6 +20,7 @@ from overture.web.api import (
     assistants,
     backups,
     chat,
+    contacts,
     conversations,
     deliveries,
     inbox,
@@ -40,7 +41,7 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    *(outbound, chat, assistants, agents, conversations, deliveries, inbox, media),
+    *(outbound, chat, assistants, agents, conversations, contacts, deliveries, inbox, media),
     *(accounts, senders, keys, backups, instance, wirings, twilio, probes),
 )
 

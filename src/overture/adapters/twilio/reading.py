@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from overture.adapters.twilio import callback, form
-from overture.domain.channel import Channel, split_address
+from overture.domain import identity
+from overture.domain.channel import Channel, address_on, split_address
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Invalid
 from overture.domain.ports import Inbound, RawEvent, StatusReport
@@ -18,7 +19,7 @@ READ: Final = frozenset(
     {
         *("AccountSid", "MessageSid", "SmsMessageSid", "SmsSid", "From", "To", "Body", "NumMedia", "ProfileName"),
         *("ButtonPayload", "ButtonText", "ListTitle", "Address", "Label", "Latitude", "Longitude"),
-        *("OptOutType", "OriginalRepliedMessageSid", "MessageStatus", "ErrorCode"),
+        *("OptOutType", "OriginalRepliedMessageSid", "MessageStatus", "ErrorCode", "ExternalUserId"),
     }
 )
 """The fields that something follows from; each may stand once. (Media fields are read by their numbers.)"""
@@ -87,7 +88,20 @@ def inbound(event: RawEvent) -> Inbound:
         opt_out_type=opt_out_type,
         replied_to_sid=replied_to,
         recovered=recovered,
+        also_known_as=_also_known_as(fields, contact),
     )
+
+
+def _also_known_as(fields: Mapping[str, str], contact: str) -> str | None:
+    """The writer's BSUID beside the number, or the other way round; None where it tells nothing that can be read.
+
+    `ExternalUserId` is the BSUID where Twilio knows one; `From` is the same where the number is hidden. What has
+    another form than either is Twilio's own, and no reason to refuse what a person wrote.
+    """
+    (channel, bare), (also_on, other) = split_address(contact), split_address(fields.get("ExternalUserId", ""))
+    if channel is not Channel.WHATSAPP or also_on is not Channel.WHATSAPP:
+        return None
+    return None if identity.tell_apart(bare, other) is None else address_on(channel, other)
 
 
 def status(event: RawEvent, secret: bytes) -> StatusReport:
