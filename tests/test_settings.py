@@ -208,3 +208,9 @@ def test_no_secret_shows_in_a_representation(holder: Any) -> None:
 
 def test_other_variables_of_the_environment_are_nobodys_business() -> None:
     assert read({"OVERTURE_TEST_DATABASE_URL": "x", "PORT": "1"}).port == 8080
+
+
+def test_further_words_that_opt_out_are_a_list() -> None:
+    assert read({"OVERTURE_ALSO_STOP": "Cancel, end,QUIT"}).also_stop == ("cancel", "end", "quit")
+    with pytest.raises(SettingsError, match="OVERTURE_ALSO_STOP"):
+        read({"OVERTURE_ALSO_STOP": "cancel,!!"})

@@ -29,6 +29,7 @@ from overture.adapters.twilio.media import TwilioMedia
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.errors import Failure
+from overture.domain.listening import Listening
 from overture.domain.ports import Outgoing, Provider, RawEvent
 from overture.domain.reply_time import QuietTimes
 from overture.domain.sender import KeywordHandling, SenderKind, kind_of
@@ -218,7 +219,10 @@ class House:
         quiet = QuietTimes(
             every=self.settings.quiet_seconds, answer_late=timedelta(seconds=self.settings.answer_late_seconds)
         )
-        return InboxRoad(store=self.store, parser=self._verifier, ids=self.ids, quiet=quiet, signals=self.signals)
+        listening = Listening(quiet=quiet, also_stop=self.settings.also_stop)
+        return InboxRoad(
+            store=self.store, parser=self._verifier, ids=self.ids, listening=listening, signals=self.signals
+        )
 
     def make_app(self, parts: Parts, *, trusted: bool = False) -> ASGIApp:
         """The application behind a door; at a trusted one no key is asked for."""

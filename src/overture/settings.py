@@ -79,6 +79,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     quiet_seconds: float | None
     reply_wait_seconds: float
     answer_late_seconds: float
+    also_stop: tuple[str, ...]
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["text", "json"]
     origins: Mapping[str, str]
@@ -114,6 +115,7 @@ def read(
         quiet_seconds=source.value("quiet_seconds", None, _seconds),
         reply_wait_seconds=source.value("reply_wait_seconds", 15.0, _some_seconds),
         answer_late_seconds=source.value("answer_late_seconds", 43_200.0, _seconds_of_a_week),
+        also_stop=source.value("also_stop", (), _further_stop_words),
         log_level=source.value("log_level", "info", _one_of("debug", "info", "warning", "error")),
         log_format=source.value("log_format", "text", _one_of("text", "json")),
         origins=source.origins,
@@ -253,6 +255,13 @@ def _converted(raw: Any, kind: type[_T], where: str) -> _T:
 def _listed(raw: Any) -> tuple[str, ...]:
     values = raw if isinstance(raw, list) else str(raw).split(",")
     return tuple(text for value in values if (text := str(value).strip()))
+
+
+def _further_stop_words(raw: Any) -> tuple[str, ...]:
+    words = tuple(word.lower() for word in _listed(raw))
+    if wrong := [word for word in words if len(word) > 64 or not any(char.isalnum() for char in word)]:
+        raise ValueError(f"{wrong[0][:64]!r} is no word that somebody could write.")
+    return words
 
 
 def _urls(raw: Any) -> tuple[str, ...]:

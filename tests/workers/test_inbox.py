@@ -186,6 +186,28 @@ async def test_help_on_sms_is_the_providers_and_takes_nothing_from_what_waits(wo
     assert (await world.texts(an_id))[-1] == "> HELP"
 
 
+async def test_more_words_opt_out_on_whatsapp_where_the_operator_set_them(world: World) -> None:
+    world.inbox = world.new_inbox(also_stop=("cancel",))
+    await world.hears("hello", channel=WHATSAPP)
+    an_id = await world.starts(channel=WHATSAPP)
+    await world.hears("quit", channel=WHATSAPP)
+    assert (await world.conversation(an_id)).mode is Mode.BOT
+    await world.hears("Cancel", channel=WHATSAPP)
+    assert (await world.conversation(an_id)).end_reason is EndReason.OPT_OUT
+    await world.sends(3)
+    assert world.twilio.said[-1] == consent.CONFIRMATION
+
+
+async def test_advanced_opt_out_has_answered_what_is_found_in_the_list_without_its_word(world: World) -> None:
+    await world.change("UPDATE sender SET keyword_handling = $1", KeywordHandling.ADVANCED.value)
+    await world.hears("hello", channel=WHATSAPP)
+    an_id = await world.starts(channel=WHATSAPP)
+    await world.hears("STOP", channel=WHATSAPP)
+    assert (await world.conversation(an_id)).end_reason is EndReason.OPT_OUT
+    await world.sends(3)
+    assert consent.CONFIRMATION not in world.twilio.said
+
+
 async def test_an_account_whose_own_handling_is_off_gets_our_confirmation_on_sms(world: World) -> None:
     await world.change("UPDATE sender SET keyword_handling = $1", KeywordHandling.OURS.value)
     await world.starts()

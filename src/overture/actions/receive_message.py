@@ -15,7 +15,7 @@ from overture.domain import variants
 from overture.domain.channel import Channel, split_address
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids, Inbound
-from overture.domain.reply_time import QuietTimes
+from overture.domain.listening import Listening
 from overture.store import agents, conversations, events, senders, threads
 from overture.store.engine import Writing
 
@@ -31,7 +31,7 @@ class Received(Struct, frozen=True, kw_only=True):
 
 
 async def receive_messages(
-    tx: Writing, inbound: Sequence[Inbound], now: datetime, ids: Ids, quiet: QuietTimes
+    tx: Writing, inbound: Sequence[Inbound], now: datetime, ids: Ids, listening: Listening
 ) -> list[Received]:
     """Receive each, in the order given. The caller commits."""
     addressed = [(m.account_sid, *split_address(m.sender)) for m in inbound]
@@ -54,7 +54,7 @@ async def receive_messages(
             break
         this_round, left = _apart(inbound, known, addressed, left)
         batch = [(n, inbound[n], known[addressed[n]]) for n in this_round]
-        round_answers, lost = await _receive_round(tx, batch, now, ids, quiet)
+        round_answers, lost = await _receive_round(tx, batch, now, ids, listening)
         for n, answer in round_answers.items():
             answers[n] = answer
         left = sorted([*lost, *left])
@@ -103,10 +103,10 @@ async def _receive_round(
     batch: Sequence[tuple[int, Inbound, senders.Sender]],
     now: datetime,
     ids: Ids,
-    quiet: QuietTimes,
+    listening: Listening,
 ) -> tuple[dict[int, Received], set[int]]:
     facts = await _read_facts(tx, batch)
-    plan = hearings.Plan(now=now, ids=ids, quiet=quiet)
+    plan = hearings.Plan(now=now, ids=ids, listening=listening)
     answers = {
         n: Received(outcome=plan.decide(n, message, sender, known), workspace_id=sender.workspace_id)
         for (n, message, sender), known in zip(batch, facts, strict=True)
