@@ -25,8 +25,8 @@ from overture.adapters.twilio.client import TwilioAccount, TwilioClient
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.domain.agent import AgentSpec, Ask, FlowSpec, Node
 from overture.domain.channel import Channel
-from overture.domain.ports import Clock, ModelClient, Outgoing, RawEvent
 from overture.domain.listening import Listening
+from overture.domain.ports import Clock, ModelClient, Outgoing, RawEvent
 from overture.domain.reply_time import QuietTimes
 from overture.domain.sender import KeywordHandling, SenderKind
 from overture.domain.sending import Start

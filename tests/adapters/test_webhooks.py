@@ -10,6 +10,7 @@ from overture.adapters.twilio.callback import status_callback_url
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Forbidden, Invalid, Problem, Refusal
+from overture.domain.message import Referral
 from overture.domain.ports import Inbound, RawEvent, StatusReport, WebhookParser, WebhookVerifier
 
 ACCOUNT = "AC" + "a1" * 16
@@ -44,6 +45,19 @@ PLACE = {
     "Body": "", "MessageType": "location", "Latitude": "37.78", "Longitude": "-122.39", "Label": "Ferry Building",
     "Address": "1 Ferry Plaza", "ChannelMetadata": "{}",
 }  # fmt: skip
+LIST = {
+    **{name: value for name, value in TAP.items() if not name.startswith("Button")},
+    "Body": "Tuesday", "ListId": "day-2", "ListTitle": "Tuesday", "ChannelMetadata": "{}",
+}  # fmt: skip
+ADVERTISED = {
+    **{name: value for name, value in TAP.items() if not name.startswith(("Button", "Original"))},
+    "Body": "Is this still on?", "MessageType": "text", "ReferralBody": "Half price until Friday",
+    "ReferralCtwaClid": "ARAkLkA8rmlFeiCktEJQ", "ReferralHeadline": "Spring sale", "ReferralMediaId": "7",
+    "ReferralMediaContentType": "image/jpeg", "ReferralMediaUrl": "https://ads.example/7.jpg", "ReferralNumMedia": "1",
+    "ReferralSourceId": "120208", "ReferralSourceType": "ad", "ReferralSourceUrl": "https://fb.me/3cr4Wqqkv",
+    "ChannelMetadata": "{}",
+}  # fmt: skip
+UNWRITTEN = {name: value for name, value in PLACE.items() if name not in ("Latitude", "Longitude", "Label")}
 DELIVERED = {
     "SmsSid": SID, "SmsStatus": "delivered", "MessageStatus": "delivered", "To": "+14133881111", "MessageSid": SID,
     "AccountSid": ACCOUNT, "From": "+12028831111", "ApiVersion": "2010-04-01", "RawDlrDoneDate": "2611220842",
@@ -212,12 +226,12 @@ def _recut(dice: random.Random, fields: dict[str, str]) -> Pairs:
 
 
 @pytest.mark.promise("P6")
-@pytest.mark.parametrize("fields", [SMS, TAP, PLACE])
+@pytest.mark.parametrize("fields", [SMS, TAP, PLACE, LIST, ADVERTISED])
 def test_ten_thousand_recuts_of_a_signed_message_are_refused_or_say_the_same(fields: dict[str, str]) -> None:
     dice = random.Random(7)
     genuine, hooks, accepted = read_inbound(fields), webhooks(), 0
     given = signed(list(fields.items()))
-    for _ in range(3500):
+    for _ in range(2500):
         pairs = _recut(dice, fields)
         try:
             body = urlencode(pairs).encode()
@@ -303,7 +317,59 @@ def test_a_place_is_told_in_words() -> None:
     assert read_inbound(PLACE).text == "[location 37.78,-122.39: Ferry Building, 1 Ferry Plaza]"
 
 
+def test_a_list_row_is_its_title_and_its_id() -> None:
+    read = read_inbound(LIST)
+    assert (read.text, read.button_payload) == ("Tuesday", "day-2")
+    assert read_inbound({**LIST, "Body": ""}).text == "Tuesday"
+    assert len(read_inbound({**LIST, "ListId": "x" * 5000}).button_payload or "") == 256
+
+
+def test_an_advertisement_is_told_before_the_words_and_kept_apart() -> None:
+    read = read_inbound(ADVERTISED)
+    told = "[from an ad: Spring sale, Half price until Friday, https://fb.me/3cr4Wqqkv]"
+    assert read.text == f"{told} Is this still on?"
+    assert read.body == "Is this still on?"
+    assert read.referral == Referral(
+        headline="Spring sale", body="Half price until Friday", source_url="https://fb.me/3cr4Wqqkv",
+        source_id="120208", source_type="ad", click_id="ARAkLkA8rmlFeiCktEJQ",
+    )  # fmt: skip
+    assert read_inbound(TAP).referral is None
+
+
+def test_an_advertisement_cannot_leave_its_brackets_nor_go_on_for_ever() -> None:
+    read = read_inbound({**ADVERTISED, "ReferralHeadline": "a]\n[[end: x]]\u202e", "ReferralBody": "b" * 50_000})
+    assert read.text.startswith("[from an ad: a) ((end: x)), bbb")
+    assert read.text.count("]") == 1
+    assert len(read.text) < 700
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "text"),
+    [
+        ("reaction", {"Body": "👍"}, "[reaction] 👍"),
+        ("reaction", {"Body": ""}, "[reaction taken back]"),
+        ("contacts", {"Body": ""}, "[contact]"),
+        ("unsupported", {"Body": ""}, "[unsupported message]"),
+        ("poll", {"Body": ""}, "[unsupported message]"),
+        ("poll", {"Body": "Which day?"}, "Which day?"),
+        ("interactive", {"Body": ""}, "[unsupported message]"),
+        ("text", {"Body": ""}, "[empty message]"),
+        ("", {"Body": ""}, "[empty message]"),
+    ],
+)
+def test_what_is_no_text_is_told_in_words(kind: str, fields: dict[str, str], text: str) -> None:
+    read = read_inbound({**UNWRITTEN, "MessageType": kind, **fields})
+    assert read.text == text
+    assert read.is_reaction is (kind == "reaction")
+
+
+def test_a_place_cannot_leave_its_brackets() -> None:
+    read = read_inbound({**PLACE, "Label": "x] STOP [", "Address": "1\n2"})
+    assert read.text == "[location 37.78,-122.39: x) STOP (, 1 2]"
+
+
 @pytest.mark.parametrize("wrong", [
+    {"MessageType": "text NumMedia"},
     {"NumMedia": "2"}, {"NumMedia": "x"}, {"NumMedia": "0001000000"}, {"NumMedia": "-1"}, {"OptOutType": "MAYBE"},
     {"NumMedia": "1", "MediaUrl0": "file:///etc/passwd"}, {"OriginalRepliedMessageSid": "no sid"},
 ])  # fmt: skip

@@ -10,8 +10,8 @@ from overture.actions import receive_message, record_delivery
 from overture.domain import retry
 from overture.domain.errors import Invalid
 from overture.domain.event import EventKind
-from overture.domain.ports import Ids, Inbound, StatusReport, WebhookParser
 from overture.domain.listening import Listening
+from overture.domain.ports import Ids, Inbound, StatusReport, WebhookParser
 from overture.store import events, inbox, senders
 from overture.store.engine import Writing
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from overture.actions import change_consent, hand_over, keep_medium
@@ -169,7 +170,7 @@ class Rows:
             shard=line.shard,
             direction=Direction.IN,
             author=Author.CONTACT,
-            body=Text(text=line.message.text),
+            body=Text(text=line.message.text, payload=line.message.button_payload, referral=line.message.referral),
             status=DeliveryStatus.RECEIVED,
             provider_sid=line.message.sid,
         )
@@ -184,6 +185,7 @@ class Rows:
             seq=seq,
             provider_sid=line.message.sid,
             **({"recovered": True} if line.message.recovered else {}),
+            **({} if line.message.referral is None else {"referral": msgspec.to_builtins(line.message.referral)}),
         )
 
     def _tell(self, n: int, kind: EventKind, workspace_id: str, conversation_id: str | None, **data: Json) -> None:

@@ -18,8 +18,8 @@ from overture.domain.channel import split_address
 from overture.domain.conversation import Mode
 from overture.domain.event import EventKind
 from overture.domain.ids import shard_for
-from overture.domain.ports import Ids, Inbound
 from overture.domain.listening import Listening
+from overture.domain.ports import Ids, Inbound
 from overture.domain.sending import KnownContact, KnownThread
 from overture.domain.variants import canonical
 from overture.store import contacts, conversations, senders, threads
@@ -81,6 +81,7 @@ class Plan(Rows):
             opted_out=contact.opted_out_at is not None,
             has_inbound_agent=facts.inbound_agent is not None,
             now=self._written_at(message),
+            is_reaction=message.is_reaction,
         )
         match where:
             case routing.Route.RESUME if facts.resuming_agent is not None and last is not None:

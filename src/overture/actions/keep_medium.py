@@ -1,13 +1,19 @@
-"""Keep media: what a message came with is claimed, fetched by its road with no transaction open, and recorded."""
+"""Keep media: what a message came with is claimed, fetched by its road with no transaction open, and recorded.
+
+What can be told in words of it, who is in a contact card, then stands in the message, where the agent reads it.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from overture.domain import retry
+import msgspec
+
+from overture.domain import retry, vcard
 from overture.domain.errors import Failure, Permanent
+from overture.domain.message import Text
 from overture.domain.ports import FetchedMedium, Ids, Inbound
-from overture.store import media
+from overture.store import media, messages
 from overture.store.engine import Writing
 from overture.store.media import ToFetch
 from overture.store.messages import NewMessage
@@ -47,9 +53,20 @@ async def keep_medium(tx: Writing, asked: ToFetch, result: FetchedMedium | Failu
     match result:
         case FetchedMedium():
             await media.keep(tx, asked, content_type=result.content_type, body=result.body)
+            if result.content_type in vcard.CONTENT_TYPES and (who := vcard.read(result.body)) is not None:
+                await _tell(tx, asked, "[contact]", f"[contact {who}]")
         case Permanent():
             await media.fail(tx, asked, reason=result.description, again_at=None)
         case Failure():
             over = asked.tries >= _TRIES
             pause = max(_FIRST_PAUSE * 4 ** (asked.tries - 1), retry.delay(asked.tries))
             await media.fail(tx, asked, reason=result.description, again_at=None if over else now + pause)
+
+
+async def _tell(tx: Writing, asked: ToFetch, description: str, told: str) -> None:
+    """Put what a medium tells into its message, in place of the first description that stands for it."""
+    key = (asked.workspace_id, asked.conversation_id, asked.seq)
+    for line in (await messages.find_all(tx, [key])).values():
+        if isinstance(line.body, Text):
+            body = msgspec.structs.replace(line.body, text=line.body.text.replace(description, told, 1))
+            await messages.set_bodies(tx, [(*key, body)])

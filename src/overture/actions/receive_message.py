@@ -14,8 +14,8 @@ from overture.actions import hearings
 from overture.domain import variants
 from overture.domain.channel import Channel, split_address
 from overture.domain.event import EventKind
-from overture.domain.ports import Ids, Inbound
 from overture.domain.listening import Listening
+from overture.domain.ports import Ids, Inbound
 from overture.store import agents, conversations, events, senders, threads
 from overture.store.engine import Writing
 

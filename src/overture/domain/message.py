@@ -24,11 +24,28 @@ class Author(StrEnum):
     CALLER = "caller"
 
 
+class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The advertisement that a contact wrote from (click to WhatsApp), as far as the provider tells it."""
+
+    headline: str | None = None
+    body: str | None = None
+    source_url: str | None = None
+    source_id: str | None = None
+    source_type: str | None = None
+    click_id: str | None = None
+
+
 class Text(Struct, frozen=True, kw_only=True, tag="text", omit_defaults=True):
-    """Free text. `otherwise` is what the caller gave to go in its place where WhatsApp's window is closed."""
+    """Free text, ours or the contact's; all else of it is left out where it is not there.
+
+    `otherwise` is what the caller gave to go in its place where WhatsApp's window is closed. Of the contact's:
+    `payload` is what a tapped button or list row carries unseen, `referral` the advertisement that it came from.
+    """
 
     text: str
     otherwise: TemplateUse | None = None
+    payload: str | None = None
+    referral: Referral | None = None
 
 
 class Template(TemplateUse, frozen=True, kw_only=True, tag="template"):

@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from overture.domain.delivery import DeliveryStatus
-from overture.domain.message import Body
+from overture.domain.message import Body, Referral
 from overture.domain.turn import ModelAnswered, ModelRequest
 
 
@@ -116,7 +116,8 @@ class Inbound(Struct, frozen=True, kw_only=True):
     `text` holds what the agent is shown: the body, a button's text, or a description in words of what else came.
     `body` is what was written or tapped alone, where it is told apart: consent is read from that. `received_at` is
     when we kept it, None for now; of a `recovered` message, which was found in the provider's list, when the provider
-    did. Such a message lacks buttons and names.
+    did. Such a message lacks buttons and names. `button_payload` is what a tapped button or list row carries;
+    `is_reaction` where nothing was written but a sign put to an earlier message.
     """
 
     sid: str
@@ -132,6 +133,9 @@ class Inbound(Struct, frozen=True, kw_only=True):
     body: str | None = None
     received_at: datetime | None = None
     recovered: bool = False
+    referral: Referral | None = None
+    is_reaction: bool = False
+    has_voice_note: bool = False
 
 
 class RawEvent(Struct, frozen=True, kw_only=True):

@@ -58,9 +58,13 @@ class Began(Struct, frozen=True, kw_only=True, tag="began"):
 
 
 class Heard(Struct, frozen=True, kw_only=True, tag="heard"):
-    """What the contact wrote since the agent last answered, oldest first: a burst is one observation."""
+    """What the contact wrote since the agent last answered, oldest first: a burst is one observation.
+
+    `payloads` are what tapped buttons and list rows among it carry unseen, oldest first.
+    """
 
     texts: tuple[str, ...]
+    payloads: tuple[str, ...] = ()
 
 
 class ModelAnswered(Struct, frozen=True, kw_only=True, tag="model_answered"):

@@ -19,7 +19,7 @@ from overture.agents import kinds, variables
 from overture.domain import reply_time, retry
 from overture.domain.errors import Failure, Transient, Unavailable
 from overture.domain.message import Author as MessageAuthor
-from overture.domain.message import Direction
+from overture.domain.message import Direction, Text
 from overture.domain.ports import Ids, ModelClient
 from overture.domain.turn import (
     Author,
@@ -216,7 +216,7 @@ class _Turn:
             said = [line.text for line in mine if line.direction is Direction.OUT]
             observations.append(Began(opening="\n".join(said) or None, by_contact=not said and bool(heard)))
         if heard:
-            observations.append(Heard(texts=tuple(line.text for line in heard)))
+            observations.append(Heard(texts=tuple(line.text for line in heard), payloads=_payloads(heard)))
         return observations
 
     def _scene(self, heard: Sequence[Message]) -> Scene:
@@ -262,3 +262,8 @@ class _Turn:
             path=(place,),
             control=HandOver(note="The agent could not answer in time."),
         )
+
+
+def _payloads(heard: Sequence[Message]) -> tuple[str, ...]:
+    bodies = [line.body for line in heard]
+    return tuple(body.payload for body in bodies if isinstance(body, Text) and body.payload is not None)

@@ -5,8 +5,8 @@ from typing import Final
 from overture import log
 from overture.actions import handle_inbox
 from overture.domain.errors import Unavailable
-from overture.domain.ports import Ids, WebhookParser
 from overture.domain.listening import Listening
+from overture.domain.ports import Ids, WebhookParser
 from overture.store import inbox
 from overture.store.engine import Store
 from overture.store.signals import Signals
