@@ -6,6 +6,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from overture.domain.agent import TemplateUse
+from overture.domain.choices import numbered
 
 
 class Direction(StrEnum):
@@ -38,12 +39,14 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Text(Struct, frozen=True, kw_only=True, tag="text", omit_defaults=True):
     """Free text, ours or the contact's; all else of it is left out where it is not there.
 
-    `otherwise` is what the caller gave to go in its place where WhatsApp's window is closed. Of the contact's:
+    `otherwise` is what the caller gave to go in its place where WhatsApp's window is closed, `options` what WhatsApp
+    offers under it to be tapped (elsewhere the text numbers them). Of the contact's:
     `payload` is what a tapped button or list row carries unseen, `referral` the advertisement that it came from.
     """
 
     text: str
     otherwise: TemplateUse | None = None
+    options: tuple[str, ...] = ()
     payload: str | None = None
     referral: Referral | None = None
 
@@ -65,9 +68,14 @@ Body: TypeAlias = Text | Template
 def shown(body: Body) -> str:
     """The text that a person or an agent reads for a body."""
     match body:
-        case Text(text=text):
-            return text
+        case Text(text=text, options=options):
+            return numbered(text, options)
         case Template(rendered=str(rendered)):
             return rendered
         case Template(content_sid=sid):
             return f"[template {sid}]"
+
+
+def as_listed(body: Body) -> str | None:
+    """The text under which the provider's records have a body; None where they may word it in their own way."""
+    return None if isinstance(body, Template) or body.options else shown(body)

@@ -128,7 +128,8 @@ class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     """The turn's result: replies in order (none is a deliberate silence), the places passed, and what follows.
 
     `place` is where the agent now stands (a node's name; `main_state` for a prompt agent), `path` every place passed
-    in this turn. `expects` tells how soon a reply may be taken for complete.
+    in this turn. `expects` tells how soon a reply may be taken for complete, `options` what the last reply offers to
+    choose from.
     """
 
     replies: tuple[str, ...]
@@ -136,6 +137,7 @@ class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     path: tuple[str, ...] = ()
     control: End | HandOver | None = None
     expects: Literal["anything", "choice"] = "anything"
+    options: tuple[str, ...] = ()
 
 
 Decision: TypeAlias = NeedModel | Finish

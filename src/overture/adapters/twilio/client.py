@@ -10,16 +10,17 @@ import base64
 import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
 import msgspec
 from msgspec import Struct
 
-from overture.adapters.twilio import answers, callback, wire
+from overture.adapters.twilio import answers, callback, content, wire
+from overture.domain.channel import WHATSAPP_PREFIX
 from overture.domain.delivery import DeliveryStatus
-from overture.domain.errors import Misconfigured, OutcomeUnknown, Transient, Unreachable
-from overture.domain.message import Template, Text
+from overture.domain.errors import Misconfigured, OutcomeUnknown, Permanent, Transient, Unreachable
+from overture.domain.message import Template, Text, shown
 from overture.domain.ports import Accepted, MessagePage, Outgoing, ProviderMessage
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=5)
@@ -27,6 +28,10 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=5)
 
 A provider that swallows requests is to be known for dead within ten seconds of the first.
 """
+
+_CREATING: Final = aiohttp.ClientTimeout(total=3, connect=2)  # seconds; a button is not worth more of a message's time
+_CONTENT_REFUSED: Final = frozenset({"twilio_21655", "twilio_21656"})  # the provider does not know it any more
+_TWILIO: Final = ".twilio.com"
 
 _PAGE: Final = 1000  # Twilio's largest
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
@@ -50,6 +55,11 @@ class TwilioAccount(Struct, frozen=True, kw_only=True):
         user, password = (self.api_key_sid, self.api_key_secret) if self.api_key_sid else (self.sid, self.auth_token)
         return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
+    def product_url(self, product: str) -> str:
+        """Where another of Twilio's products is; with an API of one's own it is all at one address."""
+        ours = (urlsplit(self.base_url).hostname or "").endswith(_TWILIO)
+        return f"https://{product}{_TWILIO}" if ours else self.base_url
+
     def __repr__(self) -> str:
         return f"TwilioAccount(sid={self.sid!r}, base_url={self.base_url!r})"
 
@@ -72,6 +82,7 @@ class TwilioClient:
         self._secret = secret
         self._public_base_url = public_base_url
         self._timeout = timeout
+        self._contents = content.Contents()
         self._opened: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
@@ -80,11 +91,39 @@ class TwilioClient:
             await self._opened.close()
 
     async def send(self, outgoing: Outgoing) -> Accepted:
-        """Hand one attempt over. Raises Transient, Permanent, Misconfigured or OutcomeUnknown."""
+        """Hand one attempt over. Raises Transient, Permanent, Misconfigured or OutcomeUnknown.
+
+        Choices go as content of the provider's; where it will not have that, and says so, as numbered text.
+        """
         account = self._account(outgoing.account_sid)
+        content_sid = await self._find_content(account, outgoing)
+        try:
+            return await self._hand_over(account, outgoing, content_sid)
+        except Permanent as refused:
+            if content_sid is None or refused.code not in _CONTENT_REFUSED:
+                raise
+            self._contents.forget(content_sid)
+            return await self._hand_over(account, outgoing, None)
+
+    async def _find_content(self, account: TwilioAccount, outgoing: Outgoing) -> str | None:
+        body = outgoing.body
+        if not isinstance(body, Text) or not body.options or not outgoing.to.startswith(WHATSAPP_PREFIX):
+            return None
+        url = f"{account.product_url('content')}/v1/Content"
+        headers = {"Authorization": account.authorization, "Content-Type": "application/json"}
+
+        async def create(form: bytes) -> answers.Answer:
+            async with self._session().post(
+                url, data=form, headers=headers, allow_redirects=False, timeout=_CREATING
+            ) as response:
+                return await answers.whole(response)
+
+        return await self._contents.find(account.sid, body.text, body.options, create)
+
+    async def _hand_over(self, account: TwilioAccount, outgoing: Outgoing, content_sid: str | None) -> Accepted:
         url = f"{account.base_url}/2010-04-01/Accounts/{account.sid}/Messages.json"
         try:
-            answer = await self._post(account, url, self._form(outgoing))
+            answer = await self._post(account, url, self._form(outgoing, content_sid))
         except aiohttp.InvalidURL as error:
             raise _bad_base_url(account) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -155,7 +194,7 @@ class TwilioClient:
             path = _next(account, page.next_page_uri)
         return found[:limit]
 
-    def _form(self, outgoing: Outgoing) -> bytes:
+    def _form(self, outgoing: Outgoing, content_sid: str | None) -> bytes:
         fields = {"To": outgoing.to, "From": outgoing.sender, "ValidityPeriod": str(_validity(outgoing))}
         if outgoing.messaging_service_sid:
             fields["MessagingServiceSid"] = outgoing.messaging_service_sid
@@ -164,8 +203,10 @@ class TwilioClient:
                 self._public_base_url, outgoing.message_id, outgoing.attempt, self._secret
             )
         match outgoing.body:
-            case Text(text=text):
-                fields["Body"] = text
+            case Text() if content_sid is not None:
+                fields["ContentSid"] = content_sid
+            case Text() as body:
+                fields["Body"] = shown(body)
             case Template(content_sid=sid, variables=variables):
                 fields["ContentSid"] = sid
                 if variables:

@@ -72,6 +72,13 @@ def greeting(spec: FlowSpec, values: Mapping[str, Json]) -> str | None:
     return "\n".join(walk.said) or None
 
 
+def greeting_options(spec: FlowSpec, values: Mapping[str, Json]) -> tuple[str, ...]:
+    """The choices that the greeting offers."""
+    walk = _Walk(spec=spec, given=values, slots={}, path=[], said=[])
+    stopped = _enter(walk, spec.start)
+    return () if stopped.control is not None else _options(_ask_at(spec, stopped.node))
+
+
 def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scene) -> tuple[FlowState, Finish]:
     """The next state and the result of one observation. An ended flow stays ended, and silent.
 
@@ -240,11 +247,16 @@ def _finish(walk: _Walk, state: FlowState, stopped: _Stopped, *, tries: int = 0)
         path=tuple(walk.path),
         control=stopped.control,
         expects=_expects(open_question),
+        options=_options(open_question),
     )
 
 
 def _expects(ask: Ask | None) -> Literal["anything", "choice"]:
     return "choice" if ask is not None and ask.type in {"yes_no", "choice"} else "anything"
+
+
+def _options(ask: Ask | None) -> tuple[str, ...]:
+    return tuple(answers.forms_of(ask)) if ask is not None and ask.type == "choice" and ask.offer else ()
 
 
 def _ask_at(spec: FlowSpec, name: str) -> Ask | None:
