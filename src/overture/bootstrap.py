@@ -24,13 +24,14 @@ from overture.actions.start_conversation import start_conversations
 from overture.adapters.clock import SystemClock
 from overture.adapters.ids import RandomIds
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
+from overture.adapters.llm.transcription import OpenAITranscriber
 from overture.adapters.twilio.client import TwilioAccount, TwilioClient
 from overture.adapters.twilio.media import TwilioMedia
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.errors import Failure
 from overture.domain.listening import Listening
-from overture.domain.ports import Outgoing, Provider, RawEvent
+from overture.domain.ports import Outgoing, Provider, RawEvent, Typist
 from overture.domain.reply_time import QuietTimes
 from overture.domain.sender import KeywordHandling, SenderKind, kind_of
 from overture.domain.sending import Start
@@ -55,6 +56,7 @@ from overture.workers.sweeping import ROAD as SWEEP
 from overture.workers.sweeping import SweepRoad
 from overture.workers.sweeps import SettleRoad, TimerRoad
 from overture.workers.turns import TurnRoad
+from overture.workers.typing import Typing
 
 WORKSPACE: Final = "default"
 
@@ -81,7 +83,7 @@ def open_accounts(settings: Settings) -> dict[str, TwilioAccount]:
     }
 
 
-class ClosingProvider(Provider, Protocol):
+class ClosingProvider(Provider, Typist, Protocol):
     """A provider whose connections are closed at the end."""
 
     async def aclose(self) -> None: ...
@@ -178,11 +180,14 @@ class House:
         outcomes: Batch[Outcome, bool] = Batch(self.store, record_outcomes, self.ids, after=lambda _: wake("outbox"))
         findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
         out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
-        turns = TurnRoad(store=self.store, model=self._model, ids=self.ids, signals=self.signals)
+        typing = Typing(self._provider) if self.settings.typing else None
+        turns = TurnRoad(store=self.store, model=self._model, ids=self.ids, signals=self.signals, typing=typing)
         inbox = self._inbox_road()
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)
-        media = MediaRoad(store=self.store, fetcher=self._media)
+        media = MediaRoad(
+            store=self.store, fetcher=self._media, signals=self.signals, transcriber=self._open_transcriber()
+        )
         sweep = SweepRoad(
             store=self.store,
             provider=self._provider,
@@ -215,11 +220,23 @@ class House:
             )
         )
 
+    def _open_transcriber(self) -> OpenAITranscriber | None:
+        to = self.settings
+        if not to.transcription_base_url:
+            return None
+        transcriber = OpenAITranscriber(
+            base_url=to.transcription_base_url, model=to.transcription_model, api_key=to.transcription_api_key
+        )
+        self._closes.append(transcriber.aclose)
+        return transcriber
+
     def _inbox_road(self) -> InboxRoad:
         quiet = QuietTimes(
             every=self.settings.quiet_seconds, answer_late=timedelta(seconds=self.settings.answer_late_seconds)
         )
-        listening = Listening(quiet=quiet, also_stop=self.settings.also_stop)
+        listening = Listening(
+            quiet=quiet, also_stop=self.settings.also_stop, transcribes=bool(self.settings.transcription_base_url)
+        )
         return InboxRoad(
             store=self.store, parser=self._verifier, ids=self.ids, listening=listening, signals=self.signals
         )

@@ -76,6 +76,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     accounts: tuple[AccountSettings, ...]
     senders: tuple[SenderSettings, ...]
     models: tuple[ModelSettings, ...]
+    transcription_base_url: str
+    transcription_model: str
+    transcription_api_key: str
+    typing: bool
     quiet_seconds: float | None
     reply_wait_seconds: float
     answer_late_seconds: float
@@ -112,6 +116,10 @@ def read(
         accounts=accounts,
         senders=_senders(source, accounts),
         models=_models(source),
+        transcription_base_url=source.value("transcription_base_url", "", _url),
+        transcription_model=source.value("transcription_model", "", str),
+        transcription_api_key=source.value("transcription_api_key", "", str),
+        typing=source.value("typing", True, _on_or_off),
         quiet_seconds=source.value("quiet_seconds", None, _seconds),
         reply_wait_seconds=source.value("reply_wait_seconds", 15.0, _some_seconds),
         answer_late_seconds=source.value("answer_late_seconds", 43_200.0, _seconds_of_a_week),
@@ -121,6 +129,10 @@ def read(
         origins=source.origins,
     )
     source.refuse_unknown()
+    if settings.transcription_base_url and not settings.transcription_model:
+        raise SettingsError(
+            "OVERTURE_TRANSCRIPTION_BASE_URL is set: OVERTURE_TRANSCRIPTION_MODEL must say which model to ask there."
+        )
     if settings.role != "all" and settings.database_url.startswith("sqlite"):
         raise SettingsError(
             f"role = {settings.role!r} needs PostgreSQL: SQLite serves one process in every role (role = 'all')."
@@ -287,6 +299,12 @@ def _text(raw: Any) -> str:
     if not isinstance(raw, str):
         raise TypeError(f"{raw!r} is no text: write it in quotes.")
     return raw
+
+
+def _on_or_off(raw: Any) -> bool:
+    if raw not in ("on", "off", True, False):
+        raise ValueError(f"{raw!r} is neither on nor off.")
+    return raw in ("on", True)
 
 
 def _port(raw: Any) -> int:

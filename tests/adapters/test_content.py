@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from overture.adapters.twilio.client import TwilioAccount, TwilioClient
-from overture.domain.errors import Permanent
+from overture.domain.errors import Failure, Permanent
 from overture.domain.message import Text
 from overture.domain.ports import Outgoing
 from tests.adapters.wire import Answer, Peer, http, peer, reset, silence, truncated
@@ -137,3 +137,19 @@ async def test_text_that_offers_nothing_asks_for_no_content() -> None:
 def test_where_the_other_products_are(base_url: str, content: str, messaging: str) -> None:
     account = TwilioAccount(sid=ACCOUNT, base_url=base_url)
     assert (account.product_url("content"), account.product_url("messaging")) == (content, messaging)
+
+
+async def test_typing_is_shown_for_the_message_that_was_written() -> None:
+    async with a_client(http(200, '{"success":true}')) as (client, told):
+        await client.show_typing(ACCOUNT, SID)
+        line, headers, body = told.requests[0]
+        assert line == "POST /v2/Indicators/Typing.json HTTP/1.1"
+        assert headers["authorization"].startswith("Basic ")
+        assert parse_qs(body.decode()) == {"messageId": [SID], "channel": ["whatsapp"]}
+
+
+@pytest.mark.parametrize("answer", [http(404), http(500), http(400, "{}"), reset])
+async def test_typing_that_cannot_be_shown_is_a_failure_like_any_other(answer: Answer) -> None:
+    async with a_client(answer) as (client, _):
+        with pytest.raises(Failure):
+            await client.show_typing(ACCOUNT, SID)

@@ -19,7 +19,7 @@ async def a_road(world: World, *answers: Answer) -> AsyncIterator[tuple[MediaRoa
         account = TwilioAccount(sid=ACCOUNT, auth_token="a token", base_url=api.url)
         fetcher = TwilioMedia({ACCOUNT: account})
         try:
-            yield MediaRoad(store=world.store, fetcher=fetcher), api
+            yield MediaRoad(store=world.store, fetcher=fetcher, signals=world.signals), api
         finally:
             await fetcher.aclose()
 

@@ -29,6 +29,7 @@ class TurnClaim(Struct, frozen=True, kw_only=True):
     history: tuple[Message, ...]
     contact_number: str
     agent_number: str
+    account_sid: str = ""
 
 
 async def claim_turns(tx: Writing, limit: int, now: datetime) -> list[TurnClaim]:
@@ -47,7 +48,7 @@ async def _read(tx: Reading, due: Sequence[Conversation]) -> list[TurnClaim]:
     numbers = await threads.find_numbers(tx, [c.thread_id for c in due if c.thread_id is not None])
     claims = []
     for conversation in due:
-        contact, sender = numbers.get(conversation.thread_id or "", ("", ""))
+        contact, sender, account_sid = numbers.get(conversation.thread_id or "", ("", "", ""))
         history, heard = await read_lines(tx, conversation)
         claims.append(
             TurnClaim(
@@ -57,6 +58,7 @@ async def _read(tx: Reading, due: Sequence[Conversation]) -> list[TurnClaim]:
                 history=history,
                 contact_number=contact,
                 agent_number=sender,
+                account_sid=account_sid,
             )
         )
     return claims

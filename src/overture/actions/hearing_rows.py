@@ -32,8 +32,9 @@ class Line(Struct, frozen=True, kw_only=True):
 class Rows:
     """The rows of a round, by the number of the message that asks for them."""
 
-    def __init__(self, *, now: datetime, ids: Ids) -> None:
+    def __init__(self, *, now: datetime, ids: Ids, transcribes: bool) -> None:
         self._now: Final = now
+        self._transcribes: Final = transcribes
         self._ids: Final = ids
         self._contacts: Final[dict[int, contacts.NewContact]] = {}
         self._names: Final[list[tuple[str, str, str]]] = []
@@ -170,7 +171,12 @@ class Rows:
             shard=line.shard,
             direction=Direction.IN,
             author=Author.CONTACT,
-            body=Text(text=line.message.text, payload=line.message.button_payload, referral=line.message.referral),
+            body=Text(
+                text=line.message.text,
+                payload=line.message.button_payload,
+                referral=line.message.referral,
+                awaits_words=self._transcribes and line.message.has_voice_note,
+            ),
             status=DeliveryStatus.RECEIVED,
             provider_sid=line.message.sid,
         )

@@ -50,7 +50,7 @@ class Plan(Rows):
     """Decides inbound messages, and writes what follows."""
 
     def __init__(self, *, now: datetime, ids: Ids, listening: Listening) -> None:
-        super().__init__(now=now, ids=ids)
+        super().__init__(now=now, ids=ids, transcribes=listening.transcribes)
         self._listening: Final = listening
         self.unrouted: Final[set[int]] = set()
 

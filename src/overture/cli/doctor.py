@@ -13,7 +13,7 @@ from overture.cli import check_house, check_models, check_provider, check_public
 from overture.cli.finding import Finding, Verdict
 from overture.settings import Settings
 
-_SECRETS: Final = frozenset({"twilio_auth_token", "twilio_api_key_secret", "model_api_key"})
+_SECRETS: Final = frozenset({"twilio_auth_token", "twilio_api_key_secret", "model_api_key", "transcription_api_key"})
 _STYLES: Final = {Verdict.GOOD: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "bold red"}
 
 
@@ -67,6 +67,8 @@ def _values(settings: Settings) -> Iterator[tuple[str, str]]:
             yield name, "not set" if settings.origins[name] == "default" else "set, and not shown"
         elif name == "public_url":
             yield name, ", ".join(settings.public_urls) or "not set"
+        elif name == "also_stop":
+            yield name, ", ".join(settings.also_stop) or "none"
         elif name == "senders":
             yield name, ", ".join(f"{sender.channel}:{sender.address}" for sender in settings.senders) or "none"
         elif name == "database_url":
@@ -75,7 +77,7 @@ def _values(settings: Settings) -> Iterator[tuple[str, str]]:
             yield name, _of_the_first(settings, name)
         else:
             value = getattr(settings, name)
-            yield name, "by the kind of question" if value is None else str(value)
+            yield name, "by the kind of question" if value is None else str(value) or "not set"
     for account in settings.accounts:
         tokens = len(account.auth_tokens)
         told = f"{account.base_url}, {tokens} auth {'token' if tokens == 1 else 'tokens'}"

@@ -41,7 +41,8 @@ class Text(Struct, frozen=True, kw_only=True, tag="text", omit_defaults=True):
 
     `otherwise` is what the caller gave to go in its place where WhatsApp's window is closed, `options` what WhatsApp
     offers under it to be tapped (elsewhere the text numbers them). Of the contact's:
-    `payload` is what a tapped button or list row carries unseen, `referral` the advertisement that it came from.
+    `payload` is what a tapped button or list row carries unseen, `referral` the advertisement that it came from,
+    `awaits_words` whether it is a voice note that is still to be written down.
     """
 
     text: str
@@ -49,6 +50,7 @@ class Text(Struct, frozen=True, kw_only=True, tag="text", omit_defaults=True):
     options: tuple[str, ...] = ()
     payload: str | None = None
     referral: Referral | None = None
+    awaits_words: bool = False
 
 
 class Template(TemplateUse, frozen=True, kw_only=True, tag="template"):

@@ -193,6 +193,22 @@ class MediaFetcher(Protocol):
         ...
 
 
+class Transcriber(Protocol):
+    """Writes recordings down."""
+
+    async def transcribe(self, medium: FetchedMedium) -> str:
+        """The words of a recording, empty where it has none. Raises Transient, Permanent or Misconfigured."""
+        ...
+
+
+class Typist(Protocol):
+    """Shows contacts that an answer is being written."""
+
+    async def show_typing(self, account_sid: str, sid: str) -> None:
+        """Show it to whoever wrote the message with this SID, which it marks as read. Raises as `Provider.send`."""
+        ...
+
+
 class ModelClient(Protocol):
     """Asks language models."""
 

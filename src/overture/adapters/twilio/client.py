@@ -29,8 +29,9 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=5)
 A provider that swallows requests is to be known for dead within ten seconds of the first.
 """
 
-_CREATING: Final = aiohttp.ClientTimeout(total=3, connect=2)  # seconds; a button is not worth more of a message's time
+_ASIDE: Final = aiohttp.ClientTimeout(total=3, connect=2)  # seconds; neither a button nor a courtesy is worth more
 _CONTENT_REFUSED: Final = frozenset({"twilio_21655", "twilio_21656"})  # the provider does not know it any more
+_FORM: Final = "application/x-www-form-urlencoded"
 _TWILIO: Final = ".twilio.com"
 
 _PAGE: Final = 1000  # Twilio's largest
@@ -110,13 +111,9 @@ class TwilioClient:
         if not isinstance(body, Text) or not body.options or not outgoing.to.startswith(WHATSAPP_PREFIX):
             return None
         url = f"{account.product_url('content')}/v1/Content"
-        headers = {"Authorization": account.authorization, "Content-Type": "application/json"}
 
         async def create(form: bytes) -> answers.Answer:
-            async with self._session().post(
-                url, data=form, headers=headers, allow_redirects=False, timeout=_CREATING
-            ) as response:
-                return await answers.whole(response)
+            return await self._post(account, url, form, written_as="application/json", aside=True)
 
         return await self._contents.find(account.sid, body.text, body.options, create)
 
@@ -172,6 +169,21 @@ class TwilioClient:
         answer = await self._get(account, f"/2010-04-01/Accounts/{account.sid}/Messages/{sid}.json")
         return None if answer.status == 404 else answers.read(wire.MESSAGE, answer).to_domain()
 
+    async def show_typing(self, account_sid: str, sid: str) -> None:
+        """Show the writer of an inbound WhatsApp message that an answer is being written, for 25 seconds at most.
+
+        It marks the message as read, too. Raises Transient, Permanent or Misconfigured.
+        """
+        account = self._account(account_sid)
+        url = f"{account.product_url('messaging')}/v2/Indicators/Typing.json"
+        form = urlencode({"messageId": sid, "channel": "whatsapp"}).encode()
+        try:
+            answer = await self._post(account, url, form, aside=True)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Transient("twilio_no_answer", "The provider did not answer.") from error
+        if answer.status not in (200, 201, 202, 204):
+            raise answers.failure(answer)
+
     async def check_credentials(self, account_sid: str) -> wire.AccountFacts:
         """What the provider tells of an account to its own credentials. Raises Misconfigured where it refuses them.
 
@@ -223,9 +235,15 @@ class TwilioClient:
             )
         return account
 
-    async def _post(self, account: TwilioAccount, url: str, body: bytes) -> answers.Answer:
-        headers = {"Authorization": account.authorization, "Content-Type": "application/x-www-form-urlencoded"}
-        async with self._session().post(url, data=body, headers=headers, allow_redirects=False) as response:
+    async def _post(
+        self, account: TwilioAccount, url: str, body: bytes, *, written_as: str = _FORM, aside: bool = False
+    ) -> answers.Answer:
+        """The answer to a POST; one that is made `aside` gets less time."""
+        headers = {"Authorization": account.authorization, "Content-Type": written_as}
+        within = _ASIDE if aside else self._timeout
+        async with self._session().post(
+            url, data=body, headers=headers, allow_redirects=False, timeout=within
+        ) as response:
             return await answers.whole(response)
 
     async def _get(self, account: TwilioAccount, path: str) -> answers.Answer:
