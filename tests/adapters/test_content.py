@@ -62,7 +62,10 @@ async def test_few_short_choices_are_buttons_made_once() -> None:
         assert form["types"] == {
             "twilio/quick-reply": {
                 "body": "Which day?",
-                "actions": [{"title": "Monday", "id": "Monday"}, {"title": "Tuesday", "id": "Tuesday"}],
+                "actions": [
+                    {"type": "QUICK_REPLY", "title": "Monday", "id": "Monday"},
+                    {"type": "QUICK_REPLY", "title": "Tuesday", "id": "Tuesday"},
+                ],
             }
         }
         assert told.requests[0][1]["authorization"].startswith("Basic ")

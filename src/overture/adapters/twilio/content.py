@@ -108,5 +108,5 @@ async def _create(
 def _body(kind: Picker, text: str, options: Sequence[str]) -> dict[str, Any]:
     """The content's own shape; what is tapped comes back as the id, which is the label."""
     if kind is Picker.QUICK_REPLY:
-        return {"body": text, "actions": [{"title": option, "id": option} for option in options]}
+        return {"body": text, "actions": [{"type": "QUICK_REPLY", "title": option, "id": option} for option in options]}
     return {"body": text, "button": _MORE, "items": [{"item": option, "id": option} for option in options]}
