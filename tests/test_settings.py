@@ -236,3 +236,24 @@ def test_no_secret_shows_in_a_representation(holder: Any) -> None:
 
 def test_other_variables_of_the_environment_are_nobodys_business() -> None:
     assert read({"OVERTURE_TEST_DATABASE_URL": "x", "PORT": "1"}).port == 8080
+
+
+def test_further_words_that_opt_out_are_a_list() -> None:
+    assert read({"OVERTURE_ALSO_STOP": "Cancel, end,QUIT"}).also_stop == ("cancel", "end", "quit")
+    with pytest.raises(SettingsError, match="OVERTURE_ALSO_STOP"):
+        read({"OVERTURE_ALSO_STOP": "cancel,!!"})
+
+
+def test_typing_is_on_or_off() -> None:
+    assert read().typing
+    assert not read({"OVERTURE_TYPING": "off"}).typing
+    assert not read(toml="typing = false").typing
+    with pytest.raises(SettingsError, match="neither on nor off"):
+        read({"OVERTURE_TYPING": "maybe"})
+
+
+def test_a_transcription_endpoint_needs_a_model() -> None:
+    with pytest.raises(SettingsError, match="OVERTURE_TRANSCRIPTION_MODEL"):
+        read({"OVERTURE_TRANSCRIPTION_BASE_URL": "http://127.0.0.1:1/v1"})
+    found = read({"OVERTURE_TRANSCRIPTION_BASE_URL": "http://127.0.0.1:1/v1/", "OVERTURE_TRANSCRIPTION_MODEL": "w"})
+    assert (found.transcription_base_url, found.transcription_model) == ("http://127.0.0.1:1/v1", "w")

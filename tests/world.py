@@ -25,6 +25,7 @@ from overture.adapters.twilio.client import TwilioAccount, TwilioClient
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.domain.agent import AgentSpec, Ask, FlowSpec, Node
 from overture.domain.channel import Channel
+from overture.domain.listening import Listening
 from overture.domain.ports import Clock, ModelClient, Outgoing, RawEvent
 from overture.domain.reply_time import QuietTimes
 from overture.domain.sender import KeywordHandling, SenderKind
@@ -161,13 +162,16 @@ class World:
         self.timers = TimerRoad(store=store, ids=self.ids)
         self._sids = 0
 
-    def new_inbox(self, quiet: QuietTimes | None = None) -> InboxRoad:
+    def new_inbox(
+        self, quiet: QuietTimes | None = None, *, also_stop: tuple[str, ...] = (), transcribes: bool = False
+    ) -> InboxRoad:
         """An in road; without a quiet time unless one is given."""
+        quiet = QuietTimes(every=0) if quiet is None else quiet
         return InboxRoad(
             store=self.store,
             parser=self.webhooks,
             ids=self.ids,
-            quiet=QuietTimes(every=0) if quiet is None else quiet,
+            listening=Listening(quiet=quiet, also_stop=also_stop, transcribes=transcribes),
             signals=self.signals,
         )
 

@@ -24,6 +24,7 @@ from overture.actions.start_conversation import start_conversations
 from overture.adapters.clock import SystemClock
 from overture.adapters.ids import RandomIds
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
+from overture.adapters.llm.transcription import OpenAITranscriber
 from overture.adapters.twilio.accounts import TwilioAccounts
 from overture.adapters.twilio.client import TwilioClient
 from overture.adapters.twilio.media import TwilioMedia
@@ -33,7 +34,8 @@ from overture.adapters.vault import KeyedVault, read_keys
 from overture.domain.account import Credentials, urls_of
 from overture.domain.channel import Channel
 from overture.domain.errors import Failure
-from overture.domain.ports import Outgoing, Provider, RawEvent
+from overture.domain.listening import Listening
+from overture.domain.ports import Outgoing, Provider, RawEvent, Typist
 from overture.domain.reply_time import QuietTimes
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling
 from overture.domain.sending import Start
@@ -61,6 +63,7 @@ from overture.workers.sweeping import ROAD as SWEEP
 from overture.workers.sweeping import SweepRoad
 from overture.workers.sweeps import SettleRoad, TimerRoad
 from overture.workers.turns import TurnRoad
+from overture.workers.typing import Typing
 
 WORKSPACE: Final = "default"
 
@@ -90,7 +93,7 @@ def open_vault(settings: Settings) -> KeyedVault:
     )
 
 
-class ClosingProvider(Provider, Protocol):
+class ClosingProvider(Provider, Typist, Protocol):
     """A provider whose connections are closed at the end."""
 
     async def aclose(self) -> None: ...
@@ -193,11 +196,14 @@ class House:
         outcomes: Batch[Outcome, bool] = Batch(self.store, record_outcomes, self.ids, after=lambda _: wake("outbox"))
         findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
         out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
-        turns = TurnRoad(store=self.store, model=self._model, ids=self.ids, signals=self.signals)
+        typing = Typing(self._provider) if self.settings.typing else None
+        turns = TurnRoad(store=self.store, model=self._model, ids=self.ids, signals=self.signals, typing=typing)
         inbox = self._inbox_road()
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)
-        media = MediaRoad(store=self.store, fetcher=self._media)
+        media = MediaRoad(
+            store=self.store, fetcher=self._media, signals=self.signals, transcriber=self._open_transcriber()
+        )
         sweep = SweepRoad(
             store=self.store,
             provider=self._provider,
@@ -243,11 +249,26 @@ class House:
         )
         self._roads.append(asyncio.get_running_loop().create_task(going, name=road))
 
+    def _open_transcriber(self) -> OpenAITranscriber | None:
+        to = self.settings
+        if not to.transcription_base_url:
+            return None
+        transcriber = OpenAITranscriber(
+            base_url=to.transcription_base_url, model=to.transcription_model, api_key=to.transcription_api_key
+        )
+        self._closes.append(transcriber.aclose)
+        return transcriber
+
     def _inbox_road(self) -> InboxRoad:
         quiet = QuietTimes(
             every=self.settings.quiet_seconds, answer_late=timedelta(seconds=self.settings.answer_late_seconds)
         )
-        return InboxRoad(store=self.store, parser=self._verifier, ids=self.ids, quiet=quiet, signals=self.signals)
+        listening = Listening(
+            quiet=quiet, also_stop=self.settings.also_stop, transcribes=bool(self.settings.transcription_base_url)
+        )
+        return InboxRoad(
+            store=self.store, parser=self._verifier, ids=self.ids, listening=listening, signals=self.signals
+        )
 
     def make_app(self, parts: Parts, *, trusted: bool = False) -> ASGIApp:
         """The application behind a door; at a trusted one no key is asked for."""

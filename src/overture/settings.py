@@ -86,9 +86,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     inbound: Literal["webhook", "poll"]
     foreign_outbound: Literal["note", "takeover", "ignore"]
     models: tuple[ModelSettings, ...]
+    transcription_base_url: str
+    transcription_model: str
+    transcription_api_key: str
+    typing: bool
     quiet_seconds: float | None
     reply_wait_seconds: float
     answer_late_seconds: float
+    also_stop: tuple[str, ...]
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["text", "json"]
     secrets_keys: tuple[str, ...]
@@ -127,9 +132,14 @@ def read(
         inbound=inbound,
         foreign_outbound=foreign_outbound,
         models=_models(source),
+        transcription_base_url=source.value("transcription_base_url", "", _url),
+        transcription_model=source.value("transcription_model", "", str),
+        transcription_api_key=source.value("transcription_api_key", "", str),
+        typing=source.value("typing", True, _on_or_off),
         quiet_seconds=source.value("quiet_seconds", None, _seconds),
         reply_wait_seconds=source.value("reply_wait_seconds", 15.0, _some_seconds),
         answer_late_seconds=source.value("answer_late_seconds", 43_200.0, _seconds_of_a_week),
+        also_stop=source.value("also_stop", (), _further_stop_words),
         log_level=source.value("log_level", "info", _one_of("debug", "info", "warning", "error")),
         log_format=source.value("log_format", "text", _one_of("text", "json")),
         secrets_keys=source.value("secrets_key", (), _keys),
@@ -137,6 +147,10 @@ def read(
         origins=source.origins,
     )
     source.refuse_unknown()
+    if settings.transcription_base_url and not settings.transcription_model:
+        raise SettingsError(
+            "OVERTURE_TRANSCRIPTION_BASE_URL is set: OVERTURE_TRANSCRIPTION_MODEL must say which model to ask there."
+        )
     if settings.role != "all" and settings.database_url.startswith("sqlite"):
         raise SettingsError(
             f"role = {settings.role!r} needs PostgreSQL: SQLite serves one process in every role (role = 'all')."
@@ -290,6 +304,13 @@ def _keys(raw: Any) -> tuple[str, ...]:
     return keys
 
 
+def _further_stop_words(raw: Any) -> tuple[str, ...]:
+    words = tuple(word.lower() for word in _listed(raw))
+    if wrong := [word for word in words if len(word) > 64 or not any(char.isalnum() for char in word)]:
+        raise ValueError(f"{wrong[0][:64]!r} is no word that somebody could write.")
+    return words
+
+
 def _urls(raw: Any) -> tuple[str, ...]:
     return tuple(_url(text).rstrip("/") for text in _listed(raw))
 
@@ -313,6 +334,12 @@ def _text(raw: Any) -> str:
     if not isinstance(raw, str):
         raise TypeError(f"{raw!r} is no text: write it in quotes.")
     return raw
+
+
+def _on_or_off(raw: Any) -> bool:
+    if raw not in ("on", "off", True, False):
+        raise ValueError(f"{raw!r} is neither on nor off.")
+    return raw in ("on", True)
 
 
 def _port(raw: Any) -> int:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overture.agents import kinds, variables
+from overture.agents import beside, kinds, variables
 from overture.agents.kinds.flow import known_names
 from overture.domain.agent import EndReason, FlowSpec, Json
 from overture.domain.turn import Began, End, Finish, HandOver, Heard, ModelAnswered, ModelFailed, Observation, Pause
@@ -297,3 +297,57 @@ def test_any_flow_however_broken_answers_or_hands_over(
     for text in texts:
         finish = play.hears(text)
         assert finish.replies or finish.control
+
+
+CHOOSING = """
+globals: [{phrases: [price], say: Ten.}]
+nodes:
+  start: {say: "Which day?", ask: {slot: day, type: choice, choices: [Monday, Tuesday, price list]}, goto: sure}
+  sure: {say: "Sure?", ask: {slot: sure, type: yes_no}, goto: where}
+  where: {say: "Where are you?", ask: {slot: place}, goto: done}
+  done: {say: "{day} {sure} {place}", end: completed}
+"""
+
+
+def chosen(*bursts: tuple[tuple[str, ...], tuple[str, ...]]) -> list[str]:
+    spec = flow(CHOOSING)
+    state, _ = kinds.step(spec, kinds.begin(spec), Began(), scene())
+    said = []
+    for texts, payloads in bursts:
+        state, finish = kinds.step(spec, state, Heard(texts=texts, payloads=payloads), scene())
+        assert isinstance(finish, Finish)
+        said.append(" | ".join(finish.replies))
+    return said
+
+
+@pytest.mark.parametrize(
+    ("texts", "payloads", "said"),
+    [
+        (("Tue!",), ("Tuesday",), "Sure?"),
+        (("Monday",), ("Tuesday",), "Sure?"),
+        (("Price list",), ("price list",), "Sure?"),  # a button of the question goes before a phrase heard everywhere
+        (("Price list",), (), "Ten. | Which day?"),
+        (("2",), (), "Sure?"),
+        (("[image] Tuesday",), (), "Sure?"),
+        (("[from an ad: Sale, https://x.test] Tuesday",), (), "Sure?"),
+        (("[voice note] on Tuesday please",), (), "Sure?"),
+        (("[voice note]",), (), f"{beside.cannot_hear('en')} Which day?"),
+        (("[image]",), (), "Sorry, I did not get that. Which day?"),
+        (("[unsupported message]",), (), "Sorry, I did not get that. Which day?"),
+        (("[reaction] 👍",), (), ""),
+        (("[reaction taken back]",), (), ""),
+        (("[reaction] 👍", "Tuesday"), (), "Sure?"),
+        (("[location 1,2: Price Street]",), (), "Sorry, I did not get that. Which day?"),
+        (("Tuesday",), ("old-button-of-another-question",), "Sure?"),
+    ],
+)
+def test_what_came_with_a_message_does_not_hide_its_answer(
+    texts: tuple[str, ...], payloads: tuple[str, ...], said: str
+) -> None:
+    assert chosen((texts, payloads)) == [said]
+
+
+def test_a_payload_wins_over_the_words_on_its_button() -> None:
+    bursts = [(("Monday",), ("Tuesday",)), (("[reaction] 👍",), ()), (("[location 1,2: Home]",), ())]
+    assert chosen(*bursts)[-1] == "Tuesday true [location 1,2: Home]"
+    assert chosen((("Mon",), ("Monday",)), (("Sure",), ("no",)), (("x",), ()))[-1] == "Monday false x"

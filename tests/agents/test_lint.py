@@ -136,6 +136,15 @@ nodes: {start: {say: A, ask: {slot: s, type: choice, choices: [cut, beard trim]}
             "never reaches the agent",
         ),
         ("nodes: {start: {say: 'Reply CANCEL to call it off.', end: completed}}", "error", "nodes.start.say", "CANCEL"),
+        ("nodes: {start: {say: 'Reply YES to come or CANCEL.', end: completed}}", "error", "nodes.start.say", "CANCEL"),
+        ("nodes: {start: {say: 'Reply 1, QUIT or KEEP', end: completed}}", "error", "nodes.start.say", "QUIT"),
+        (
+            "nodes: {start: {say: 'What now? 1 Confirm, 2 Cancel', end: completed}}",
+            "error",
+            "nodes.start.say",
+            "Cancel",
+        ),
+        ("globals: [{phrases: [quit, bye], say: Bye}]" + CLEAN, "warning", "globals[0].phrases", "never reaches"),
         ("nodes: {start: {say: 'Antworten Sie mit END.', end: completed}}", "error", "nodes.start.say", "END"),
         (f"nodes: {{start: {{say: {'x' * 321}, end: completed}}}}", "warning", "nodes.start.say", "321 characters"),
         ("nodes: {start: {say: It’s me, end: completed}}", "warning", "nodes.start.say", "'’' (U+2019)"),
@@ -158,6 +167,9 @@ def test_a_flaw_is_found(text: str, severity: str, where: str, sentence: str) ->
     [
         "Reply STOP to unsubscribe.",
         "Text STOP to opt out, HELP for help.",
+        "Reply YES to come or STOP to unsubscribe.",
+        "Reply 1 to come or cancel by phone.",
+        "Choose: 1 the end of May, 2 June.",
         "Answer YES to come.",  # YES is a keyword only for those who opted out
         "Antworten Sie mit 1.",
         "Grüße aus Köln: schön, dass Sie da sind!",

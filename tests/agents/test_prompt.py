@@ -278,3 +278,10 @@ def test_whatever_a_model_writes_a_contact_reads_plain_text_or_is_handed_over(te
 def test_a_hostile_answer_is_cleaned_in_reasonable_time(piece: str) -> None:
     """The test's own time limit is the judge: quadratic work on 100 kB would take minutes."""
     assert len(answer(piece * (100_000 // len(piece))).replies) <= 2
+
+
+def test_a_voice_note_that_nobody_wrote_down_is_to_be_asked_for_in_writing() -> None:
+    for heard, told in (("[voice note]", True), ("[voice note] see you at nine", False), ("hello", False)):
+        play = Play(SPEC, VALUES)
+        play.finishes(Began(opening="Hi"))
+        assert ("voice note" in request_of(play, heard).instructions) is told

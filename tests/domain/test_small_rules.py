@@ -53,6 +53,19 @@ COMPLETED, SUPERSEDED, OUT = EndReason.COMPLETED, EndReason.SUPERSEDED, EndReaso
         ("hello", None, None, False, True, Route.INBOUND_AGENT),
         ("hello", None, None, True, True, Route.NOWHERE),
         ("thanks!", 9, COMPLETED, False, True, Route.SILENCE),
+        ("thanks!", 0, COMPLETED, False, True, Route.SILENCE),
+        ("👍", 9, COMPLETED, False, True, Route.SILENCE),
+        ("👍🏽", 9, COMPLETED, False, False, Route.SILENCE),
+        ("👍", 11, COMPLETED, False, True, Route.RESUME),
+        ("🎉", 1, COMPLETED, False, True, Route.SILENCE),
+        ("👎", 1, COMPLETED, False, True, Route.RESUME),
+        ("thanks!", 1, EndReason.INACTIVITY_TIMEOUT, False, True, Route.RESUME),
+        ("thanks!", 1, EndReason.HANDED_OVER, False, True, Route.RESUME),
+        ("thanks!", 1, EndReason.CANCELLED, False, True, Route.RESUME),
+        ("thanks!", 1, OUT, False, True, Route.INBOUND_AGENT),
+        ("thanks!", 1, OUT, True, True, Route.NOTE),
+        ("thanks! one more question", 1, COMPLETED, False, True, Route.RESUME),
+        ("thanks!", None, None, False, True, Route.INBOUND_AGENT),
         ("thanks!", 10, COMPLETED, False, True, Route.RESUME),
         ("thanks!", 9, SUPERSEDED, False, False, Route.RESUME),
         ("can I move it?", 9, COMPLETED, False, False, Route.RESUME),
@@ -74,15 +87,67 @@ def test_where_a_message_goes_that_meets_no_live_conversation(
     assert found is goes
 
 
+@pytest.mark.parametrize("text", ["👍", "😡", ""])
+@pytest.mark.parametrize("ended", [None, 5, 60])
+@pytest.mark.parametrize("opted_out", [False, True])
+def test_a_reaction_neither_goes_on_with_a_conversation_nor_begins_one(
+    text: str, ended: int | None, opted_out: bool
+) -> None:
+    at = None if ended is None else NOW - timedelta(minutes=ended)
+    found = routing.route(
+        text, last_ended_at=at, last_reason=COMPLETED, opted_out=opted_out, has_inbound_agent=True, now=NOW,
+        is_reaction=True,
+    )  # fmt: skip
+    assert found is Route.SILENCE
+
+
 @pytest.mark.parametrize(
-    "text", ["thanks", "Thank you so much!", "👍", "👍🏽", "❤️", "ok, thanks a lot", "Danke schön", "bye"]
+    "text",
+    [
+        "thanks",
+        "Thank you so much!",
+        "👍",
+        "👍🏽",
+        "❤️",
+        "ok, thanks a lot",
+        "Danke schön",
+        "bye",
+        "🎉",
+        "👏👏",
+        "💯",
+        "Muchas gracias",
+        "merci beaucoup",
+        "grazie mille",
+        "obrigada",
+        "dank je wel",
+        "all good, thanks",
+        "perfect, see you then",
+        "got it",
+        "will do, thx",
+        "have a nice day",
+        "alles klar, bis dann",
+    ],
 )
 def test_thanks_are_thanks(text: str) -> None:
     assert routing.is_thanks(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "thanks, but Friday is better", "no thanks", "ok?", "thank" * 20, "a lot " * 9 + "x"]
+    "text",
+    [
+        "",
+        "  ",
+        "thanks, but Friday is better",
+        "no thanks",
+        "👎",
+        "😡",
+        "??",
+        "good?",
+        "it is all good but late",
+        "ok?",
+        "thank" * 20,
+        "a lot " * 9 + "x",
+    ],
 )
 def test_what_says_more_than_thanks_is_answered(text: str) -> None:
     assert not routing.is_thanks(text)

@@ -105,6 +105,17 @@ _REPORTED: Final = {
 }
 _MEDIA: Final = {"NumMedia": "1", "MediaUrl0": "https://api.twilio.com/x", "MediaContentType0": "image/png"}
 _BUTTON: Final = {"ButtonText": "No thanks", "ButtonPayload": "no-1", "Body": f"No thanks {PRIVATE}"}
+_LIST: Final = {"ListId": "day-2", "ListTitle": "Tuesday", "MessageType": "interactive", "Body": f"Tuesday {PRIVATE}"}
+_ADVERTISED: Final = {
+    "MessageType": "text",
+    "ReferralBody": "Half price",
+    "ReferralCtwaClid": "ARAkLkA8rmlF",
+    "ReferralHeadline": "Spring sale, ListId.",
+    "ReferralNumMedia": "0",
+    "ReferralSourceId": "120208",
+    "ReferralSourceType": "ad",
+    "ReferralSourceUrl": "https://fb.me/3cr4Wqqkv",
+}
 _REPLY: Final = {"OriginalRepliedMessageSid": OTHER_SID, "OriginalRepliedMessageSender": f"whatsapp:{WHATSAPP_SENDER}"}
 
 GENUINE: Final = (
@@ -116,6 +127,9 @@ GENUINE: Final = (
     signed(INBOUND + "?tenant=one", {**_WRITTEN, "Body": PRIVATE, "OptOutType": "HELP"}),
     signed(STATUS + "?m=01a&a=1&v=a%2Bb%2F", _REPORTED),
     signed(STATUS + "?m=01a&a=1&v=abc", {**_REPORTED, "MessageStatus": "undelivered", "ErrorCode": "30003"}),
+    signed(INBOUND, {**_WHATSAPP, **_LIST}),
+    signed(INBOUND, {**_WHATSAPP, **_ADVERTISED, "Body": PRIVATE}),
+    signed(INBOUND, {**_WHATSAPP, "MessageType": "reaction", "Body": f"\U0001f44d {PRIVATE}"}),
 )
 """What Twilio sends, with texts that people who know the form may have written."""
 
@@ -160,7 +174,14 @@ def _repeat(dice: random.Random, request: Request) -> Request:
 
 def _add(dice: random.Random, request: Request) -> Request:
     added = dice.choice(
-        (("OptOutType", "STOP"), ("ButtonPayload", "STOP"), ("", ""), ("x", "y"), ("MediaUrl0", "http://x"))
+        (
+            ("OptOutType", "STOP"),
+            ("ButtonPayload", "STOP"),
+            ("ListId", "STOP"),
+            ("", ""),
+            ("x", "y"),
+            ("MediaUrl0", "http://x"),
+        )
     )
     return _with_pairs(request, _inserted(dice, request.pairs, added))
 

@@ -18,6 +18,7 @@ from overture.actions.handle_inbox import handle_inbox
 from overture.domain import consent
 from overture.domain.agent import EndReason, OnActive
 from overture.domain.conversation import Mode
+from overture.domain.listening import Listening
 from overture.domain.reply_time import QuietTimes
 from overture.store.engine import Writing
 from overture.store.statement import Command, Query
@@ -76,8 +77,8 @@ class Race:
         """Handle what came in, and keep what had been claimed for those who thereby opted out; how much was handled."""
 
         async def handle(tx: Writing) -> tuple[int, set[str], Sequence[Any]]:
-            world, quiet = self.world, QuietTimes(every=0)
-            count = await handle_inbox(tx, world.clock.now(), world.ids, world.webhooks, quiet, limit=64)
+            world, listening = self.world, Listening(quiet=QuietTimes(every=0))
+            count = await handle_inbox(tx, world.clock.now(), world.ids, world.webhooks, listening, limit=64)
             out = await tx.all(Query("SELECT address FROM contact WHERE opted_out_at IS NOT NULL"))
             return count, {row[0] for row in out}, await tx.all(CLAIMED)
 

@@ -239,12 +239,12 @@ async def test_a_claim_that_was_taken_over_commits_nothing(world: World) -> None
     [old] = await claims(world)
     world.clock.passes(seconds=31)
     [new] = await claims(world)
-    lost = await run_turn(old, store=world.store, model=world.model, ids=world.ids)
+    lost = await run_turn(old, store=world.store, model=world.model, ids=world.ids, signals=world.signals)
     assert isinstance(lost, commit_turn.Lost)
     assert await world.texts(an_id) == ["Hello Ada", "> Monday"]
-    done = await run_turn(new, store=world.store, model=world.model, ids=world.ids)
+    done = await run_turn(new, store=world.store, model=world.model, ids=world.ids, signals=world.signals)
     assert isinstance(done, commit_turn.Committed)
-    again = await run_turn(new, store=world.store, model=world.model, ids=world.ids)
+    again = await run_turn(new, store=world.store, model=world.model, ids=world.ids, signals=world.signals)
     assert isinstance(again, commit_turn.Lost)  # a claim is good for one commit
     assert (await world.texts(an_id))[2:] == ["Monday it is. At what time?"]
 
@@ -280,7 +280,7 @@ async def test_a_line_that_comes_while_a_turn_is_claimed_leaves_its_lease_alone(
     await world.hears("at ten")
     assert (await world.conversation(an_id)).turn_due_at == NOON + claim_turns.LEASE
     assert await claims(world) == []
-    outcome = await run_turn(claim, store=world.store, model=world.model, ids=world.ids)
+    outcome = await run_turn(claim, store=world.store, model=world.model, ids=world.ids, signals=world.signals)
     assert isinstance(outcome, commit_turn.Committed)
     assert (await world.conversation(an_id)).handled_seq == 3
 

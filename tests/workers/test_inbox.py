@@ -4,12 +4,14 @@ import asyncio
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 
 from overture.domain import consent
 from overture.domain.agent import EndReason, FlowSpec, GlobalPhrase
 from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryStatus
+from overture.domain.message import Text
 from overture.domain.ports import RawEvent
 from overture.domain.reply_time import QuietTimes
 from overture.domain.sender import KeywordHandling
@@ -186,6 +188,28 @@ async def test_help_on_sms_is_the_providers_and_takes_nothing_from_what_waits(wo
     assert (await world.texts(an_id))[-1] == "> HELP"
 
 
+async def test_more_words_opt_out_on_whatsapp_where_the_operator_set_them(world: World) -> None:
+    world.inbox = world.new_inbox(also_stop=("cancel",))
+    await world.hears("hello", channel=WHATSAPP)
+    an_id = await world.starts(channel=WHATSAPP)
+    await world.hears("quit", channel=WHATSAPP)
+    assert (await world.conversation(an_id)).mode is Mode.BOT
+    await world.hears("Cancel", channel=WHATSAPP)
+    assert (await world.conversation(an_id)).end_reason is EndReason.OPT_OUT
+    await world.sends(3)
+    assert world.twilio.said[-1] == consent.CONFIRMATION
+
+
+async def test_advanced_opt_out_has_answered_what_is_found_in_the_list_without_its_word(world: World) -> None:
+    await world.change("UPDATE sender SET keyword_handling = $1", KeywordHandling.ADVANCED.value)
+    await world.hears("hello", channel=WHATSAPP)
+    an_id = await world.starts(channel=WHATSAPP)
+    await world.hears("STOP", channel=WHATSAPP)
+    assert (await world.conversation(an_id)).end_reason is EndReason.OPT_OUT
+    await world.sends(3)
+    assert consent.CONFIRMATION not in world.twilio.said
+
+
 async def test_an_account_whose_own_handling_is_off_gets_our_confirmation_on_sms(world: World) -> None:
     await world.change("UPDATE sender SET keyword_handling = $1", KeywordHandling.OURS.value)
     await world.starts()
@@ -316,3 +340,41 @@ async def test_phrases_of_a_flow_are_not_keywords_of_the_carrier(world: World) -
     await world.hears("human please")
     await world.takes_turns()
     assert (await world.conversation(an_id)).mode is Mode.HUMAN
+
+
+async def test_an_advertisement_and_a_payload_are_kept_with_the_message_and_told(world: World) -> None:
+    await world.hears("hello", channel=WHATSAPP)
+    an_id = await world.starts(channel=WHATSAPP)
+    ad = {"ReferralHeadline": "Spring sale", "ReferralSourceUrl": "https://fb.me/x", "ReferralCtwaClid": "ARA"}
+    await world.hears("Is it on?", channel=WHATSAPP, ListId="ask", **ad)
+    body = (await world.lines(an_id))[-1].body
+    assert isinstance(body, Text)
+    assert body.text == "[from an ad: Spring sale, https://fb.me/x] Is it on?"
+    assert (body.payload, body.referral and body.referral.click_id) == ("ask", "ARA")
+    [[data, _], *_] = reversed(await world.events("message.received"))
+    assert msgspec.json.decode(data)["referral"]["headline"] == "Spring sale"
+
+
+async def test_a_reaction_begins_nothing_and_is_kept_with_what_it_is_about(world: World) -> None:
+    an_id = await world.starts()
+    await world.hears("Monday")
+    await world.takes_turns()
+    await world.hears("nine")
+    await world.takes_turns()
+    world.clock.passes(hours=1)
+    await world.hears("👍", MessageType="reaction")
+    assert (await world.texts(an_id))[-1] == "> [reaction] 👍"
+    assert await world.live() == []
+    await world.hears("👍", MessageType="reaction", by="+15550100009")
+    assert await world.live() == []
+    assert await world.events("inbound.unrouted") == []
+
+
+async def test_a_reaction_to_an_open_question_that_it_does_not_answer_is_met_with_silence(world: World) -> None:
+    an_id = await world.starts()
+    await world.hears("👍", MessageType="reaction")
+    await world.takes_turns()
+    assert await world.texts(an_id) == ["Hello Ada", "> [reaction] 👍"]
+    await world.hears("Monday")
+    await world.takes_turns()
+    assert (await world.texts(an_id))[-1] == "Monday it is. At what time?"

@@ -19,7 +19,7 @@ async def a_road(world: World, *answers: Answer) -> AsyncIterator[tuple[MediaRoa
         account = TwilioAccount(sid=ACCOUNT, auth_token="a token", base_url=api.url)
         fetcher = TwilioMedia({ACCOUNT: account})
         try:
-            yield MediaRoad(store=world.store, fetcher=fetcher), api
+            yield MediaRoad(store=world.store, fetcher=fetcher, signals=world.signals), api
         finally:
             await fetcher.aclose()
 
@@ -83,6 +83,16 @@ async def test_what_cannot_be_had_is_lost_with_the_reason(world: World, answer: 
     assert (state, size) == ("lost", None)
     assert reason is not None
     assert told in reason
+
+
+async def test_who_is_in_a_contact_card_is_told_in_the_message(world: World) -> None:
+    an_id = await world.starts()
+    card = "BEGIN:VCARD\r\nFN:Bob [x] Builder\r\nTEL;TYPE=CELL:+1 555 010 0002\r\nEND:VCARD\r\n"
+    async with a_road(world, http(200, card, Content_Type="text/vcard; charset=utf-8")) as (road, api):
+        await world.hears("call him", NumMedia="1", MediaUrl0=f"{api.url}/a", MediaContentType0="text/vcard")
+        assert (await world.texts(an_id))[-1] == "> [contact] call him"
+        await road.look()
+    assert (await world.texts(an_id))[-1] == "> [contact Bob (x) Builder, +1 555 010 0002] call him"
 
 
 async def test_it_is_given_up_after_some_tries(world: World) -> None:

@@ -32,6 +32,7 @@ class TurnClaim(Struct, frozen=True, kw_only=True):
     contact_number: str
     agent_number: str
     replies: int = 0
+    account_sid: str = ""
 
 
 async def claim_turns(tx: Writing, limit: int, now: datetime) -> list[TurnClaim]:
@@ -50,7 +51,7 @@ async def _read(tx: Reading, due: Sequence[Conversation], now: datetime) -> list
     numbers = await threads.find_numbers(tx, [c.thread_id for c in due if c.thread_id is not None])
     claims = []
     for conversation in due:
-        contact, sender = numbers.get(conversation.thread_id or "", ("", ""))
+        contact, sender, account_sid = numbers.get(conversation.thread_id or "", ("", "", ""))
         history, heard = await read_lines(tx, conversation)
         agent = versions[conversation.workspace_id, conversation.agent_id, conversation.agent_version]
         if isinstance(agent.spec, PromptSpec) and conversation.thread_id is not None and len(history) < HISTORY:
@@ -65,6 +66,7 @@ async def _read(tx: Reading, due: Sequence[Conversation], now: datetime) -> list
                 contact_number=contact,
                 agent_number=sender,
                 replies=await _count_replies(tx, conversation, now - loop_guard.WINDOW),
+                account_sid=account_sid,
             )
         )
     return claims

@@ -83,7 +83,9 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     finish, spec = draft.finish, draft.claim.agent.spec
     mode, reason, note = _mode(finish, turns_left=spec.max_turns - present.turns - 1)
     epoch = present.epoch if mode is Mode.BOT else present.epoch + 1
-    bodies = [part for reply in finish.replies for part in parts(Text(text=reply), present.channel)]
+    last = len(finish.replies) - 1
+    said = [Text(text=reply, options=finish.options if n == last else ()) for n, reply in enumerate(finish.replies)]
+    bodies = [part for body in said for part in parts(body, present.channel)]
     lines = [
         messages.NewMessage(
             id=ids.new(now, present.shard),

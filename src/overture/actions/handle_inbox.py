@@ -10,8 +10,8 @@ from overture.actions import receive_message, record_delivery
 from overture.domain import retry
 from overture.domain.errors import Invalid
 from overture.domain.event import EventKind
+from overture.domain.listening import Listening
 from overture.domain.ports import Ids, Inbound, StatusReport, WebhookParser
-from overture.domain.reply_time import QuietTimes
 from overture.store import events, inbox, senders
 from overture.store.engine import Writing
 
@@ -19,24 +19,24 @@ BATCH: Final = 64
 
 
 async def handle_inbox(
-    tx: Writing, now: datetime, ids: Ids, parser: WebhookParser, quiet: QuietTimes, *, limit: int = BATCH
+    tx: Writing, now: datetime, ids: Ids, parser: WebhookParser, listening: Listening, *, limit: int = BATCH
 ) -> int:
     """Handle what is due, at most `limit`; how many. The caller commits; when it raises, nothing was handled.
 
     Of each ordering key only the first is taken, so while anything was handled, more may be waiting.
     """
     kept = await inbox.lock_due(tx, now, limit)
-    await _handle(tx, kept, now, ids, parser, quiet)
+    await _handle(tx, kept, now, ids, parser, listening)
     return len(kept)
 
 
 async def handle_webhook(
-    tx: Writing, key: tuple[str, int], now: datetime, ids: Ids, parser: WebhookParser, quiet: QuietTimes
+    tx: Writing, key: tuple[str, int], now: datetime, ids: Ids, parser: WebhookParser, listening: Listening
 ) -> None:
     """Handle one by its (id, shard), unless another worker has it. The caller commits."""
     one = await inbox.lock_one(tx, key, now)
     if one is not None:
-        await _handle(tx, [one], now, ids, parser, quiet)
+        await _handle(tx, [one], now, ids, parser, listening)
 
 
 async def put_off_webhook(tx: Writing, key: tuple[str, int], told: str, now: datetime, ids: Ids) -> bool:
@@ -56,7 +56,7 @@ async def put_off_webhook(tx: Writing, key: tuple[str, int], told: str, now: dat
 
 
 async def _handle(
-    tx: Writing, kept: Sequence[inbox.Kept], now: datetime, ids: Ids, parser: WebhookParser, quiet: QuietTimes
+    tx: Writing, kept: Sequence[inbox.Kept], now: datetime, ids: Ids, parser: WebhookParser, listening: Listening
 ) -> None:
     handled: list[inbox.Handled] = []
     messages: list[tuple[inbox.Kept, Inbound]] = []
@@ -70,7 +70,7 @@ async def _handle(
                 reports.append((one, parser.parse_status(one.event)))
         except Invalid as unreadable:
             handled.append(await _park(tx, one, unreadable.description, now, ids))
-    received = await receive_message.receive_messages(tx, [m for _, m in messages], now, ids, quiet)
+    received = await receive_message.receive_messages(tx, [m for _, m in messages], now, ids, listening)
     for (one, _), what in zip(messages, received, strict=True):
         handled.append(_handled(one, "done" if what.routed else "unrouted", what.outcome, what.workspace_id))
     recorded = await record_delivery.record_deliveries(tx, [r for _, r in reports], now, ids)

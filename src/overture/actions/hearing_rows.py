@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from overture.actions import change_consent, hand_over, keep_medium
@@ -32,8 +33,9 @@ class Line(Struct, frozen=True, kw_only=True):
 class Rows:
     """The rows of a round, by the number of the message that asks for them."""
 
-    def __init__(self, *, now: datetime, ids: Ids) -> None:
+    def __init__(self, *, now: datetime, ids: Ids, transcribes: bool) -> None:
         self._now: Final = now
+        self._transcribes: Final = transcribes
         self._ids: Final = ids
         self._contacts: Final[dict[int, contacts.NewContact]] = {}
         self._names: Final[list[tuple[str, str, str]]] = []
@@ -171,7 +173,13 @@ class Rows:
             shard=line.shard,
             direction=Direction.IN,
             author=Author.CONTACT,
-            body=Text(text=line.message.text, replying_to=line.message.quoted),
+            body=Text(
+                text=line.message.text,
+                replying_to=line.message.quoted,
+                payload=line.message.button_payload,
+                referral=line.message.referral,
+                awaits_words=self._transcribes and line.message.has_voice_note,
+            ),
             status=DeliveryStatus.RECEIVED,
             provider_sid=line.message.sid,
         )
@@ -186,6 +194,7 @@ class Rows:
             seq=seq,
             provider_sid=line.message.sid,
             **({"recovered": True} if line.message.recovered else {}),
+            **({} if line.message.referral is None else {"referral": msgspec.to_builtins(line.message.referral)}),
         )
 
     def _tell(self, n: int, kind: EventKind, workspace_id: str, conversation_id: str | None, **data: Json) -> None:

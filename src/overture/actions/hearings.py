@@ -18,9 +18,9 @@ from overture.domain.channel import split_address
 from overture.domain.conversation import Mode
 from overture.domain.event import EventKind
 from overture.domain.ids import shard_for
+from overture.domain.listening import Listening
 from overture.domain.numbers import is_bsuid
 from overture.domain.ports import Ids, Inbound
-from overture.domain.reply_time import QuietTimes
 from overture.domain.sending import KnownContact, KnownThread
 from overture.domain.variants import canonical
 from overture.store import contacts, conversations, senders, threads
@@ -50,9 +50,9 @@ def _written(message: Inbound) -> str:
 class Plan(Rows):
     """Decides inbound messages, and writes what follows."""
 
-    def __init__(self, *, now: datetime, ids: Ids, quiet: QuietTimes) -> None:
-        super().__init__(now=now, ids=ids)
-        self._quiet: Final = quiet
+    def __init__(self, *, now: datetime, ids: Ids, listening: Listening) -> None:
+        super().__init__(now=now, ids=ids, transcribes=listening.transcribes)
+        self._listening: Final = listening
         self.unrouted: Final[set[int]] = set()
 
     def decide(self, n: int, message: Inbound, sender: senders.Sender, facts: Facts) -> str:
@@ -82,6 +82,7 @@ class Plan(Rows):
             opted_out=contact.opted_out_at is not None,
             has_inbound_agent=facts.inbound_agent is not None,
             now=self._written_at(message),
+            is_reaction=message.is_reaction,
         )
         match where:
             case routing.Route.RESUME if facts.resuming_agent is not None and last is not None:
@@ -145,6 +146,7 @@ class Plan(Rows):
                 sender_kind=sender.kind,
                 opted_out=contact.opted_out_at is not None,
                 handling=sender.keyword_handling,
+                also_stop=self._listening.also_stop,
             )
             for words in (message.button_payload or "", _written(message))
         ]
@@ -203,7 +205,7 @@ class Plan(Rows):
         return "heard" if live.mode is Mode.BOT else f"heard, for {live.mode.value}"
 
     def _quiet_after(self, message: Inbound, agent: Agent | None, *, expects_choice: bool) -> timedelta:
-        return self._quiet.after(
+        return self._listening.quiet.after(
             message.text,
             expects_choice=expects_choice,
             is_button=message.button_payload is not None,
@@ -271,7 +273,7 @@ class Plan(Rows):
     def _too_late(self, message: Inbound) -> timedelta | None:
         """How late a message is that nobody may answer without thinking."""
         late = self._now - self._written_at(message)
-        return late if late > self._quiet.answer_late else None
+        return late if late > self._listening.quiet.answer_late else None
 
 
 def _too_late(workspace_id: str, conversation_id: str, late: timedelta) -> HandOver:

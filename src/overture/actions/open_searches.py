@@ -11,7 +11,7 @@ from overture.domain.channel import address_on
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
 from overture.domain.matching import Sought
-from overture.domain.message import Template, shown
+from overture.domain.message import as_listed
 from overture.domain.ports import Ids
 from overture.domain.reasons import Reason
 from overture.store import attempts, events, messages, outbox, unsettled
@@ -118,6 +118,6 @@ def sought_of(send: Send) -> Sought:
         sender=address_on(send.channel, send.sender_address),
         service=send.messaging_service_sid,
         to=address_on(send.channel, send.sent_to or send.contact_address),
-        text=None if isinstance(send.body, Template) else shown(send.body),
+        text=as_listed(send.body),
         started_at=send.started_at or send.created_at,
     )

@@ -15,8 +15,8 @@ from overture.actions import hearings, recognise_contact
 from overture.domain import variants
 from overture.domain.channel import Channel, split_address
 from overture.domain.event import EventKind
+from overture.domain.listening import Listening
 from overture.domain.ports import Ids, Inbound
-from overture.domain.reply_time import QuietTimes
 from overture.store import agents, attempts, conversations, events, messages, senders, threads
 from overture.store.engine import Writing
 
@@ -32,7 +32,7 @@ class Received(Struct, frozen=True, kw_only=True):
 
 
 async def receive_messages(
-    tx: Writing, inbound: Sequence[Inbound], now: datetime, ids: Ids, quiet: QuietTimes
+    tx: Writing, inbound: Sequence[Inbound], now: datetime, ids: Ids, listening: Listening
 ) -> list[Received]:
     """Receive each, in the order given. The caller commits."""
     addressed = [(m.account_sid, *split_address(m.sender)) for m in inbound]
@@ -56,7 +56,7 @@ async def receive_messages(
             break
         this_round, left = _apart(inbound, known, addressed, left)
         batch = [(n, inbound[n], known[addressed[n]]) for n in this_round]
-        round_answers, lost = await _receive_round(tx, batch, now, ids, quiet)
+        round_answers, lost = await _receive_round(tx, batch, now, ids, listening)
         for n, answer in round_answers.items():
             answers[n] = answer
         left = sorted([*lost, *left])
@@ -126,11 +126,11 @@ async def _receive_round(
     batch: Sequence[tuple[int, Inbound, senders.Sender]],
     now: datetime,
     ids: Ids,
-    quiet: QuietTimes,
+    listening: Listening,
 ) -> tuple[dict[int, Received], set[int]]:
     batch = await recognise_contact.recognise_contacts(tx, batch, now, ids)
     facts = await _read_facts(tx, batch)
-    plan = hearings.Plan(now=now, ids=ids, quiet=quiet)
+    plan = hearings.Plan(now=now, ids=ids, listening=listening)
     answers: dict[int, Received] = {}
     people: set[str] = set()
     later: set[int] = set()

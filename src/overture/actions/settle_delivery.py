@@ -22,7 +22,7 @@ from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
 from overture.domain.ids import shard_of
 from overture.domain.matching import SKEW, Contested, Rival
-from overture.domain.message import Template, shown
+from overture.domain.message import as_listed
 from overture.domain.ports import Ids, ProviderMessage, StatusReport
 from overture.domain.reasons import Reason
 from overture.store import agents, attempts, conversations, events, messages, outbox
@@ -98,8 +98,7 @@ async def rivals_of(tx: Reading, thread_id: str, *, apart_from: str | None = Non
             continue
         with contextlib.suppress(msgspec.MsgspecError):  # what nobody can read was never sent
             body = messages.decode_body(kept)
-            text = None if isinstance(body, Template) else shown(body)
-            rivals.append(Rival(text=text, started_at=attempt.started_at))
+            rivals.append(Rival(text=as_listed(body), started_at=attempt.started_at))
     return rivals
 
 

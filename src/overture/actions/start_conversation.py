@@ -125,15 +125,16 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
     facts = []
     for start, by, sender, pair in zip(asked, able, sender_ids, pairs, strict=True):
         agent = known_agents.get((start.workspace_id, start.agent_id))
-        greeting = None
+        greeting, options = None, tuple[str, ...]()
         if agent is not None and start.text is None and start.template is None:
-            greeting = _greeting(start, agent, now)
+            greeting, options = _greeting(start, agent, now)
         facts.append(
             Facts(
                 agent=agent,
                 sender_id=None if sender is None else sender.id,
                 channels=frozenset(by),
                 greeting=greeting,
+                greeting_options=options,
                 opens_by_turn=agent is not None and kinds.needs_model_to_open(agent.spec),
                 missing=() if agent is None else _missing(start, agent),
                 contact=pair.contact,
@@ -153,7 +154,8 @@ def _missing(start: Start, agent: Agent) -> tuple[str, ...]:
     )
 
 
-def _greeting(start: Start, agent: Agent, now: datetime) -> str | None:
+def _greeting(start: Start, agent: Agent, now: datetime) -> tuple[str | None, tuple[str, ...]]:
+    """The agent's own opening, and the choices that it offers."""
     system = variables.system_variables(
         now=now,
         timezone=agent.spec.timezone,
@@ -164,7 +166,9 @@ def _greeting(start: Start, agent: Agent, now: datetime) -> str | None:
         conversation_id="",
     )
     values = variables.resolve(agent.spec, start.variables, system)
-    return None if isinstance(values, variables.Missing) else kinds.greeting(agent.spec, values)
+    if isinstance(values, variables.Missing):
+        return None, ()
+    return kinds.greeting(agent.spec, values), kinds.greeting_options(agent.spec, values)
 
 
 def _too_busy() -> Refusal:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, assert_never
 
-from overture.agents import variables, words
+from overture.agents import beside, variables, words
 from overture.domain.agent import Ask
 
 Tokens: TypeAlias = tuple[str, ...]
@@ -43,12 +43,18 @@ def _stands_in(phrase: Tokens, spoken: Tokens) -> bool:
     return width > 0 and any(spoken[at : at + width] == phrase for at in range(len(spoken) - width + 1))
 
 
-def understand(ask: Ask, texts: Sequence[str], language: str) -> Value | None:
+def understand(ask: Ask, texts: Sequence[str], language: str, payloads: Sequence[str] = ()) -> Value | None:
     """The value that a burst of texts gives to a question, None where it is not understood.
 
     The burst is read as one answer; failing that its texts are tried one by one from the last, as people correct
-    themselves forwards. A text that takes something back ("wait", "not") ends the search.
+    themselves forwards. A text that takes something back ("wait", "not") ends the search. What a button carries goes
+    before what it reads.
     """
+    if ask.type in ("choice", "yes_no"):
+        for payload in reversed(payloads):
+            if (carried := read(ask, payload, language)) is not None:
+                return carried
+    texts = [own for text in texts if (own := beside.answer(text, free=ask.type == "text")).strip()]
     joined = read(ask, "\n".join(texts), language)
     if joined is not None or len(texts) < 2:
         return joined
@@ -60,6 +66,15 @@ def understand(ask: Ask, texts: Sequence[str], language: str) -> Value | None:
         if not hedges.isdisjoint((token,) for token in tokens(text[:LONGEST])):
             return None
     return None
+
+
+def tapped(ask: Ask, payloads: Sequence[str]) -> str | None:
+    """The choice whose own button was tapped last, None where none was."""
+    if ask.type != "choice":
+        return None
+    labels = {tokens(label): label for label in forms_of(ask)}
+    named = [labels[spoken] for payload in payloads if (spoken := tokens(payload)) and spoken in labels]
+    return named[-1] if named else None
 
 
 def read(ask: Ask, text: str, language: str) -> Value | None:

@@ -129,6 +129,13 @@ def _lint_condition(where: str, condition: str, known: frozenset[str]) -> Iterat
 def _lint_global(spec: FlowSpec, where: str, phrase: GlobalPhrase) -> Iterator[Finding]:
     if not any(answers.tokens(spoken) for spoken in phrase.phrases):
         yield error(f"{where}.phrases", "There is nothing to listen for.", "List at least one phrase.")
+    for spoken in phrase.phrases:
+        if consent.reserved_on_sms(spoken):
+            yield warning(
+                f"{where}.phrases",
+                f"On SMS '{spoken}' never reaches the agent: the carrier or Twilio acts on it.",
+                "Let other phrases say the same; it may stay for other channels.",
+            )
     if phrase.say is None and phrase.goto is None and phrase.hand_over is None:
         yield error(where, "Nothing follows the phrase.", "Give it say, goto or hand_over.")
     if phrase.goto is not None and phrase.hand_over is not None:

@@ -33,11 +33,18 @@ def warning(where: str, sentence: str, hint: str) -> Finding:
     return Finding(severity="warning", where=where, sentence=sentence, hint=hint)
 
 
-_OFFER: Final = re.compile(
+_VERB: Final = (
     r"\b(?:reply|respond|answer|text|send|type|write|antworten sie|antworte|schreiben sie|schreibe?|senden sie)"
-    r"(?: (?:with|mit))? [\"'“„]?(\w{3,12})\b([^.!?\n]{0,120})",
-    re.IGNORECASE,
+    r"(?: (?:with|mit))?"
 )
+_OFFER: Final = re.compile(_VERB + r" [\"'“„]?(\w{3,12})\b([^.!?\n]{0,120})", re.IGNORECASE)
+_INVITATION: Final = re.compile(_VERB + r" ([^.!?\n]{0,160})", re.IGNORECASE)
+_FURTHER: Final = re.compile(r"(?:\bor|\boder|,|/)\s*([\"'“„]\w{3,12}|[A-Z]{3,12})\b")
+"""A further answer after the first: `Reply YES to come or CANCEL to call it off`; capitals or quotes mark the word."""
+
+_NUMBERED: Final = re.compile(r"(?<!\w)\d{1,2}[.):]?\s+[\"'“„]?(\w{3,12})[\"'”“]?\s*(?=[,;.!?\n]|$|\bor\b|\boder\b)")
+"""A word with its number, `1 Confirm, 2 Cancel`: people answer with either."""
+
 _BRACED: Final = re.compile(r"\{[^{}]{0,80}\}|[{}]")
 _ABOUT_OPTING_OUT: Final = re.compile(
     r"unsubscribe|opt(?:ing)?.?out|\bstop\b|messages|texts|\bhelp\b|abmeld|abbestell|hilfe|nachrichten", re.IGNORECASE
@@ -88,11 +95,16 @@ def lint_message(where: str, text: str, known: Collection[str]) -> list[Finding]
 
 def _offered(text: str) -> list[str]:
     """Reserved words that a text invites as an answer, other than for opting out or for help."""
-    return [
-        match[1]
-        for match in _OFFER.finditer(text)
-        if consent.reserved_on_sms(match[1]) and not _ABOUT_OPTING_OUT.search(match[2])
-    ]
+    offers = [(match[1], match[2]) for match in _OFFER.finditer(text)]
+    for invitation in _INVITATION.finditer(text):
+        rest = invitation[1]
+        offers += [(match[1].strip("\"'“„"), rest[match.end() :]) for match in _FURTHER.finditer(rest)]
+    offers += [(match[1], "") for match in _NUMBERED.finditer(text)]
+    return list(
+        dict.fromkeys(
+            word for word, rest in offers if consent.reserved_on_sms(word) and not _ABOUT_OPTING_OUT.search(rest)
+        )
+    )
 
 
 def _declare(name: str) -> str:

@@ -172,5 +172,11 @@ AROUND_POSITION: Final = {
     ),
 }
 
+# What is said to a voice note that nobody could write down.
+CANNOT_HEAR: Final = {
+    "en": "Sorry, I cannot listen to voice messages. Please write it to me.",
+    "de": "Sprachnachrichten kann ich leider nicht abhören. Bitte schreiben Sie es mir.",
+}
+
 # Decimal and thousands separators.
 SEPARATORS: Final = {"en": (".", ","), "de": (",", ".")}

@@ -13,7 +13,9 @@ from overture.cli import check_house, check_models, check_provider, check_public
 from overture.cli.finding import Finding, Verdict
 from overture.settings import Settings
 
-_SECRETS: Final = frozenset({"twilio_auth_token", "twilio_api_key_secret", "model_api_key", "secrets_key"})
+_SECRETS: Final = frozenset(
+    {"twilio_auth_token", "twilio_api_key_secret", "model_api_key", "transcription_api_key", "secrets_key"}
+)
 _STYLES: Final = {Verdict.GOOD: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "bold red"}
 
 
@@ -70,6 +72,8 @@ def _values(settings: Settings) -> Iterator[tuple[str, str]]:
             yield name, str(settings.secrets_key_file or "not set")
         elif name == "public_url":
             yield name, ", ".join(settings.public_urls) or "not set"
+        elif name == "also_stop":
+            yield name, ", ".join(settings.also_stop) or "none"
         elif name == "senders":
             yield name, ", ".join(f"{sender.channel}:{sender.address}" for sender in settings.senders) or "none"
         elif name == "database_url":
@@ -78,7 +82,7 @@ def _values(settings: Settings) -> Iterator[tuple[str, str]]:
             yield name, _of_the_first(settings, name)
         else:
             value = getattr(settings, name)
-            yield name, "by the kind of question" if value is None else str(value)
+            yield name, "by the kind of question" if value is None else str(value) or "not set"
     for account in settings.accounts:
         tokens = len(account.auth_tokens)
         told = f"{account.base_url}, {tokens} auth {'token' if tokens == 1 else 'tokens'}"

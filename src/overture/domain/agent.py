@@ -69,19 +69,21 @@ class TemplateUse(Struct, frozen=True, kw_only=True):
     variables: dict[str, str] = {}
 
 
-class Ask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Ask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What a node waits for, and where the answer is kept.
 
     `type` text takes anything that is not empty; `choice` one of `choices` (a label with its spoken forms, or its
     position); `number` a number between `min` and `max`; `yes_no` true or false. What is not understood is asked
     again with `reask` at most `retries` times, then the conversation is handed over. `weak` labels give way when
-    another label is named beside them: "book a haircut" is a haircut although "book" alone is an appointment.
+    another label is named beside them: "book a haircut" is a haircut although "book" alone is an appointment. With
+    `offer` the labels are offered under the question: as buttons on WhatsApp, as numbers on SMS.
     """
 
     slot: Name
     type: Literal["text", "yes_no", "choice", "number"] = "text"
     choices: dict[str, list[str]] | list[str] | None = None
     weak: list[str] = []
+    offer: bool = True
     min: float | None = None
     max: float | None = None
     whole: bool = False

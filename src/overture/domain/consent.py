@@ -150,9 +150,12 @@ def meaning_of_opt_out_type(opt_out_type: str | None) -> Meaning:
 def provider_answers(text: str, *, channel: Channel, handling: KeywordHandling) -> bool:
     """Whether the provider itself acts on a message that opts out, opts in or asks for help.
 
-    True only for its keywords: a wish in free words it hands on like any other message.
+    True only for its keywords: a wish in free words it hands on like any other message. Of the providers' ways only
+    Advanced Opt-Out reaches beyond SMS: it answers for every sender of its Messaging Service.
     """
-    if channel is not Channel.SMS or handling is KeywordHandling.OURS:
+    if handling is KeywordHandling.OURS or channel is Channel.API:
+        return False
+    if channel is not Channel.SMS and handling is not KeywordHandling.ADVANCED:
         return False
     return _word(text) in _STOP_ON_SMS | _START | _HELP_ON_SMS
 

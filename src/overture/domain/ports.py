@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from overture.domain.account import Credentials
 from overture.domain.delivery import DeliveryStatus
-from overture.domain.message import Body
+from overture.domain.message import Body, Referral
 from overture.domain.turn import ModelAnswered, ModelRequest
 
 
@@ -121,7 +121,8 @@ class Inbound(Struct, frozen=True, kw_only=True):
     when we kept it, None for now; of a `recovered` message, which was found in the provider's list, when the provider
     did. Such a message lacks buttons and names. `quoted` are the words of the message of ours that it replies to, where
     that is known. `also_known_as` is a further address of who wrote: a number where `contact` is a BSUID, a BSUID where
-    it is a number.
+    it is a number. `button_payload` is what a tapped button or list row carries; `is_reaction` where nothing was
+    written but a sign put to an earlier message.
     """
 
     sid: str
@@ -139,6 +140,9 @@ class Inbound(Struct, frozen=True, kw_only=True):
     recovered: bool = False
     quoted: str | None = None
     also_known_as: str | None = None
+    referral: Referral | None = None
+    is_reaction: bool = False
+    has_voice_note: bool = False
 
 
 class RawEvent(Struct, frozen=True, kw_only=True):
@@ -224,6 +228,22 @@ class MediaFetcher(Protocol):
 
     async def fetch_medium(self, account_sid: str, url: str) -> FetchedMedium:
         """One medium. Raises Transient, Permanent or Misconfigured; nothing is retried inside."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Writes recordings down."""
+
+    async def transcribe(self, medium: FetchedMedium) -> str:
+        """The words of a recording, empty where it has none. Raises Transient, Permanent or Misconfigured."""
+        ...
+
+
+class Typist(Protocol):
+    """Shows contacts that an answer is being written."""
+
+    async def show_typing(self, account_sid: str, sid: str) -> None:
+        """Show it to whoever wrote the message with this SID, which it marks as read. Raises as `Provider.send`."""
         ...
 
 

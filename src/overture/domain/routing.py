@@ -11,8 +11,11 @@ RESUME_WITHIN: Final = timedelta(days=7)
 THANKS_WITHIN: Final = timedelta(minutes=10)
 
 _THANKS: Final = re.compile(
-    r"(?:ok(?:ay)?|great|perfect|super|many|gracias|merci|danke?|thank(?:s| you| u)?|thx|ty|cheers|bye|tschüss|"
-    r"vielen|so|very|a lot|much|see you|cu|schön|lot|a|you|\s|[!.,👍🙏😊👌🙂❤️🏻🏼🏽🏾🏿\ufe0f])+",
+    r"(?:ok(?:ay)?|great|perfect|super|many|much(?:as|o)?|gracias|merci|beaucoup|danke?|thank(?:s| you| u)?|thx|ty|"
+    r"grazie|mille|obrigad[ao]|dank je(?: wel)?|dank|cheers|good ?bye|bye|ciao|tschüss|bis (?:dann|bald)|alles klar|"
+    r"all good|got it|will do|have a (?:nice|good|great|lovely) (?:day|evening|weekend|one)|"
+    r"vielen|so|very|a lot|see you(?: then| soon)?|cu|schön|lot|a|you|\s|"
+    r"[!.,👍🙏😊👌🙂❤️🎉👏💯😀😃😄😁🥰😍🤝✅🏻🏼🏽🏾🏿\ufe0f])+",
     re.IGNORECASE,
 )
 
@@ -35,12 +38,16 @@ def route(
     opted_out: bool,
     has_inbound_agent: bool,
     now: datetime,
+    is_reaction: bool = False,
 ) -> Route:
     """What becomes of a message on a pair without a live conversation.
 
     Who opted out gets no answer until START. Thanks after a conversation that was completed ends in silence; what
-    else comes soon enough goes on with the same agent; then the sender's own agent takes it.
+    else comes soon enough goes on with the same agent; then the sender's own agent takes it. A reaction asks nothing:
+    it neither goes on with a conversation nor begins one.
     """
+    if is_reaction:
+        return Route.SILENCE
     if opted_out:
         return Route.NOTE if last_ended_at is not None else Route.NOWHERE
     if last_ended_at is not None:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from overture.domain import message, reasons, segments, window
+from overture.domain import choices, message, reasons, segments, window
 from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, TemplateUse
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
@@ -91,7 +91,8 @@ class KnownKey(Struct, frozen=True, kw_only=True):
 class Facts(Struct, frozen=True, kw_only=True):
     """Everything that decides over one start.
 
-    `greeting` is the agent's own opening with this call's variables, None where the agent has none; `missing` the
+    `greeting` is the agent's own opening with this call's variables, None where the agent has none, and
+    `greeting_options` the choices that it offers; `missing` the
     required variables that the call did not bring; `channels` what the sender's address can do.
     """
 
@@ -99,6 +100,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     sender_id: str | None
     channels: frozenset[Channel] = frozenset()
     greeting: str | None = None
+    greeting_options: tuple[str, ...] = ()
     opens_by_turn: bool = False
     missing: tuple[str, ...] = ()
     contact: KnownContact | None = None
@@ -225,7 +227,7 @@ def choose_opening(asked: Start, facts: Facts, agent: Agent, now: datetime) -> O
         case _ if facts.opens_by_turn and is_open:
             return ByTurn()
         case _ if facts.greeting is not None and is_open:
-            return message.Text(text=facts.greeting)
+            return message.Text(text=facts.greeting, options=facts.greeting_options)
         case _ if agent.spec.opening_template is not None and not is_open:
             return _filled(agent.spec.opening_template)
         case _ if not is_open:
@@ -240,12 +242,23 @@ def choose_opening(asked: Start, facts: Facts, agent: Agent, now: datetime) -> O
 
 
 def parts(body: message.Text | message.Template, channel: Channel) -> tuple[message.Text | message.Template, ...]:
-    """A body as the messages that carry it: folded where that keeps an SMS in GSM-7, split where it is too long."""
+    """A body as the messages that carry it: folded where that keeps an SMS in GSM-7, split where it is too long.
+
+    Choices are numbered on SMS, and offered under the last part on WhatsApp where they fit. Over the API they are left
+    to who shows the chat.
+    """
     if not isinstance(body, message.Text):
         return (body,)
-    text = segments.fold(body.text) if channel is Channel.SMS else body.text
-    split = segments.split_body(text, channel)
-    return tuple(message.Text(text=part, otherwise=None if n else body.otherwise) for n, part in enumerate(split))
+    split = segments.split_body(body.text, channel)
+    offered = body.options if channel is Channel.WHATSAPP and split and choices.picker(split[-1], body.options) else ()
+    if not offered and channel is not Channel.API:
+        text = choices.numbered(body.text, body.options)
+        split = segments.split_body(segments.fold(text) if channel is Channel.SMS else text, channel)
+    last = len(split) - 1
+    return tuple(
+        message.Text(text=part, otherwise=None if n else body.otherwise, options=offered if n == last else ())
+        for n, part in enumerate(split)
+    )
 
 
 def choose_again(body: message.Body, agent: Agent | None, *, is_open: bool) -> message.Body | None:

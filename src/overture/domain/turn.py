@@ -58,9 +58,13 @@ class Began(Struct, frozen=True, kw_only=True, tag="began"):
 
 
 class Heard(Struct, frozen=True, kw_only=True, tag="heard"):
-    """What the contact wrote since the agent last answered, oldest first: a burst is one observation."""
+    """What the contact wrote since the agent last answered, oldest first: a burst is one observation.
+
+    `payloads` are what tapped buttons and list rows among it carry unseen, oldest first.
+    """
 
     texts: tuple[str, ...]
+    payloads: tuple[str, ...] = ()
 
 
 class ModelAnswered(Struct, frozen=True, kw_only=True, tag="model_answered"):
@@ -131,7 +135,8 @@ class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     """The turn's result: replies in order (none is a deliberate silence), the places passed, and what follows.
 
     `place` is where the agent now stands (a node's name; `main_state` for a prompt agent), `path` every place passed
-    in this turn. `expects` tells how soon a reply may be taken for complete.
+    in this turn. `expects` tells how soon a reply may be taken for complete, `options` what the last reply offers to
+    choose from.
     """
 
     replies: tuple[str, ...]
@@ -139,6 +144,7 @@ class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     path: tuple[str, ...] = ()
     control: End | HandOver | Pause | None = None
     expects: Literal["anything", "choice"] = "anything"
+    options: tuple[str, ...] = ()
 
 
 Decision: TypeAlias = NeedModel | Finish

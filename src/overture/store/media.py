@@ -28,7 +28,7 @@ _CLAIM: Final = Command(
     """
     UPDATE media SET due_at = $2, tries = tries + 1 WHERE id IN (
         SELECT id FROM media WHERE due_at <= $1 ORDER BY due_at LIMIT $3 /*pg: FOR UPDATE SKIP LOCKED */
-    ) RETURNING id, shard, account_sid, url, tries
+    ) RETURNING id, shard, account_sid, url, tries, workspace_id, conversation_id, seq
     """
 )
 _KEEP: Final = Command(
@@ -72,13 +72,16 @@ class NewMedium(Struct, frozen=True, kw_only=True):
 
 
 class ToFetch(Struct, frozen=True, kw_only=True):
-    """A medium that is ours to fetch; `tries` counts this one."""
+    """A medium that is ours to fetch, with the message it came with; `tries` counts this one."""
 
     id: str
     shard: int
     account_sid: str
     url: str
     tries: int
+    workspace_id: str
+    conversation_id: str
+    seq: int
 
 
 class Medium(Struct, frozen=True, kw_only=True):
@@ -104,7 +107,19 @@ async def insert_all(tx: Writing, media: Sequence[NewMedium], now: datetime) -> 
 async def claim_due(tx: Writing, now: datetime, lease_until: datetime, limit: int) -> list[ToFetch]:
     """Media that are due; nobody else fetches them until the lease is over."""
     rows = await tx.run(_CLAIM, stored(now), stored(lease_until), limit)
-    return [ToFetch(id=row[0], shard=row[1], account_sid=row[2], url=row[3], tries=row[4]) for row in rows]
+    return [
+        ToFetch(
+            id=row[0],
+            shard=row[1],
+            account_sid=row[2],
+            url=row[3],
+            tries=row[4],
+            workspace_id=row[5],
+            conversation_id=row[6],
+            seq=row[7],
+        )
+        for row in rows
+    ]
 
 
 async def keep(tx: Writing, asked: ToFetch, *, content_type: str, body: bytes) -> None:

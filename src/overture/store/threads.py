@@ -47,7 +47,7 @@ _LIVE_OF_CONTACTS: Final = RowsQuery(
 _NUMBERS: Final = RowsQuery(
     {"thread_id": "text"},
     """
-    SELECT thread.id, thread.contact_address, sender.address FROM rows
+    SELECT thread.id, thread.contact_address, sender.address, sender.account_sid FROM rows
     JOIN thread ON thread.id = rows.thread_id JOIN sender ON sender.id = thread.sender_id
     """,
 )
@@ -152,10 +152,10 @@ async def find_of_conversations(tx: Reading, asked: Sequence[tuple[str, str]]) -
     }
 
 
-async def find_numbers(tx: Reading, thread_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """The contact's and the sender's number, by thread."""
+async def find_numbers(tx: Reading, thread_ids: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+    """The contact's and the sender's number, and the sender's provider account, by thread."""
     rows = await tx.all_of(_NUMBERS, [(an_id,) for an_id in sorted(set(thread_ids))])
-    return {row[0]: (row[1], row[2]) for row in rows}
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 
 async def read_facts(tx: Reading, asked: Sequence[tuple[Start, str]]) -> list[PairFacts]:

@@ -21,7 +21,7 @@ from overture.domain.agent import FlowSpec
 from overture.domain.channel import Channel
 from overture.domain.errors import Failure, Transient, Unavailable
 from overture.domain.message import Author as MessageAuthor
-from overture.domain.message import Direction, shown, with_quote
+from overture.domain.message import Direction, Text, shown, with_quote
 from overture.domain.ports import Ids, ModelClient
 from overture.domain.turn import (
     Author,
@@ -39,15 +39,18 @@ from overture.domain.turn import (
     Pause,
     Scene,
 )
-from overture.store import turns
+from overture.store import messages, turns
 from overture.store.engine import Store, Writing
 from overture.store.messages import Message
+from overture.store.signals import Signals
 
 TURN: Final = timedelta(seconds=30)  # a person who waits longer for a text message puts the phone away
 MODEL: Final = timedelta(seconds=20)
 REQUESTS: Final = 8  # model requests of one turn
 TRIES: Final = 3  # claims of one turn that died or failed before the fallback is said
 GRACE_SECONDS: Final = 1.0  # the model's client keeps the time itself; where it fails to, the contact still gets a word
+WORDS: Final = timedelta(seconds=20)  # for a voice note's words to come, counted from its arrival
+WORDS_LOOK_SECONDS: Final = 1.0  # between two looks for them: a signal of another process may be lost
 RENEW_SECONDS: Final = 10.0  # a third of the lease
 
 _AUTHORS: Final = {
@@ -58,15 +61,18 @@ _AUTHORS: Final = {
 }
 
 
-async def run_turn(claim: TurnClaim, *, store: Store, model: ModelClient, ids: Ids) -> commit_turn.Outcome:
+async def run_turn(
+    claim: TurnClaim, *, store: Store, model: ModelClient, ids: Ids, signals: Signals
+) -> commit_turn.Outcome:
     """Carry one claimed turn to its commit. Raises what the store raises; the claim then runs out by itself."""
-    return await _Turn(claim, store=store, model=model, ids=ids).run()
+    return await _Turn(claim, store=store, model=model, ids=ids, signals=signals).run()
 
 
 class _Turn:
     """One turn while it runs."""
 
-    def __init__(self, claim: TurnClaim, *, store: Store, model: ModelClient, ids: Ids) -> None:
+    def __init__(self, claim: TurnClaim, *, store: Store, model: ModelClient, ids: Ids, signals: Signals) -> None:
+        self._signals: Final = signals
         self._claim: Final = claim
         self._conversation: Final = claim.conversation
         self._spec: Final = claim.agent.spec
@@ -84,6 +90,7 @@ class _Turn:
         reply_due_at, redrafts = self._conversation.reply_due_at, 0
         async with self._held():
             while True:
+                heard = await self._with_words(heard)
                 state, finish = await self._draft(heard)
                 await self._wait_until(reply_due_at)
                 draft = commit_turn.Draft(
@@ -104,6 +111,20 @@ class _Turn:
                 heard, in_seq, reply_due_at = outcome.heard, outcome.in_seq, outcome.reply_due_at
                 self._deadline = max(self._store.now(), reply_due_at or self._started_at) + TURN
                 redrafts += 1
+
+    async def _with_words(self, heard: tuple[Message, ...]) -> tuple[Message, ...]:
+        """The lines, once voice notes among them were written down, or that took too long."""
+        keys = [(self._conversation.workspace_id, line.conversation_id, line.seq) for line in heard]
+        while (left := self._words_are_due_in(heard)) > 0:
+            await self._signals.wait(f"words:{self._conversation.id}", min(left, WORDS_LOOK_SECONDS))
+            found = await self._store.read(lambda tx: messages.find_all(tx, keys))
+            heard = tuple(found.get(line.id, line) for line in heard)
+            self._deadline = max(self._deadline, self._store.now() + TURN)
+        return heard
+
+    def _words_are_due_in(self, heard: Sequence[Message]) -> float:
+        waiting = [line.created_at for line in heard if isinstance(line.body, Text) and line.body.awaits_words]
+        return (max(waiting) + WORDS - self._store.now()).total_seconds() if waiting else 0.0
 
     async def _draft(self, heard: Sequence[Message]) -> tuple[kinds.State, Finish]:
         """Let the agent see everything from its last state on, and collect what it says."""
@@ -223,7 +244,8 @@ class _Turn:
         if heard:
             # an answer in a flow is what was written alone; a model is told what it replies to
             read = shown if isinstance(self._spec, FlowSpec) else with_quote
-            observations.append(Heard(texts=tuple(read(line.body) for line in heard)))
+            texts = tuple(read(line.body) for line in heard)
+            observations.append(Heard(texts=texts, payloads=_payloads(heard)))
         return observations
 
     def _scene(self, heard: Sequence[Message]) -> Scene:
@@ -288,3 +310,8 @@ def _lines(messages: Sequence[Message]) -> tuple[Line, ...]:
     return tuple(
         Line(author=_AUTHORS[line.author], text=with_quote(line.body), at=line.created_at) for line in messages
     )
+
+
+def _payloads(heard: Sequence[Message]) -> tuple[str, ...]:
+    bodies = [line.body for line in heard]
+    return tuple(body.payload for body in bodies if isinstance(body, Text) and body.payload is not None)

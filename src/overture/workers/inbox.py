@@ -5,8 +5,8 @@ from typing import Final
 from overture import log
 from overture.actions import handle_inbox
 from overture.domain.errors import Unavailable
+from overture.domain.listening import Listening
 from overture.domain.ports import Ids, WebhookParser
-from overture.domain.reply_time import QuietTimes
 from overture.store import inbox
 from overture.store.engine import Store
 from overture.store.signals import Signals
@@ -18,18 +18,20 @@ _log: Final = log.get(__name__)
 class InboxRoad:
     """Handles kept webhooks in order of their arrival."""
 
-    def __init__(self, *, store: Store, parser: WebhookParser, ids: Ids, quiet: QuietTimes, signals: Signals) -> None:
+    def __init__(
+        self, *, store: Store, parser: WebhookParser, ids: Ids, listening: Listening, signals: Signals
+    ) -> None:
         self._store: Final = store
         self._parser: Final = parser
         self._ids: Final = ids
-        self._quiet: Final = quiet
+        self._listening: Final = listening
         self._signals: Final = signals
 
     async def look(self) -> float | None:
         """Handle a batch; after one that failed, each alone, so that a poisonous one harms no other."""
         try:
             count = await self._store.write(
-                lambda tx: handle_inbox.handle_inbox(tx, self._store.now(), self._ids, self._parser, self._quiet)
+                lambda tx: handle_inbox.handle_inbox(tx, self._store.now(), self._ids, self._parser, self._listening)
             )
         except Unavailable:
             raise
@@ -49,7 +51,9 @@ class InboxRoad:
 
         async def handle(key: tuple[str, int]) -> None:
             await self._store.write(
-                lambda tx: handle_inbox.handle_webhook(tx, key, self._store.now(), self._ids, self._parser, self._quiet)
+                lambda tx: handle_inbox.handle_webhook(
+                    tx, key, self._store.now(), self._ids, self._parser, self._listening
+                )
             )
 
         async def put_off(key: tuple[str, int], told: str) -> None:

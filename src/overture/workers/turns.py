@@ -16,6 +16,7 @@ from overture.store.engine import Store
 from overture.store.signals import Signals
 from overture.turns.run_turn import run_turn
 from overture.workers import metrics, singly
+from overture.workers.typing import Typing
 
 _GIVE_BACK_SECONDS: Final = 2.0
 AT_ONCE: Final = 100  # turns mostly wait (for quiet, for a model); each holds some tens of kilobytes
@@ -26,7 +27,10 @@ _log: Final = log.get(__name__)
 class TurnRoad:
     """Runs turns, at most `AT_ONCE` together and one of each conversation."""
 
-    def __init__(self, *, store: Store, model: ModelClient, ids: Ids, signals: Signals) -> None:
+    def __init__(
+        self, *, store: Store, model: ModelClient, ids: Ids, signals: Signals, typing: Typing | None = None
+    ) -> None:
+        self._typing: Final = typing
         self._store: Final = store
         self._model: Final = model
         self._ids: Final = ids
@@ -60,11 +64,15 @@ class TurnRoad:
             await asyncio.wait(set(self._running), timeout=seconds)
         for task in self._running:
             task.cancel()
+        if self._typing is not None:
+            await self._typing.settle()
         if self._running:  # each gives its claim back, where the database lets it; else the claim runs out
             await asyncio.wait(set(self._running), timeout=_GIVE_BACK_SECONDS)
 
     def _begin(self, claims: Sequence[TurnClaim]) -> None:
         for claim in claims:
+            if self._typing is not None:
+                self._typing.show(claim)
             task = asyncio.get_running_loop().create_task(self._run(claim))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -87,7 +95,7 @@ class TurnRoad:
     async def _run(self, claim: TurnClaim) -> None:
         conversation = claim.conversation
         try:
-            outcome = await run_turn(claim, store=self._store, model=self._model, ids=self._ids)
+            outcome = await run_turn(claim, store=self._store, model=self._model, ids=self._ids, signals=self._signals)
         except asyncio.CancelledError:
             await self._release(claim)  # the house closes: another process, or the next start, goes on at once
             raise

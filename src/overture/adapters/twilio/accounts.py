@@ -15,8 +15,9 @@ from overture.domain.account import Credentials
 class TwilioAccount(Struct, frozen=True, kw_only=True):
     """Where an account's API is, and how to log in: with an API key where there is one, else with the auth token.
 
-    `old_auth_tokens` are on their way out, or not in force yet: they sign webhooks, and send nothing. The media API may
-    have another address than the messages'; without one it has the same. Its secrets never show in its representation.
+    `old_auth_tokens` are on their way out, or not in force yet: they sign webhooks, and send nothing. The other
+    APIs may have addresses of their own; without one each has that of the messages. Its secrets never show in its
+    representation.
     """
 
     sid: str
@@ -24,6 +25,8 @@ class TwilioAccount(Struct, frozen=True, kw_only=True):
     api_key_sid: str = ""
     api_key_secret: str = ""
     base_url: str = "https://api.twilio.com"
+    content_url: str = ""
+    messaging_url: str = ""
     media_url: str = ""
     old_auth_tokens: tuple[str, ...] = ()
 
@@ -99,5 +102,7 @@ def _account(given: Credentials) -> TwilioAccount:
         api_key_sid=given.api_key_sid,
         api_key_secret=given.api_key_secret,
         base_url=given.urls.api,
+        content_url=given.urls.content,
+        messaging_url=given.urls.messaging,
         media_url=given.urls.media,
     )

@@ -14,11 +14,12 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import msgspec
 
-from overture.adapters.twilio import answers, callback, wire
+from overture.adapters.twilio import answers, callback, content, wire
 from overture.adapters.twilio.accounts import TwilioAccount
+from overture.domain.channel import WHATSAPP_PREFIX
 from overture.domain.delivery import DeliveryStatus
-from overture.domain.errors import Misconfigured, OutcomeUnknown, Transient, Unreachable
-from overture.domain.message import Template, Text
+from overture.domain.errors import Misconfigured, OutcomeUnknown, Permanent, Transient, Unreachable
+from overture.domain.message import Template, Text, shown
 from overture.domain.ports import Accepted, MessagePage, Outgoing, ProviderMessage
 
 __all__ = ["TwilioAccount", "TwilioClient"]
@@ -28,6 +29,10 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=5)
 
 A provider that swallows requests is to be known for dead within ten seconds of the first.
 """
+
+_ASIDE: Final = aiohttp.ClientTimeout(total=3, connect=2)  # seconds; neither a button nor a courtesy is worth more
+_CONTENT_REFUSED: Final = frozenset({"twilio_21655", "twilio_21656"})  # the provider does not know it any more
+_FORM: Final = "application/x-www-form-urlencoded"
 
 _PAGE: Final = 1000  # Twilio's largest
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
@@ -52,6 +57,7 @@ class TwilioClient:
         self._secret = secret
         self._public_base_url = public_base_url
         self._timeout = timeout
+        self._contents = content.Contents()
         self._opened: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
@@ -60,11 +66,35 @@ class TwilioClient:
             await self._opened.close()
 
     async def send(self, outgoing: Outgoing) -> Accepted:
-        """Hand one attempt over. Raises Transient, Permanent, Misconfigured or OutcomeUnknown."""
+        """Hand one attempt over. Raises Transient, Permanent, Misconfigured or OutcomeUnknown.
+
+        Choices go as content of the provider's; where it will not have that, and says so, as numbered text.
+        """
         account = self._account(outgoing.account_sid)
+        content_sid = await self._find_content(account, outgoing)
+        try:
+            return await self._hand_over(account, outgoing, content_sid)
+        except Permanent as refused:
+            if content_sid is None or refused.code not in _CONTENT_REFUSED:
+                raise
+            self._contents.forget(content_sid)
+            return await self._hand_over(account, outgoing, None)
+
+    async def _find_content(self, account: TwilioAccount, outgoing: Outgoing) -> str | None:
+        body = outgoing.body
+        if not isinstance(body, Text) or not body.options or not outgoing.to.startswith(WHATSAPP_PREFIX):
+            return None
+        url = f"{account.content_url or account.base_url}/v1/Content"
+
+        async def create(form: bytes) -> answers.Answer:
+            return await self._post(account, url, form, written_as="application/json", aside=True)
+
+        return await self._contents.find(account.sid, body.text, body.options, create)
+
+    async def _hand_over(self, account: TwilioAccount, outgoing: Outgoing, content_sid: str | None) -> Accepted:
         url = f"{account.base_url}/2010-04-01/Accounts/{account.sid}/Messages.json"
         try:
-            answer = await self._post(account, url, self._form(outgoing))
+            answer = await self._post(account, url, self._form(outgoing, content_sid))
         except aiohttp.InvalidURL as error:
             raise _bad_base_url(account) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -113,6 +143,21 @@ class TwilioClient:
         answer = await self._get(account, f"/2010-04-01/Accounts/{account.sid}/Messages/{sid}.json")
         return None if answer.status == 404 else answers.read(wire.MESSAGE, answer).to_domain()
 
+    async def show_typing(self, account_sid: str, sid: str) -> None:
+        """Show the writer of an inbound WhatsApp message that an answer is being written, for 25 seconds at most.
+
+        It marks the message as read, too. Raises Transient, Permanent or Misconfigured.
+        """
+        account = self._account(account_sid)
+        url = f"{account.messaging_url or account.base_url}/v2/Indicators/Typing.json"
+        form = urlencode({"messageId": sid, "channel": "whatsapp"}).encode()
+        try:
+            answer = await self._post(account, url, form, aside=True)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Transient("twilio_no_answer", "The provider did not answer.") from error
+        if answer.status not in (200, 201, 202, 204):
+            raise answers.failure(answer)
+
     async def check_credentials(self, account_sid: str) -> wire.AccountFacts:
         """What the provider tells of an account to its own credentials. Raises Misconfigured where it refuses them.
 
@@ -135,7 +180,7 @@ class TwilioClient:
             path = _next(account, page.next_page_uri)
         return found[:limit]
 
-    def _form(self, outgoing: Outgoing) -> bytes:
+    def _form(self, outgoing: Outgoing, content_sid: str | None) -> bytes:
         fields = {"To": outgoing.to, "From": outgoing.sender, "ValidityPeriod": str(_validity(outgoing))}
         if outgoing.messaging_service_sid:
             fields["MessagingServiceSid"] = outgoing.messaging_service_sid
@@ -144,8 +189,10 @@ class TwilioClient:
                 self._public_base_url, outgoing.message_id, outgoing.attempt, self._secret
             )
         match outgoing.body:
-            case Text(text=text):
-                fields["Body"] = text
+            case Text() if content_sid is not None:
+                fields["ContentSid"] = content_sid
+            case Text() as body:
+                fields["Body"] = shown(body)
             case Template(content_sid=sid, variables=variables):
                 fields["ContentSid"] = sid
                 if variables:
@@ -162,9 +209,15 @@ class TwilioClient:
             )
         return account
 
-    async def _post(self, account: TwilioAccount, url: str, body: bytes) -> answers.Answer:
-        headers = {"Authorization": account.authorization, "Content-Type": "application/x-www-form-urlencoded"}
-        async with self._session().post(url, data=body, headers=headers, allow_redirects=False) as response:
+    async def _post(
+        self, account: TwilioAccount, url: str, body: bytes, *, written_as: str = _FORM, aside: bool = False
+    ) -> answers.Answer:
+        """The answer to a POST; one that is made `aside` gets less time."""
+        headers = {"Authorization": account.authorization, "Content-Type": written_as}
+        within = _ASIDE if aside else self._timeout
+        async with self._session().post(
+            url, data=body, headers=headers, allow_redirects=False, timeout=within
+        ) as response:
             return await answers.whole(response)
 
     async def _get(self, account: TwilioAccount, path: str) -> answers.Answer:

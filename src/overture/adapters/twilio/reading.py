@@ -5,6 +5,7 @@ guides, and captured webhooks for what the guides leave out.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -13,12 +14,15 @@ from overture.domain import identity
 from overture.domain.channel import Channel, address_on, split_address
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Invalid
+from overture.domain.message import Referral
 from overture.domain.ports import Inbound, RawEvent, StatusReport
 
 READ: Final = frozenset(
     {
         *("AccountSid", "MessageSid", "SmsMessageSid", "SmsSid", "From", "To", "Body", "NumMedia", "ProfileName"),
         *("ButtonPayload", "ButtonText", "ListTitle", "Address", "Label", "Latitude", "Longitude"),
+        *("ListId", "MessageType", "ReferralBody", "ReferralCtwaClid", "ReferralHeadline"),
+        *("ReferralSourceId", "ReferralSourceType", "ReferralSourceUrl"),
         *("OptOutType", "OriginalRepliedMessageSid", "MessageStatus", "ErrorCode", "ExternalUserId"),
     }
 )
@@ -54,6 +58,13 @@ _KINDS: Final = (
 )
 """What a person would call a medium, by the beginning of its content type; the first that fits."""
 
+VOICE_NOTE: Final = "voice note"
+_LONGEST_NAME: Final = 200  # characters of a place's name or an advertisement's line; more is nobody's name
+_LONGEST_PAYLOAD: Final = 256  # WhatsApp's own limit for what a button carries
+_REACTION: Final = "reaction"
+_SPOKEN: Final = frozenset({"", "text"})
+"""Message types that may be empty; of any other, which shows nothing that we know, the agent is told that much."""
+
 
 def refuse_repeated(pairs: Sequence[tuple[str, str]]) -> None:
     """Raise Invalid where a field that we read stands twice: which of them Twilio meant, nobody can say."""
@@ -75,20 +86,24 @@ def inbound(event: RawEvent) -> Inbound:
     replied_to = fields.get("OriginalRepliedMessageSid") or None
     if replied_to is not None and not _SID.fullmatch(replied_to):
         raise Invalid("webhook_malformed", "The webhook's quoted message is no SID.", field="OriginalRepliedMessageSid")
+    referral = _referral(fields)
     return Inbound(
         sid=_needed(fields, "MessageSid"),
         account_sid=event.account_sid,
         sender=sender,
         contact=contact,
-        text=_in_words(fields, kinds),
+        text=_in_words(fields, kinds, referral),
         body=_written(fields),
         profile_name=fields.get("ProfileName") or None,
         media_urls=urls,
-        button_payload=fields.get("ButtonPayload") or None,
+        button_payload=(fields.get("ButtonPayload") or fields.get("ListId") or "")[:_LONGEST_PAYLOAD] or None,
         opt_out_type=opt_out_type,
         replied_to_sid=replied_to,
         recovered=recovered,
         also_known_as=_also_known_as(fields, contact),
+        referral=referral,
+        is_reaction=_is_reaction(fields),
+        has_voice_note=VOICE_NOTE in kinds,
     )
 
 
@@ -167,14 +182,50 @@ def _written(fields: Mapping[str, str]) -> str:
     return fields.get("Body") or fields.get("ButtonText") or fields.get("ListTitle") or ""
 
 
-def _in_words(fields: Mapping[str, str], kinds: Sequence[str]) -> str:
+def _is_reaction(fields: Mapping[str, str]) -> bool:
+    return fields.get("MessageType") == _REACTION
+
+
+def _referral(fields: Mapping[str, str]) -> Referral | None:
+    """The advertisement that a message came from; strangers wrote it, so it is tidied and cut."""
+    told = {
+        name: _tidy(fields.get(field, "")) or None
+        for name, field in (
+            ("headline", "ReferralHeadline"),
+            ("body", "ReferralBody"),
+            ("source_url", "ReferralSourceUrl"),
+            ("source_id", "ReferralSourceId"),
+            ("source_type", "ReferralSourceType"),
+            ("click_id", "ReferralCtwaClid"),
+        )
+    }
+    return Referral(**told) if any(told.values()) else None
+
+
+def _tidy(text: str) -> str:
+    """A name on one line, unable to end the brackets that it stands in."""
+    plain = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") else char for char in text[:2000])
+    return " ".join(plain.replace("[", "(").replace("]", ")").split())[:_LONGEST_NAME].rstrip()
+
+
+def _in_words(fields: Mapping[str, str], kinds: Sequence[str], referral: Referral | None) -> str:
     """The text that an agent reads: descriptions of what came with a message, then what was written or tapped."""
-    shown = [f"[{kind}]" for kind in kinds]
+    shown = []
+    if referral is not None:
+        told = ", ".join(line for line in (referral.headline, referral.body, referral.source_url) if line)
+        shown.append(f"[from an ad{': ' if told else ''}{told}]")
+    shown += [f"[{kind}]" for kind in kinds]
     latitude, longitude = fields.get("Latitude", ""), fields.get("Longitude", "")
     if _DEGREES.fullmatch(latitude) and _DEGREES.fullmatch(longitude):
-        names = ", ".join(name for name in (fields.get("Label"), fields.get("Address")) if name)
+        names = ", ".join(name for name in (_tidy(fields.get("Label", "")), _tidy(fields.get("Address", ""))) if name)
         shown.append(f"[location {latitude},{longitude}{': ' if names else ''}{names}]")
     written = _written(fields)
+    if _is_reaction(fields):
+        shown.append("[reaction]" if written.strip() else "[reaction taken back]")
+    if fields.get("MessageType") == "contacts" and not kinds:
+        shown.append("[contact]")
     if written.strip():
         shown.append(written)
-    return " ".join(shown) if shown else "[empty message]"
+    if not shown:
+        shown.append("[empty message]" if fields.get("MessageType", "") in _SPOKEN else "[unsupported message]")
+    return " ".join(shown)

@@ -36,8 +36,10 @@ INBOUND: Final = _guard(
     Forwarded="(?:true|false)",
     FrequentlyForwarded="(?:true|false)",
     Latitude=r"-?\d",
+    ListId=_SOMETHING,
     ListTitle=_SOMETHING,
     Longitude=r"-?\d",
+    MessageType="[a-z]",
     NumMedia=r"\d",
     OptOutType="(?:STOP|START|HELP)",
     OriginalRepliedMessageSid="(?:SM|MM)",
@@ -45,7 +47,13 @@ INBOUND: Final = _guard(
     ReferralBody=_SOMETHING,
     ReferralCtwaClid=_SOMETHING,
     ReferralHeadline=_SOMETHING,
+    ReferralMediaContentType=r"\w",
+    ReferralMediaId=r"\w",
+    ReferralMediaUrl="https?:",
     ReferralNumMedia=r"\d",
+    ReferralSourceId=r"\w",
+    ReferralSourceType="[a-z]",
+    ReferralSourceUrl="https?:",
 )
 """What may not hide in an inbound message, by name, with how its value begins."""
 
@@ -54,6 +62,7 @@ _PLACE: Final = _guard(Address=_SOMETHING, Label=_SOMETHING)
 
 _WHOLE: Final = {
     "ErrorCode": re.compile(r"\d{0,6}"),
+    "MessageType": re.compile("[a-z_]{0,32}"),
     "NumMedia": re.compile(r"\d{0,2}"),
     "ReferralNumMedia": re.compile(r"\d{0,2}"),
 }

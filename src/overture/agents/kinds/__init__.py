@@ -51,6 +51,17 @@ def greeting(spec: AgentSpec, variables: Mapping[str, Json]) -> str | None:
             assert_never(never)
 
 
+def greeting_options(spec: AgentSpec, variables: Mapping[str, Json]) -> tuple[str, ...]:
+    """The choices that the agent's own opening offers."""
+    match spec:
+        case FlowSpec():
+            return flow.greeting_options(spec, variables)
+        case PromptSpec():
+            return ()
+        case _ as never:
+            assert_never(never)
+
+
 def needs_model_to_open(spec: AgentSpec) -> bool:
     """Whether an opening without a text is a turn of the model (`Began(opening=None)` gives NeedModel)."""
     match spec:

@@ -11,7 +11,7 @@ from typing import Final, Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from overture.agents import answers, conditions, variables
+from overture.agents import answers, beside, conditions, variables
 from overture.domain.agent import Ask, EndReason, FlowSpec, GlobalPhrase, Json, Node
 from overture.domain.turn import Began, End, Finish, HandOver, Heard, ModelAnswered, ModelFailed, Observation, Scene
 
@@ -72,6 +72,13 @@ def greeting(spec: FlowSpec, values: Mapping[str, Json]) -> str | None:
     return "\n".join(walk.said) or None
 
 
+def greeting_options(spec: FlowSpec, values: Mapping[str, Json]) -> tuple[str, ...]:
+    """The choices that the greeting offers."""
+    walk = _Walk(spec=spec, given=values, slots={}, path=[], said=[])
+    stopped = _enter(walk, spec.start)
+    return () if stopped.control is not None else _options(_ask_at(spec, stopped.node))
+
+
 def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scene) -> tuple[FlowState, Finish]:
     """The next state and the result of one observation. An ended flow stays ended, and silent.
 
@@ -92,9 +99,9 @@ def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scen
             stopped = _enter(walk, spec.start)
             walk.said.clear()
             return _finish(walk, state, stopped)
-        case Heard(texts=texts):
-            after, finish = _hear(walk, state, texts)
-            if finish.replies or finish.control is not None:
+        case Heard(texts=texts, payloads=payloads):
+            after, finish = _hear(walk, state, texts, payloads)
+            if finish.replies or finish.control is not None or all(map(beside.is_reaction, texts)):
                 return after, finish
             return _finish(
                 walk, state, _give_up(walk, finish.place, f"The flow has nothing to say at '{finish.place}'.")
@@ -112,24 +119,27 @@ class _Stopped(Struct, frozen=True, kw_only=True):
     control: End | HandOver | None = None
 
 
-def _hear(walk: _Walk, state: FlowState, texts: tuple[str, ...]) -> tuple[FlowState, Finish]:
+def _hear(walk: _Walk, state: FlowState, texts: tuple[str, ...], payloads: tuple[str, ...]) -> tuple[FlowState, Finish]:
     waiting = state.phase == "waiting"
     node = state.node if waiting else _first_question(walk)
-    heard = "\n".join(texts)
-    for phrase in walk.spec.globals:
-        if answers.says(heard, phrase.phrases):
-            return _interrupt(walk, state, node if waiting else walk.spec.start, phrase)
     asked = walk.spec.nodes.get(node)
+    tapped = None if asked is None or asked.ask is None else answers.tapped(asked.ask, payloads)
+    heard = "\n".join(map(beside.written, texts))
+    for phrase in walk.spec.globals:
+        if tapped is None and answers.says(heard, phrase.phrases):
+            return _interrupt(walk, state, node if waiting else walk.spec.start, phrase)
     if asked is None or asked.ask is None:
         return _finish(walk, state, _enter(walk, walk.spec.start))
-    value = answers.understand(asked.ask, texts, walk.spec.language)
+    value = tapped if tapped is not None else answers.understand(asked.ask, texts, walk.spec.language, payloads)
+    if value is None and waiting and all(map(beside.is_reaction, texts)):
+        return state, Finish(replies=(), place=node, path=(node,), expects=_expects(asked.ask))  # it asks for nothing
     if value is not None:
         walk.slots[asked.ask.slot] = value
         walk.path.append(node)
         return _finish(walk, state, _onward(walk, node))
     if not waiting:
         return _finish(walk, state, _enter(walk, walk.spec.start))
-    return _ask_again(walk, state, node, asked, asked.ask)
+    return _ask_again(walk, state, node, asked, asked.ask, unheard=any(map(beside.is_unheard, texts)))
 
 
 def _first_question(walk: _Walk) -> str:
@@ -156,11 +166,15 @@ def _interrupt(walk: _Walk, state: FlowState, node: str, phrase: GlobalPhrase) -
     return _finish(walk, state, _Stopped(node=node), tries=state.tries)
 
 
-def _ask_again(walk: _Walk, state: FlowState, name: str, node: Node, ask: Ask) -> tuple[FlowState, Finish]:
+def _ask_again(
+    walk: _Walk, state: FlowState, name: str, node: Node, ask: Ask, *, unheard: bool
+) -> tuple[FlowState, Finish]:
     walk.path.append(name)
     if state.tries >= ask.retries:
         return _finish(walk, state, _give_up(walk, name, f"Not understood {state.tries + 1} times at '{name}'."))
-    if ask.reask:
+    if unheard:
+        walk.say(f"{beside.cannot_hear(walk.spec.language)} {ask.reask or node.say or ''}")
+    elif ask.reask:
         walk.say(ask.reask)
     else:
         walk.say(f"{walk.spec.not_understood} {node.say or ''}")
@@ -226,14 +240,23 @@ def _finish(walk: _Walk, state: FlowState, stopped: _Stopped, *, tries: int = 0)
             pass
         case _ as never:
             assert_never(never)
-    choosing = after.phase == "waiting" and ask is not None and ask.type in {"yes_no", "choice"}
+    open_question = ask if after.phase == "waiting" else None
     return after, Finish(
         replies=_replies(walk.said),
         place=stopped.node,
         path=tuple(walk.path),
         control=stopped.control,
-        expects="choice" if choosing else "anything",
+        expects=_expects(open_question),
+        options=_options(open_question),
     )
+
+
+def _expects(ask: Ask | None) -> Literal["anything", "choice"]:
+    return "choice" if ask is not None and ask.type in {"yes_no", "choice"} else "anything"
+
+
+def _options(ask: Ask | None) -> tuple[str, ...]:
+    return tuple(answers.forms_of(ask)) if ask is not None and ask.type == "choice" and ask.offer else ()
 
 
 def _ask_at(spec: FlowSpec, name: str) -> Ask | None:

@@ -11,7 +11,7 @@ from typing import Final, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from overture.agents import replies, variables
+from overture.agents import beside, replies, variables
 from overture.domain import reply_time
 from overture.domain.agent import EndReason, Json, PromptSpec
 from overture.domain.channel import REPLY_LIMIT, Channel
@@ -88,7 +88,8 @@ def step(spec: PromptSpec, state: PromptState, observation: Observation, scene: 
             disclosure = _filled(spec, spec.disclosure, scene.variables)
             return replace(state, disclosed=disclosure in (opening or "")), _silent(GREETING)
         case Heard(texts=texts):
-            return replace(state, opening=False, place=MAIN), NeedModel(request=_request(spec, state, scene, texts))
+            request = _request(spec, state, scene, texts, unheard=any(map(beside.is_unheard, texts)))
+            return replace(state, opening=False, place=MAIN), NeedModel(request=request)
         case ModelAnswered(text=text):
             return _answer(spec, state, scene, text)
         case ModelFailed(reason=reason):
@@ -152,11 +153,13 @@ def _filled(spec: PromptSpec, text: str, values: Mapping[str, Json]) -> str:
     return variables.fill_message(text, values, {*variables.SYSTEM, *spec.variables}).strip()
 
 
-def _request(spec: PromptSpec, state: PromptState, scene: Scene, heard: Iterable[str]) -> ModelRequest:
+def _request(
+    spec: PromptSpec, state: PromptState, scene: Scene, heard: Iterable[str], *, unheard: bool = False
+) -> ModelRequest:
     before = [_speech(line) for line in scene.history[-HISTORY_LINES:]]
     now = [Speech(role="user", text=_unmarked(text)) for text in heard]
     return ModelRequest(
-        instructions=_instructions(spec, state, scene),
+        instructions=_instructions(spec, state, scene, unheard=unheard),
         lines=_merged([*before, *now]),
         endpoint=spec.model,
         temperature=spec.temperature,
@@ -190,7 +193,7 @@ def _merged(lines: Iterable[Speech]) -> tuple[Speech, ...]:
     return tuple(merged)
 
 
-def _instructions(spec: PromptSpec, state: PromptState, scene: Scene) -> str:
+def _instructions(spec: PromptSpec, state: PromptState, scene: Scene, *, unheard: bool) -> str:
     """The author's instructions, then ours; what changes most often stands last, which spares prompt caches."""
     sections = [variables.fill_instructions(spec.instructions, scene.variables).strip()]
     if spec.purpose.strip():
@@ -208,6 +211,8 @@ def _instructions(spec: PromptSpec, state: PromptState, scene: Scene) -> str:
             f"What the contact wrote last reaches you {reply_time.in_words(scene.late)} late. Excuse the delay in a "
             "few words, and mind that what they asked for may have passed."
         )
+    if unheard:
+        sections.append("The contact sent a voice note that nobody could write down. Ask them, kindly, to write it.")
     clock = [str(scene.variables[name]) for name in ("weekday", "now") if scene.variables.get(name)]
     told = " ".join(clock) or f"{scene.now:%A %Y-%m-%d %H:%M}"
     sections.append(f"It is now {told} ({scene.variables.get('timezone') or scene.now.tzname() or 'UTC'}).")
