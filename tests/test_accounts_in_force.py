@@ -10,7 +10,8 @@ import pytest
 from handset.testing import RunningHandset, running
 from overture import settings
 from overture.adapters.twilio.accounts import TwilioAccounts
-from overture.bootstrap import House, open_vault
+from overture.bootstrap import House
+from overture.bootstrap.doors import open_vault
 from overture.domain.errors import Misconfigured
 from overture.store import credentials
 from overture.web.parts import Parts

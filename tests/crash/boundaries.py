@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar, cast
 from msgspec import Struct
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from overture.bootstrap import ClosingProvider
+from overture.bootstrap.doors import ClosingProvider
 from overture.domain.ports import Clock
 from overture.store.engine import Reading, Store, Writing
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery

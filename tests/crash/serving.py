@@ -7,7 +7,8 @@ from starlette.types import ASGIApp
 
 from overture import bootstrap, log, settings
 from overture.adapters.twilio.accounts import TwilioAccounts
-from overture.bootstrap import ClosingProvider, House
+from overture.bootstrap import House, doors
+from overture.bootstrap.doors import ClosingProvider
 from overture.settings import Settings
 from overture.store.engine import Store
 from overture.store.signals import Signals
@@ -25,11 +26,11 @@ class CountedHouse(House):
         self._passed = passed
 
         def make_store(given: Settings, signals: Signals) -> Store:
-            store: Store = ScaledStore(bootstrap.open_store(given, signals), life.timescale)
+            store: Store = ScaledStore(doors.open_store(given, signals), life.timescale)
             return CountedStore(store if life.bug is None else bugs.with_bug(life.bug, store), passed)
 
         def make_provider(given: Settings, secret: bytes, accounts: TwilioAccounts) -> ClosingProvider:
-            return boundaries.counted_provider(bootstrap.open_provider(given, secret, accounts), passed)
+            return boundaries.counted_provider(doors.open_provider(given, secret, accounts), passed)
 
         super().__init__(read, stopping, make_store=make_store, make_provider=make_provider)
 

@@ -14,7 +14,8 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from overture import bootstrap, settings
+from overture import settings
+from overture.bootstrap import doors
 from overture.client import Client
 from overture.domain.access import Scope
 from overture.domain.errors import Problem
@@ -116,7 +117,7 @@ class Slot:
 
 async def _note_webhooks(given: Settings) -> None:
     """Have an installation whose senders' webhooks have come before: only for such senders is a list swept."""
-    store = bootstrap.open_store(given, Signals())
+    store = doors.open_store(given, Signals())
     await store.open()
     try:
         await store.write(lambda tx: tx.run(_WEBHOOKS_SEEN))

@@ -22,7 +22,7 @@ BRIEF: Final = FlowSpec(
     name="Brief",
     nodes={
         "start": Node(say="What is it?", ask=Ask(slot="what"), goto="done"),
-        "done": Node(say="Got it.", end="completed"),
+        "done": Node(say="It is written down.", end="completed"),
     },
 )
 MUSING: Final = "I have been wondering about the {word} for quite a while."

@@ -7,47 +7,36 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from starlette.types import ASGIApp
 
 from overture import log
 from overture.actions.adopt_instance import recognise_instance
-from overture.actions.adopt_settings import SenderSetting, adopt_settings
+from overture.actions.adopt_settings import adopt_settings
 from overture.actions.claim_deliveries import Claims, claim_deliveries
 from overture.actions.keep_webhook import keep_webhooks
 from overture.actions.openings import Answer
 from overture.actions.record_outcome import Outcome, record_outcomes
 from overture.actions.settle_delivery import Finding, settle_deliveries
 from overture.actions.start_conversation import start_conversations
-from overture.adapters.clock import SystemClock
 from overture.adapters.ids import RandomIds
-from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
-from overture.adapters.llm.transcription import OpenAITranscriber
 from overture.adapters.twilio.accounts import TwilioAccounts
-from overture.adapters.twilio.client import TwilioClient
 from overture.adapters.twilio.media import TwilioMedia
 from overture.adapters.twilio.webhooks import TwilioWebhooks
-from overture.adapters.vault import FILE_NAME as KEY_FILE
-from overture.adapters.vault import KeyedVault, read_keys
-from overture.domain.account import Credentials, urls_of
-from overture.domain.channel import Channel
+from overture.bootstrap import doors
 from overture.domain.errors import Failure
 from overture.domain.listening import Listening
-from overture.domain.ports import Outgoing, Provider, RawEvent, Typist
+from overture.domain.ports import Outgoing, RawEvent
 from overture.domain.reply_time import QuietTimes
-from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling
 from overture.domain.sending import Start
-from overture.settings import SenderSettings, Settings
+from overture.settings import Settings
 from overture.store import instances
 from overture.store.backups import Backups
 from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.instances import Instance
-from overture.store.postgresql import PostgresqlStore
 from overture.store.signals import ROADS, Signals
-from overture.store.sqlite import SqliteStore
 from overture.web import serving
 from overture.web.app import make_app
 from overture.web.parts import Parts
@@ -70,60 +59,6 @@ WORKSPACE: Final = "default"
 _log: Final = log.get(__name__)
 
 
-def open_accounts(settings: Settings) -> TwilioAccounts:
-    """The provider accounts of the settings, in force; stored ones join them."""
-    return TwilioAccounts(
-        Credentials(
-            sid=account.sid,
-            auth_tokens=account.auth_tokens,
-            api_key_sid=account.api_key_sid,
-            api_key_secret=account.api_key_secret,
-            urls=urls_of(account.base_url),
-        )
-        for account in settings.accounts
-    )
-
-
-def open_vault(settings: Settings) -> KeyedVault:
-    """The vault of the settings' keys. A key is made only where one process has the database for itself."""
-    return KeyedVault(
-        keys=read_keys(",".join(settings.secrets_keys)) if settings.secrets_keys else (),
-        file=settings.secrets_key_file or settings.data / KEY_FILE,
-        may_make=settings.secrets_key_file is None and sqlite_file(settings) is not None,
-    )
-
-
-class ClosingProvider(Provider, Typist, Protocol):
-    """A provider whose connections are closed at the end."""
-
-    async def aclose(self) -> None: ...
-
-
-def sqlite_file(settings: Settings) -> Path | None:
-    """The database's file; None where it is PostgreSQL."""
-    url = settings.database_url
-    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
-
-
-def open_store(settings: Settings, signals: Signals) -> Store:
-    """The store that the database URL names, not yet connected."""
-    clock = SystemClock()
-    if (file := sqlite_file(settings)) is not None:
-        return SqliteStore(file, clock)
-    store = PostgresqlStore(settings.database_url, clock, on_hint=signals.heard)
-    signals.pass_on = store.hint
-    return store
-
-
-def open_provider(settings: Settings, secret: bytes, accounts: TwilioAccounts) -> TwilioClient:
-    """The provider of the accounts in force; `secret` marks its callback URLs."""
-    return TwilioClient(
-        accounts=accounts,
-        secret=secret,
-        public_base_url=settings.public_urls[0] if settings.public_urls else None,
-    )
-
-
 class House:
     """Everything that runs in this process.
 
@@ -136,15 +71,15 @@ class House:
         settings: Settings,
         stopping: asyncio.Event | None = None,
         *,
-        make_store: Callable[[Settings, Signals], Store] = open_store,
-        make_provider: Callable[[Settings, bytes, TwilioAccounts], ClosingProvider] = open_provider,
+        make_store: Callable[[Settings, Signals], Store] = doors.open_store,
+        make_provider: Callable[[Settings, bytes, TwilioAccounts], doors.ClosingProvider] = doors.open_provider,
     ) -> None:
         self.settings: Final = settings
         self.signals: Final = Signals()
         self.store: Final = make_store(settings, self.signals)
         self._make_provider: Final = make_provider
-        self._vault: Final = open_vault(settings)
-        self._accounts: Final = open_accounts(settings)
+        self._vault: Final = doors.open_vault(settings)
+        self._accounts: Final = doors.open_accounts(settings)
         self._accounts_road: Final = AccountsRoad(store=self.store, vault=self._vault, accounts=self._accounts)
         self.ids: Final = RandomIds()
         self.stopping: Final = stopping or asyncio.Event()
@@ -158,7 +93,7 @@ class House:
         self.settings.data.mkdir(parents=True, exist_ok=True)
         await self.store.open()
         self._closes.append(self.store.close)
-        self._backups = Backups(sqlite_file(self.settings))
+        self._backups = Backups(doors.sqlite_file(self.settings))
         self._closes.append(self._backups.close)
         instance = await self._identify(adopt=adopt)
         await self._accounts_road.refresh()
@@ -170,19 +105,11 @@ class House:
         self._closes.append(self._provider.aclose)
         self._media = TwilioMedia(self._accounts)
         self._closes.append(self._media.aclose)
-        self._model = OpenAICompatible(
-            [
-                ModelEndpoint(
-                    name=model.name,
-                    base_url=model.base_url,
-                    model=model.model,
-                    api_key=model.api_key,
-                    max_tokens_field=model.max_tokens_field,
-                )
-                for model in self.settings.models
-            ]
-        )
+        self._model = doors.open_models(self.settings)
         self._closes.append(self._model.aclose)
+        self._transcriber = doors.open_transcriber(self.settings)
+        if self._transcriber is not None:
+            self._closes.append(self._transcriber.aclose)
         return self._parts()
 
     def follow_accounts(self) -> None:
@@ -201,9 +128,7 @@ class House:
         inbox = self._inbox_road()
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)
-        media = MediaRoad(
-            store=self.store, fetcher=self._media, signals=self.signals, transcriber=self._open_transcriber()
-        )
+        media = MediaRoad(store=self.store, fetcher=self._media, signals=self.signals, transcriber=self._transcriber)
         sweep = SweepRoad(
             store=self.store,
             provider=self._provider,
@@ -249,16 +174,6 @@ class House:
         )
         self._roads.append(asyncio.get_running_loop().create_task(going, name=road))
 
-    def _open_transcriber(self) -> OpenAITranscriber | None:
-        to = self.settings
-        if not to.transcription_base_url:
-            return None
-        transcriber = OpenAITranscriber(
-            base_url=to.transcription_base_url, model=to.transcription_model, api_key=to.transcription_api_key
-        )
-        self._closes.append(transcriber.aclose)
-        return transcriber
-
     def _inbox_road(self) -> InboxRoad:
         quiet = QuietTimes(
             every=self.settings.quiet_seconds, answer_late=timedelta(seconds=self.settings.answer_late_seconds)
@@ -284,7 +199,7 @@ class House:
     async def _identify(self, *, adopt: bool) -> Instance:
         now = self.store.now()
         offered = Instance(id=self.ids.new(now), callback_secret=secrets.token_hex(32))
-        wanted = [_sender(setting) for setting in self.settings.senders]
+        wanted = [doors.read_sender(setting) for setting in self.settings.senders]
 
         async def identify(tx: Any) -> Instance:
             await instances.add_workspace(tx, WORKSPACE, WORKSPACE, now)
@@ -406,16 +321,3 @@ async def serving_locally(settings: Settings) -> AsyncIterator[None]:
         await house.close()
         if local is not None:
             settings.socket.unlink(missing_ok=True)
-
-
-def _sender(setting: SenderSettings) -> SenderSetting:
-    return SenderSetting(
-        account_sid=setting.account,
-        channel=Channel(setting.channel),
-        address=setting.address,
-        keyword_handling=KeywordHandling(setting.keyword_handling) if setting.keyword_handling else None,
-        messaging_service_sid=setting.messaging_service_sid,
-        inbound_agent_id=setting.agent,
-        inbound=InboundWay(setting.inbound or InboundWay.WEBHOOK),
-        foreign_outbound=ForeignOutbound(setting.foreign_outbound or ForeignOutbound.NOTE),
-    )

@@ -13,11 +13,11 @@ from typing import Any, Final, Literal, TypeVar
 from msgspec import Struct, ValidationError, convert
 from msgspec.structs import replace
 
+from overture.settings import values
+
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
 _SENDER: Final = re.compile(r"(?:(sms|whatsapp):)?(\+?[0-9]{3,15})(?:=([^\s,=]{1,64}))?")
 _ADDRESS: Final = re.compile(r"(?:whatsapp:)?(\+?[0-9]{3,15})")
-_HEX_KEY: Final = re.compile(r"[0-9a-fA-F]{64}")
-_BASE64_KEY: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
 _LONGEST_SHORT_CODE: Final = 8  # digits; what is longer is a number whose + was forgotten, and would match no message
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -116,34 +116,36 @@ def read(
     named = file or (Path(environment["OVERTURE_CONFIG"]) if environment.get("OVERTURE_CONFIG") else None)
     path = named or Path("overture.toml")
     source = _Source(environment, _read_file(path, required=named is not None), str(path), given or {})
-    data = Path(source.value("data", "data", _text)).expanduser().absolute()
+    data = Path(source.value("data", "data", values.text)).expanduser().absolute()
     accounts = _accounts(source)
-    inbound: Any = source.value("inbound", "webhook", _one_of("webhook", "poll"))
-    foreign_outbound: Any = source.value("foreign_outbound", "note", _one_of("note", "takeover", "ignore"))
+    inbound: Any = source.value("inbound", "webhook", values.one_of("webhook", "poll"))
+    foreign_outbound: Any = source.value("foreign_outbound", "note", values.one_of("note", "takeover", "ignore"))
     settings = Settings(
         data=data,
-        database_url=source.value("database_url", f"sqlite:///{data}/overture.db", _database_url),
-        host=source.value("host", "127.0.0.1", _text),
-        port=source.value("port", 8080, _port),
-        role=source.value("role", "all", _one_of("all", "api", "worker")),
-        public_urls=source.value("public_url", (), _urls),
+        database_url=source.value("database_url", f"sqlite:///{data}/overture.db", values.database_url),
+        host=source.value("host", "127.0.0.1", values.text),
+        port=source.value("port", 8080, values.port),
+        role=source.value("role", "all", values.one_of("all", "api", "worker")),
+        public_urls=source.value("public_url", (), values.urls),
         accounts=accounts,
         senders=_senders(source, accounts, inbound=inbound, foreign_outbound=foreign_outbound),
         inbound=inbound,
         foreign_outbound=foreign_outbound,
         models=_models(source),
-        transcription_base_url=source.value("transcription_base_url", "", _url),
+        transcription_base_url=source.value("transcription_base_url", "", values.url),
         transcription_model=source.value("transcription_model", "", str),
         transcription_api_key=source.value("transcription_api_key", "", str),
-        typing=source.value("typing", True, _on_or_off),
-        quiet_seconds=source.value("quiet_seconds", None, _seconds),
-        reply_wait_seconds=source.value("reply_wait_seconds", 15.0, _some_seconds),
-        answer_late_seconds=source.value("answer_late_seconds", 43_200.0, _seconds_of_a_week),
-        also_stop=source.value("also_stop", (), _further_stop_words),
-        log_level=source.value("log_level", "info", _one_of("debug", "info", "warning", "error")),
-        log_format=source.value("log_format", "text", _one_of("text", "json")),
-        secrets_keys=source.value("secrets_key", (), _keys),
-        secrets_key_file=source.value("secrets_key_file", None, lambda raw: Path(_text(raw)).expanduser().absolute()),
+        typing=source.value("typing", True, values.on_or_off),
+        quiet_seconds=source.value("quiet_seconds", None, values.seconds),
+        reply_wait_seconds=source.value("reply_wait_seconds", 15.0, values.some_seconds),
+        answer_late_seconds=source.value("answer_late_seconds", 43_200.0, values.seconds_of_a_week),
+        also_stop=source.value("also_stop", (), values.further_stop_words),
+        log_level=source.value("log_level", "info", values.one_of("debug", "info", "warning", "error")),
+        log_format=source.value("log_format", "text", values.one_of("text", "json")),
+        secrets_keys=source.value("secrets_key", (), values.keys),
+        secrets_key_file=source.value(
+            "secrets_key_file", None, lambda raw: Path(values.text(raw)).expanduser().absolute()
+        ),
         origins=source.origins,
     )
     source.refuse_unknown()
@@ -225,9 +227,9 @@ def _accounts(source: _Source) -> tuple[AccountSettings, ...]:
     accounts = source.tables("accounts", AccountSettings)
     origins = [f"{source.named}: accounts[{n}]" for n in range(len(accounts))]
     sid = source.value("twilio_account_sid", "", str)
-    tokens = source.value("twilio_auth_token", (), _listed)
+    tokens = source.value("twilio_auth_token", (), values.listed)
     key, secret = source.value("twilio_api_key_sid", "", str), source.value("twilio_api_key_secret", "", str)
-    base_url = source.value("twilio_base_url", "https://api.twilio.com", _url)
+    base_url = source.value("twilio_base_url", "https://api.twilio.com", values.url)
     if sid:
         accounts.append(
             AccountSettings(sid=sid, auth_tokens=tokens, api_key_sid=key, api_key_secret=secret, base_url=base_url)
@@ -274,7 +276,7 @@ def _with_account(sender: SenderSettings, account: str) -> SenderSettings:
 
 def _models(source: _Source) -> tuple[ModelSettings, ...]:
     models = source.tables("models", ModelSettings)
-    base_url = source.value("model_base_url", "", _url)
+    base_url = source.value("model_base_url", "", values.url)
     name = source.value("model_name", "", str)
     key = source.value("model_api_key", "", str)
     if base_url and not name:
@@ -291,95 +293,6 @@ def _converted(raw: Any, kind: type[_T], where: str) -> _T:
         raise ValueError(f"{where}: {wrong}") from wrong
 
 
-def _listed(raw: Any) -> tuple[str, ...]:
-    values = raw if isinstance(raw, list) else str(raw).split(",")
-    return tuple(text for value in values if (text := str(value).strip()))
-
-
-def _keys(raw: Any) -> tuple[str, ...]:
-    """Keys as text, in their order; no message repeats any of it."""
-    keys = _listed(raw)
-    if any(not (_HEX_KEY.fullmatch(key) or _BASE64_KEY.fullmatch(key)) for key in keys):
-        raise ValueError("a key is 32 random bytes, as base64 or as 64 hexadecimal digits; commas between several.")
-    return keys
-
-
-def _further_stop_words(raw: Any) -> tuple[str, ...]:
-    words = tuple(word.lower() for word in _listed(raw))
-    if wrong := [word for word in words if len(word) > 64 or not any(char.isalnum() for char in word)]:
-        raise ValueError(f"{wrong[0][:64]!r} is no word that somebody could write.")
-    return words
-
-
-def _urls(raw: Any) -> tuple[str, ...]:
-    return tuple(_url(text).rstrip("/") for text in _listed(raw))
-
-
-def _url(raw: Any) -> str:
-    text = str(raw).strip().rstrip("/")
-    if not re.fullmatch(r"https?://[^\s/#?@]+(?:/[^\s#?]*)?", text):
-        shown = re.sub(r"//\S*@", "//", text)
-        raise ValueError(f"{shown!r} is no http or https address without a user, a query or a fragment.")
-    return text
-
-
-def _database_url(raw: Any) -> str:
-    text = str(raw)
-    if not text.startswith(("sqlite:///", "postgresql://", "postgres://")) or text == "sqlite:///":
-        raise ValueError("a database is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.")
-    return text
-
-
-def _text(raw: Any) -> str:
-    if not isinstance(raw, str):
-        raise TypeError(f"{raw!r} is no text: write it in quotes.")
-    return raw
-
-
-def _on_or_off(raw: Any) -> bool:
-    if raw not in ("on", "off", True, False):
-        raise ValueError(f"{raw!r} is neither on nor off.")
-    return raw in ("on", True)
-
-
-def _port(raw: Any) -> int:
-    text = "" if isinstance(raw, bool) else str(raw)
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
-        raise ValueError(f"{raw!r} is no port: 1 to 65535, or 0 for any that is free.")
-    return int(text)
-
-
-def _some_seconds(raw: Any) -> float:
-    seconds = _seconds(raw)
-    if seconds < 0.1:
-        raise ValueError(f"{raw} seconds are too few: give a tenth at least.")
-    return seconds
-
-
-def _seconds(raw: Any) -> float:
-    return _seconds_up_to(3600, raw)
-
-
-def _seconds_of_a_week(raw: Any) -> float:
-    return _seconds_up_to(7 * 24 * 3600, raw)
-
-
-def _seconds_up_to(most: int, raw: Any) -> float:
-    seconds = float(raw)
-    if not 0 <= seconds <= most:
-        raise ValueError(f"{raw} is not between 0 and {most} seconds.")
-    return seconds
-
-
-def _one_of(*choices: str) -> Callable[[Any], Any]:
-    def parse(raw: Any) -> str:
-        if raw not in choices:
-            raise ValueError(f"{raw!r} is none of {', '.join(choices)}.")
-        return str(raw)
-
-    return parse
-
-
 def _sender_list(raw: Any) -> tuple[SenderSettings, ...]:
     """Senders as [[senders]] tables of the file, or as one text: `sms:+1555…=AGENT, whatsapp:+1555…`."""
     if isinstance(raw, list):
@@ -391,7 +304,7 @@ def _sender_list(raw: Any) -> tuple[SenderSettings, ...]:
             _refuse_bare(match[1], f"senders[{n}]: ")
         return tables
     senders = []
-    for text in _listed(raw):
+    for text in values.listed(raw):
         match = _SENDER.fullmatch(text)
         if match is None:
             raise ValueError(

@@ -1,0 +1,117 @@
+"""The doors to the world, as the settings name them: databases, the provider, models, secrets."""
+
+from pathlib import Path
+from typing import Protocol
+
+from overture.actions.adopt_settings import SenderSetting
+from overture.adapters.clock import SystemClock
+from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
+from overture.adapters.llm.transcription import OpenAITranscriber
+from overture.adapters.twilio.accounts import TwilioAccounts
+from overture.adapters.twilio.client import TwilioClient
+from overture.adapters.vault import FILE_NAME as KEY_FILE
+from overture.adapters.vault import KeyedVault, read_keys
+from overture.domain.account import Credentials, urls_of
+from overture.domain.channel import Channel
+from overture.domain.ports import Provider, Typist
+from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling
+from overture.settings import SenderSettings, Settings
+from overture.store.engine import Store
+from overture.store.postgresql import PostgresqlStore
+from overture.store.signals import Signals
+from overture.store.sqlite import SqliteStore
+
+
+def open_accounts(settings: Settings) -> TwilioAccounts:
+    """The provider accounts of the settings, in force; stored ones join them."""
+    return TwilioAccounts(
+        Credentials(
+            sid=account.sid,
+            auth_tokens=account.auth_tokens,
+            api_key_sid=account.api_key_sid,
+            api_key_secret=account.api_key_secret,
+            urls=urls_of(account.base_url),
+        )
+        for account in settings.accounts
+    )
+
+
+def open_vault(settings: Settings) -> KeyedVault:
+    """The vault of the settings' keys. A key is made only where one process has the database for itself."""
+    return KeyedVault(
+        keys=read_keys(",".join(settings.secrets_keys)) if settings.secrets_keys else (),
+        file=settings.secrets_key_file or settings.data / KEY_FILE,
+        may_make=settings.secrets_key_file is None and sqlite_file(settings) is not None,
+    )
+
+
+class ClosingProvider(Provider, Typist, Protocol):
+    """A provider whose connections are closed at the end."""
+
+    async def aclose(self) -> None: ...
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """The database's file; None where it is PostgreSQL."""
+    url = settings.database_url
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+def open_store(settings: Settings, signals: Signals) -> Store:
+    """The store that the database URL names, not yet connected."""
+    clock = SystemClock()
+    if (file := sqlite_file(settings)) is not None:
+        return SqliteStore(file, clock)
+    store = PostgresqlStore(settings.database_url, clock, on_hint=signals.heard)
+    signals.pass_on = store.hint
+    return store
+
+
+def open_provider(settings: Settings, secret: bytes, accounts: TwilioAccounts) -> TwilioClient:
+    """The provider of the accounts in force; `secret` marks its callback URLs."""
+    return TwilioClient(
+        accounts=accounts,
+        secret=secret,
+        public_base_url=settings.public_urls[0] if settings.public_urls else None,
+    )
+
+
+def read_sender(setting: SenderSettings) -> SenderSetting:
+    """A sender of the settings in our words."""
+    return SenderSetting(
+        account_sid=setting.account,
+        channel=Channel(setting.channel),
+        address=setting.address,
+        keyword_handling=KeywordHandling(setting.keyword_handling) if setting.keyword_handling else None,
+        messaging_service_sid=setting.messaging_service_sid,
+        inbound_agent_id=setting.agent,
+        inbound=InboundWay(setting.inbound or InboundWay.WEBHOOK),
+        foreign_outbound=ForeignOutbound(setting.foreign_outbound or ForeignOutbound.NOTE),
+    )
+
+
+def open_models(settings: Settings) -> OpenAICompatible:
+    """The settings' model endpoints."""
+    return OpenAICompatible(
+        [
+            ModelEndpoint(
+                name=model.name,
+                base_url=model.base_url,
+                model=model.model,
+                api_key=model.api_key,
+                max_tokens_field=model.max_tokens_field,
+            )
+            for model in settings.models
+        ]
+    )
+
+
+def open_transcriber(settings: Settings) -> OpenAITranscriber | None:
+    """Who writes voice notes down; None where nobody is set up for it."""
+    if not settings.transcription_base_url:
+        return None
+    return OpenAITranscriber(
+        base_url=settings.transcription_base_url,
+        model=settings.transcription_model,
+        api_key=settings.transcription_api_key,
+    )
