@@ -10,7 +10,9 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from handset.api.media import Media
 from handset.api.routes import Api
+from handset.approvals import Approvals
 from handset.carrier.carrier import Carrier
 from handset.clock import Clock
 from handset.config import Config
@@ -18,6 +20,7 @@ from handset.content import Content
 from handset.faults.api import FaultsApi
 from handset.faults.plan import Plan
 from handset.inspection import Inspection
+from handset.keyboard import Keyboard
 from handset.monitor import Monitor
 from handset.phone.page import Page
 from handset.sids import Sids
@@ -39,13 +42,16 @@ class Handset:
         clock.on_change(self.store.tell_clock)
         self.plan: Final = Plan(store=self.store, clock=clock, seed=config.seed, rules=config.faults)
         self.carrier: Final = Carrier(config=config, store=self.store, clock=clock, plan=self.plan)
-        inspection = Inspection(carrier=self.carrier, feed=self.feed)
+        keyboard = Keyboard(self.carrier, base_url=config.base_url)
+        inspection = Inspection(carrier=self.carrier, feed=self.feed, keyboard=keyboard)
         page = Page(config=config, carrier=self.carrier, feed=self.feed, inspection=inspection, plan=self.plan)
         routes = [
+            *Media(config=config, carrier=self.carrier).routes(),
             *Api(config=config, carrier=self.carrier).routes(),
-            *Content(config=config).routes(),
+            *Content(config=config, carrier=self.carrier).routes(),
             *Monitor(config=config, store=self.store).routes(),
             *inspection.routes(),
+            *Approvals(carrier=self.carrier).routes(),
             *FaultsApi(plan=self.plan, store=self.store).routes(),
             *page.routes(),
         ]

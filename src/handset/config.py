@@ -6,8 +6,10 @@ otherwise, and its writer would search for long.
 
 import ipaddress
 import re
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,6 +24,7 @@ ADDRESS: Final = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\.
 """A phone number, a WhatsApp address (by number, or by its business-scoped user id), or a short code."""
 
 Sid = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}[0-9a-fA-F]{32}$")]
+PerSecond = Annotated[float, msgspec.Meta(gt=0, le=10_000)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
@@ -41,12 +44,16 @@ class ApiKey(Settled, frozen=True, kw_only=True):
 
 
 class Account(Settled, frozen=True, kw_only=True):
-    """An account; its auth token opens the REST API and signs the webhooks."""
+    """An account; its auth token opens the REST API and signs the webhooks.
+
+    A `test` one stands for test credentials: requests are answered, and nothing is sent or called.
+    """
 
     sid: Sid
     auth_token: str
     name: str = "Handset"
     api_keys: tuple[ApiKey, ...] = ()
+    test: bool = False
 
 
 class Number(Settled, frozen=True, kw_only=True):
@@ -59,37 +66,75 @@ class Number(Settled, frozen=True, kw_only=True):
     status_url: str | None = None
 
 
+class Keywords(Settled, frozen=True, kw_only=True):
+    """Advanced Opt-Out: a service's own words beside STOP, START and HELP, and what it answers to them."""
+
+    stop: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    help: tuple[str, ...] = ()
+    stopped: str = "You have been unsubscribed. Reply START to resubscribe."
+    started: str = "You have been re-subscribed. Reply STOP to unsubscribe."
+    helped: str = "Reply STOP to unsubscribe."
+
+
 class Service(Settled, frozen=True, kw_only=True):
-    """A Messaging Service: a pool of senders."""
+    """A Messaging Service: a pool of senders. With `keywords` it has Advanced Opt-Out."""
 
     sid: Sid
     numbers: tuple[str, ...]
     account: Sid | None = None
     status_url: str | None = None
+    smart_encoding: bool = False
+    keywords: Keywords | None = None
 
 
 class Phone(Settled, frozen=True, kw_only=True):
-    """A handset in somebody's pocket, shown on the page."""
+    """A handset in somebody's pocket, shown on the page.
+
+    `answers_as` is the address that its messages come from, where it is another than it is written to at;
+    `other_form` means the other form of a Brazilian, Mexican or Argentinian number.
+    """
 
     address: str
     name: str = ""
+    answers_as: str | None = None
+    bsuid: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}$")] | None = None
+    username: Annotated[str, msgspec.Meta(max_length=80)] = ""
+
+
+class Past(Settled, frozen=True, kw_only=True):
+    """A message from before: between one of our senders and a phone, in either direction."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    body: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+    status: Literal["sent", "delivered", "read", "undelivered", "failed", "received"] | None = None
+    error_code: int | None = None
 
 
 class Template(Settled, frozen=True, kw_only=True):
-    """A Content template with its WhatsApp approval."""
+    """A Content template with its WhatsApp approval. `types` are the Content API's; without them it is text, `body`."""
 
     sid: Sid
     name: str
-    body: str
+    body: str = ""
+    types: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     language: str = "en"
     category: Literal["UTILITY", "MARKETING", "AUTHENTICATION"] = "UTILITY"
     approval: Literal["unsubmitted", "received", "pending", "approved", "rejected", "paused", "disabled"] = "approved"
+    rejection_reason: str = ""
     variables: dict[str, str] = msgspec.field(default_factory=dict)
     account: Sid | None = None
 
+    @property
+    def shapes(self) -> dict[str, dict[str, Any]]:
+        """The content types that it has, and what each holds."""
+        return self.types or {"twilio/text": {"body": self.body}}
+
 
 class Delays(Settled, frozen=True, kw_only=True):
-    """How long each step takes after the one before it; null: the step never comes.
+    """How long each step takes after the one before it; null: the step never comes. `price` follows the delivery.
 
     `answer` is what a request that sends a message waits for its answer, in real seconds whatever the clock does.
     """
@@ -98,6 +143,19 @@ class Delays(Settled, frozen=True, kw_only=True):
     sent: Seconds = 0.2
     delivered: Seconds | None = 0.5
     read: Seconds | None = 1.0
+    price: Seconds | None = 0.0
+
+
+class Queues(Settled, frozen=True, kw_only=True):
+    """Senders' queues: how many segments each kind of sender sends in a second, and how many seconds of it may wait."""
+
+    long_code: PerSecond = 1.0
+    toll_free: PerSecond = 3.0
+    short_code: PerSecond = 100.0
+    whatsapp: PerSecond = 80.0
+    senders: dict[str, PerSecond] = msgspec.field(default_factory=dict)
+    seconds: Seconds = 36_000.0
+    whatsapp_seconds: Seconds = 14_400.0
 
 
 class Button(Settled, frozen=True, kw_only=True):
@@ -128,6 +186,9 @@ class Config(Settled, frozen=True, kw_only=True):
         ),
     )
     delays: Delays = Delays()
+    queues: Queues | None = None
+    history: tuple[Past, ...] = ()
+    base_url: str | None = None
     faults: tuple[Rule, ...] = ()
     clock: Line | None = None
     buttons: tuple[Button, ...] = ()
@@ -163,18 +224,10 @@ def check(config: Config) -> Config:
     """The same configuration, if its parts fit together; raises ConfigError otherwise."""
     if not config.accounts:
         raise ConfigError("accounts: at least one is needed")
-    accounts = {account.sid for account in config.accounts}
     owned = {number.address for number in config.numbers}
-    for address in (*owned, *(phone.address for phone in config.phones)):
-        if not ADDRESS.fullmatch(address):
-            raise ConfigError(f"{address!r} is no address: write +15551234567, whatsapp:+15551234567 or a short code")
-    owners = {
-        *(number.account for number in config.numbers),
-        *(service.account for service in config.services),
-        *(template.account for template in config.templates),
-    }
-    for owner in owners - accounts - {None}:
-        raise ConfigError(f"account {owner} is not among the accounts")
+    _check_addresses(config, owned)
+    _check_owners(config)
+    _check_url(config.base_url)
     for number in config.numbers:
         for url in (number.inbound_url, number.fallback_url, number.status_url):
             _check_url(url)
@@ -184,7 +237,39 @@ def check(config: Config) -> Config:
             if address not in owned:
                 raise ConfigError(f"service {service.sid}: {address} is not among the numbers")
     _check_buttons(config.buttons)
+    for past in config.history:
+        check_past(past, is_ours=owned.__contains__)
     return config
+
+
+def _check_addresses(config: Config, owned: set[str]) -> None:
+    for address in (*owned, *(phone.address for phone in config.phones)):
+        if not ADDRESS.fullmatch(address):
+            raise ConfigError(f"{address!r} is no address: write +15551234567, whatsapp:+15551234567 or a short code")
+    for phone in config.phones:
+        if phone.answers_as not in {None, "other_form"} and not ADDRESS.fullmatch(phone.answers_as or ""):
+            raise ConfigError(f"{phone.answers_as!r} is no address that a phone could answer as")
+
+
+def _check_owners(config: Config) -> None:
+    owners = {
+        *(number.account for number in config.numbers),
+        *(service.account for service in config.services),
+        *(template.account for template in config.templates),
+    }
+    for owner in owners - {account.sid for account in config.accounts} - {None}:
+        raise ConfigError(f"account {owner} is not among the accounts")
+
+
+def check_past(past: Past, *, is_ours: Callable[[str], bool]) -> None:
+    """Refuse a message from before that is not between one of our senders and a phone of its channel."""
+    for address in (past.from_, past.to):
+        if not ADDRESS.fullmatch(address):
+            raise ConfigError(f"history: {address!r} is no address")
+    if is_ours(past.from_) == is_ours(past.to):
+        raise ConfigError(f"history: one of {past.from_} and {past.to} must be one of the numbers, and one must not")
+    if past.from_.startswith("whatsapp:") != past.to.startswith("whatsapp:"):
+        raise ConfigError(f"history: {past.from_} and {past.to} are of different channels")
 
 
 def _check_buttons(buttons: tuple[Button, ...]) -> None:

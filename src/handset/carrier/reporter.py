@@ -70,7 +70,7 @@ class Reporter:
         """Report what was typed on a handset, if the sender says where."""
         number = self._numbers.get(message.to_address)
         if number is not None and number.inbound_url is not None:
-            params = callbacks.inbound(message, self._store.find_phone(message.from_address or ""))
+            params = callbacks.inbound(message, self._store.find_phone(message.phone or ""))
             self._tell("inbound", message, url=number.inbound_url, params=params)
 
     def _tell(

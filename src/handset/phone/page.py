@@ -13,11 +13,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from handset import asking
+from handset.api import meta
 from handset.asking import RequestError
 from handset.carrier.carrier import Carrier
 from handset.config import DEFAULT_AUTH_TOKEN, Config
 from handset.faults.plan import Plan
-from handset.inspection import Inspection, NewPhone, Typed, sse, stream
+from handset.inspection import Inspection, NewPhone, sse, stream
+from handset.keyboard import Typed
 from handset.phone import buttons, forms, panel, view
 from handset.phone.assets import Assets
 from handset.state.feed import Event, Feed
@@ -50,6 +52,7 @@ class Page:
         self._store = carrier.store
         self._feed = feed
         self._inspection = inspection
+        self._keyboard = inspection.keyboard
         self._plan = plan
         self._said: buttons.Said | None = None
         self._assets = Assets()
@@ -100,7 +103,7 @@ class Page:
         form = await forms.read(request)
         typed = Typed(from_=form.get("from", ""), to=form.get("to", ""), body=form.get("quick") or form.get("body", ""))
         try:
-            self._inspection.type(typed)
+            self._keyboard.type(typed, base_url=meta.base_url(request))
         except RequestError as error:
             return self._page(request, error=error, form=form)
         return RedirectResponse(f"/#phone-{view.digest(typed.from_)}", status_code=303)

@@ -15,7 +15,18 @@ import msgspec
 
 from handset.state import nouns
 
-Entry = nouns.Message | nouns.Webhook | nouns.Phone | nouns.OptOut | nouns.Lifted | nouns.Removed | nouns.Act
+Entry = (
+    nouns.Message
+    | nouns.Webhook
+    | nouns.Phone
+    | nouns.OptOut
+    | nouns.Lifted
+    | nouns.Removed
+    | nouns.Act
+    | nouns.Medium
+    | nouns.Feedback
+    | nouns.Content
+)
 
 KINDS: Final[dict[str, type[Entry]]] = {
     "message": nouns.Message,
@@ -25,6 +36,9 @@ KINDS: Final[dict[str, type[Entry]]] = {
     "lifted": nouns.Lifted,
     "removed": nouns.Removed,
     "act": nouns.Act,
+    "medium": nouns.Medium,
+    "feedback": nouns.Feedback,
+    "content": nouns.Content,
 }
 NAMES: Final = {kind: name for name, kind in KINDS.items()}
 
