@@ -6,7 +6,7 @@ Twilio names 270 such characters; here are the ones that people and models write
 from typing import Final
 
 QUOTES: Final = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u275d\u275e\uff02"
-APOSTROPHES: Final = "\u2018\u2019\u201a\u201b\u2032\u02bc\u02c8\u00b4`\u275b\u275c\uff07"
+APOSTROPHES: Final = "\u2018\u2019\u201a\u201b\u2032\u02bc\u02c8\u00b4`\u275b\u275c\uff07\uff40"
 DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2043\u23af\ufe58\uff0d"
 BLANKS: Final = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 DOTS: Final = "\u2022\u00b7\u2219\u2027"
