@@ -10,8 +10,8 @@ from starlette.routing import Route
 from handset import asking
 from handset.asking import RequestError
 from handset.carrier.carrier import Carrier
-from handset.config import Template
 from handset.state.nouns import Content
+from handset.template import Template
 
 Approval = Literal["unsubmitted", "received", "pending", "approved", "rejected", "paused", "disabled"]
 

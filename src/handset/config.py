@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from handset.clock import Line
 from handset.faults.rules import Rule
+from handset.template import Sid, Template
 
 DEFAULT_ACCOUNT_SID: Final = "AC00000000000000000000000000000001"
 DEFAULT_AUTH_TOKEN: Final = "handset-auth-token"  # noqa: S105 - known to everybody, opens nothing but this stand-in
@@ -23,7 +24,6 @@ DEFAULT_AUTH_TOKEN: Final = "handset-auth-token"  # noqa: S105 - known to everyb
 ADDRESS: Final = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}|[0-9]{3,8}")
 """A phone number, a WhatsApp address (by number, or by its business-scoped user id), or a short code."""
 
-Sid = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}[0-9a-fA-F]{32}$")]
 PerSecond = Annotated[float, msgspec.Meta(gt=0, le=10_000)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
@@ -111,26 +111,6 @@ class Past(Settled, frozen=True, kw_only=True):
     at: Annotated[datetime, msgspec.Meta(tz=True)]
     status: Literal["sent", "delivered", "read", "undelivered", "failed", "received"] | None = None
     error_code: int | None = None
-
-
-class Template(Settled, frozen=True, kw_only=True):
-    """A Content template with its WhatsApp approval. `types` are the Content API's; without them it is text, `body`."""
-
-    sid: Sid
-    name: str
-    body: str = ""
-    types: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
-    language: str = "en"
-    category: Literal["UTILITY", "MARKETING", "AUTHENTICATION"] = "UTILITY"
-    approval: Literal["unsubmitted", "received", "pending", "approved", "rejected", "paused", "disabled"] = "approved"
-    rejection_reason: str = ""
-    variables: dict[str, str] = msgspec.field(default_factory=dict)
-    account: Sid | None = None
-
-    @property
-    def shapes(self) -> dict[str, dict[str, Any]]:
-        """The content types that it has, and what each holds."""
-        return self.types or {"twilio/text": {"body": self.body}}
 
 
 class Delays(Settled, frozen=True, kw_only=True):

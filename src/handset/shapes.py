@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from handset.api.refusals import TwilioError
-from handset.config import Template
+from handset.template import Template
 
 NAME: Final = re.compile(r"[a-z0-9_]{1,512}")  # of a template at WhatsApp
 BODY_LIMIT: Final = 1024

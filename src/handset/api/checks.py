@@ -17,7 +17,8 @@ from handset.api.refusals import TwilioError
 from handset.carrier import encoding, templates
 from handset.carrier.carrier import Carrier
 from handset.carrier.draft import Draft
-from handset.config import Account, Config, Template
+from handset.config import Account, Config
+from handset.template import Template
 
 E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 WHATSAPP: Final = re.compile(r"whatsapp:(\+[1-9][0-9]{6,14}|[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128})")

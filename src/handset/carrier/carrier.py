@@ -22,10 +22,11 @@ from handset.carrier.people import People
 from handset.carrier.queues import Lines
 from handset.carrier.reporter import Reporter
 from handset.clock import Clock
-from handset.config import Config, Number, Past, Service, Template
+from handset.config import Config, Number, Past, Service
 from handset.faults.plan import Passing, Plan
 from handset.state.nouns import Change, Fate, Message, OptOut, Status
 from handset.state.store import Store
+from handset.template import Template
 
 WHATSAPP_SECONDS: Final = 14_400
 LONGEST_SLEEP_SECONDS: Final = 3600.0  # a heap with nothing due soon is looked at now and then all the same

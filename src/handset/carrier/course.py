@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handset.carrier import templates
-from handset.config import Delays, Template
+from handset.config import Delays
 from handset.state.nouns import Message, Status
+from handset.template import Template
 
 WINDOW: Final = timedelta(hours=24)
 """How long after a contact's last message WhatsApp lets free text through."""

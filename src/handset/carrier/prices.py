@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from handset.config import Template
 from handset.state.nouns import Message
+from handset.template import Template
 
 PER_SEGMENT: Final = (  # the longest prefix counts
     ("+1", 0.0079),

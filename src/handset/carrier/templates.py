@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from handset.config import Template
 from handset.state.nouns import Choice, Rich
+from handset.template import Template
 
 PLACEHOLDER: Final = re.compile(r"\{\{\s*(\w{1,64})\s*\}\}")
 RENDERED_LIMIT: Final = 1024  # characters of a template with its values in WhatsApp

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from handset.config import Template
+from handset.template import Template
 
 Status = Literal[
     "accepted",
