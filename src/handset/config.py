@@ -227,8 +227,16 @@ def _check_addresses(config: Config, owned: set[str]) -> None:
         if not ADDRESS.fullmatch(address):
             raise ConfigError(f"{address!r} is no address: write +15551234567, whatsapp:+15551234567 or a short code")
     for phone in config.phones:
-        if phone.answers_as not in {None, "other_form"} and not ADDRESS.fullmatch(phone.answers_as or ""):
-            raise ConfigError(f"{phone.answers_as!r} is no address that a phone could answer as")
+        if not can_answer_as(phone):
+            raise ConfigError(f"{phone.address} cannot answer as {phone.answers_as!r}: write an address of its channel")
+
+
+def can_answer_as(phone: Phone) -> bool:
+    """Whether the phone's other address, if it has one, is an address of its channel."""
+    if phone.answers_as in {None, "other_form"}:
+        return True
+    own, other = phone.address.startswith("whatsapp:"), (phone.answers_as or "").startswith("whatsapp:")
+    return own == other and ADDRESS.fullmatch(phone.answers_as or "") is not None
 
 
 def _check_owners(config: Config) -> None:

@@ -18,7 +18,7 @@ from handset.api import door, meta
 from handset.api.refusals import TwilioError
 from handset.carrier import templates
 from handset.carrier.carrier import Carrier
-from handset.config import Config
+from handset.config import Config, ConfigError
 from handset.state import nouns
 
 CREATED: Final = datetime(2026, 1, 1, tzinfo=UTC)  # when the configured templates are said to have been made
@@ -31,6 +31,11 @@ class Content:
     def __init__(self, *, config: Config, carrier: Carrier) -> None:
         self._config = config
         self._carrier = carrier
+        for template in config.templates:
+            try:
+                shapes.check_types(template.types)
+            except TwilioError as error:
+                raise ConfigError(f"template {template.sid}: {error}") from error
 
     def routes(self) -> list[Route]:
         """The routes of v1."""

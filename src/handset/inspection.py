@@ -18,11 +18,12 @@ from handset.carrier.carrier import Carrier
 from handset.carrier.course import WINDOW
 from handset.carrier.numbers import OTHER_FORM, other_form
 from handset.clock import EARLIEST, LATEST, Line
-from handset.config import ADDRESS, ConfigError, Past, check_past
+from handset.config import ADDRESS, ConfigError, Past, can_answer_as, check_past
 from handset.keyboard import Keyboard, Reaction, Tap, Typed
 from handset.state.feed import Event, Feed
 from handset.state.nouns import Message, Phone
 
+WRITE_ONE: Final = "write an address, with whatsapp: if the phone has it, or other_form"
 TYPED_LIMIT: Final = 24 * 1024 * 1024  # bytes; 16 MB in Base64, and what stands around it
 
 
@@ -134,6 +135,8 @@ class Inspection:
         for past in asked:
             try:
                 check_past(past, is_ours=lambda address: self._carrier.find_number(address) is not None)
+                if past.at > self._carrier.clock.now():
+                    raise ConfigError(f"history: {past.at.isoformat()} is yet to come")
             except ConfigError as error:
                 raise RequestError(400, str(error), "one side is one of our senders, the other a phone") from error
         return asking.json({"sids": [self._carrier.recall(past).sid for past in asked]}, status=201)
@@ -165,8 +168,8 @@ class Inspection:
         if self._carrier.find_number(address) is not None:
             raise RequestError(409, f"{address} is one of our own senders", "choose another number for the phone")
         answers_as = asked.answers_as
-        if answers_as not in {None, OTHER_FORM} and not ADDRESS.fullmatch(answers_as or ""):
-            raise RequestError(400, f"answers_as: {answers_as!r} is no address", "write an address, or other_form")
+        if not can_answer_as(asked):
+            raise RequestError(400, f"answers_as: {answers_as!r} is no address of the phone's channel", WRITE_ONE)
         if answers_as == OTHER_FORM and other_form(address) is None:
             raise RequestError(400, f"{address} has one form alone", "other_form is for +55, +52 and +54")
         settled = msgspec.structs.replace(asked, address=address, name=asked.name.strip()[:80])

@@ -54,11 +54,7 @@ def template(asked: Asked, *, sid: str, account_sid: str) -> Template:
         raise TwilioError(20001, "types is required")
     if len(asked.variables) > MOST_VARIABLES:
         raise TwilioError(20001, f"variables: at most {MOST_VARIABLES}")
-    for kind, shape in asked.shapes.items():
-        check = CHECKS.get(kind)
-        if check is None:
-            raise TwilioError(20001, f"types: {kind[:60]} is not known")
-        check(kind, shape)
+    check_types(asked.shapes)
     return Template(
         sid=sid,
         name=asked.friendly_name,
@@ -68,6 +64,15 @@ def template(asked: Asked, *, sid: str, account_sid: str) -> Template:
         types=asked.shapes,
         account=account_sid,
     )
+
+
+def check_types(types: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse content of a type that is not known, or beyond its type's limits."""
+    for kind, shape in types.items():
+        check = CHECKS.get(kind)
+        if check is None:
+            raise TwilioError(20001, f"types: {kind[:60]} is not known")
+        check(kind, shape)
 
 
 def _text(kind: str, shape: Mapping[str, Any], name: str, *, limit: int, needed: bool = True) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from twilio.rest import Client
 from twilio.rest.content.v1.content import ContentList
 
+from handset.config import ConfigError
 from handset.testing import Receiver, RunningHandset, running
 from tests.handset import contract
 from tests.handset.conftest import ADA, APPROVED, GRACE, SMS, WHATSAPP, config_for
@@ -158,6 +160,20 @@ async def test_more_than_three_buttons_need_an_approval(handset: RunningHandset)
     await handset.decides(sid, "approved")
     message = await handset.posts(To=GRACE, From=WHATSAPP, ContentSid=sid)
     await handset.wait_for_status(message["sid"], "read")
+
+
+async def test_a_template_whose_value_makes_no_address_is_refused(handset: RunningHandset) -> None:
+    sid = await create(handset, {"twilio/media": {"media": ["{{1}}"]}})
+    for value in ("nowhere", "http://[", "file:///etc/passwd"):
+        form = {"ContentVariables": msgspec.json.encode({"1": value}).decode()}
+        assert (await handset.posts(To=GRACE, From=WHATSAPP, ContentSid=sid, **form))["code"] == 21620
+
+
+async def test_a_configured_template_beyond_its_types_limits_keeps_handset_from_starting() -> None:
+    template = {"sid": APPROVED, "name": "x", "types": {"twilio/list-picker": {"body": "x"}}}
+    with pytest.raises(ConfigError, match="list-picker: button"):
+        async with running({"templates": [template]}):
+            pass
 
 
 async def test_links_and_media_of_a_template_are_filled_in(handset: RunningHandset) -> None:

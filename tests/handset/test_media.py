@@ -93,6 +93,14 @@ async def test_a_medium_that_cannot_be_had_fails_the_message(
     assert (await handset.wait_for_status(message["sid"], "failed"))["error_code"] == code
 
 
+async def test_a_webhooks_answer_may_name_an_address_that_is_none(handset: RunningHandset, receiver: Receiver) -> None:
+    answer = "<Response><Message><Body>here</Body><Media>http://[</Media></Message></Response>"
+    receiver.answers("/inbound", Answer(body=answer), Answer())
+    await handset.types(ADA, SMS, "one")
+    await handset.types(ADA, SMS, "two")
+    await handset.wait_for(lambda: len(receiver.at("/inbound")) == 2)  # the next text is told all the same
+
+
 async def test_nobody_beyond_this_machine_is_asked(handset: RunningHandset, http: Http) -> None:
     url = "https://files.example.com/plan.pdf"
     message = await handset.posts(To=ADA, From=SMS, MediaUrl=url)

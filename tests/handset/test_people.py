@@ -85,7 +85,14 @@ async def test_a_number_is_hidden_shown_and_changed(handset: RunningHandset, rec
 
 
 @pytest.mark.parametrize(
-    "identity", [{"answers_as": "nobody"}, {"answers_as": "other_form"}, {"bsuid": "us.1"}, {"username": "x" * 81}]
+    "identity",
+    [
+        {"answers_as": "nobody"},
+        {"answers_as": SMS},
+        {"answers_as": "other_form"},
+        {"bsuid": "us.1"},
+        {"username": "x" * 81},
+    ],
 )
 async def test_an_identity_that_cannot_be_is_refused(handset: RunningHandset, identity: dict[str, str]) -> None:
     with pytest.raises(AssertionError, match="400"):
@@ -169,6 +176,7 @@ async def test_a_past_survives_a_restart_in_its_place(receiver: Receiver, tmp_pa
         {"from": GRACE, "to": SMS, "at": "2026-01-01T10:00:00Z"},
         {"from": "ada", "to": SMS, "at": "2026-01-01T10:00:00Z"},
         {"from": ADA, "to": SMS, "at": "2026-01-01T10:00:00"},
+        {"from": ADA, "to": SMS, "at": "2190-01-01T10:00:00Z"},
         {"from": ADA, "to": SMS},
     ],
 )

@@ -85,6 +85,8 @@ def draft(form: Form, *, account: Account, carrier: Carrier, config: Config) -> 
         raise TwilioError(21611, sender)
     whatsapp = to.startswith("whatsapp:")
     shown = templates.render(template, variables, whatsapp=whatsapp) if template else None
+    if shown:
+        _check_media(shown.media_urls)
     text = shown.body if shown else body or ""
     if not whatsapp and (given.one("SmartEncoded") == "true" or carrier.is_smart(service_sid)):
         text = encoding.smart(text)

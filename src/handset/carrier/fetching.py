@@ -26,8 +26,8 @@ UNKNOWN: Final = "application/octet-stream"
 
 def is_near(url: str) -> bool:
     """Whether an address is on this machine or in a private network, without asking anybody for its name."""
-    host = urlsplit(url).hostname or ""
     try:
+        host = urlsplit(url).hostname or ""
         return host == "localhost" or not ipaddress.ip_address(host).is_global
     except ValueError:
         return False
@@ -35,7 +35,10 @@ def is_near(url: str) -> bool:
 
 def guessed(url: str) -> str:
     """The kind of a medium by its address."""
-    return mimetypes.guess_type(urlsplit(url).path)[0] or UNKNOWN
+    try:
+        return mimetypes.guess_type(urlsplit(url).path)[0] or UNKNOWN
+    except ValueError:
+        return UNKNOWN
 
 
 def refusal(content_type: str, size: int, *, whatsapp: bool) -> int | None:
