@@ -11,10 +11,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handset.api.accounts import Accounts
+from handset.api.media import Media
 from handset.api.messaging import Services
 from handset.api.numbers import Numbers
 from handset.api.routes import Api
 from handset.api.senders import Senders
+from handset.approvals import Approvals
 from handset.carrier.carrier import Carrier
 from handset.clock import Clock
 from handset.config import Config
@@ -22,6 +24,7 @@ from handset.content import Content
 from handset.faults.api import FaultsApi
 from handset.faults.plan import Plan
 from handset.inspection import Inspection
+from handset.keyboard import Keyboard
 from handset.monitor import Monitor
 from handset.phone.page import Page
 from handset.sids import Sids
@@ -43,17 +46,20 @@ class Handset:
         clock.on_change(self.store.tell_clock)
         self.plan: Final = Plan(store=self.store, clock=clock, seed=config.seed, rules=config.faults)
         self.carrier: Final = Carrier(config=config, store=self.store, clock=clock, plan=self.plan)
-        inspection = Inspection(carrier=self.carrier, feed=self.feed)
+        keyboard = Keyboard(self.carrier, base_url=config.base_url)
+        inspection = Inspection(carrier=self.carrier, feed=self.feed, keyboard=keyboard)
         page = Page(config=config, carrier=self.carrier, feed=self.feed, inspection=inspection, plan=self.plan)
         routes = [
             *Accounts(config=config).routes(),
             *Numbers(config=config, carrier=self.carrier).routes(),
             *Services(config=config, carrier=self.carrier).routes(),
             *Senders(config=config, carrier=self.carrier).routes(),
+            *Media(config=config, carrier=self.carrier).routes(),
             *Api(config=config, carrier=self.carrier).routes(),
-            *Content(config=config).routes(),
+            *Content(config=config, carrier=self.carrier).routes(),
             *Monitor(config=config, store=self.store).routes(),
             *inspection.routes(),
+            *Approvals(carrier=self.carrier).routes(),
             *FaultsApi(plan=self.plan, store=self.store).routes(),
             *page.routes(),
         ]

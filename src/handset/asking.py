@@ -45,16 +45,16 @@ def json(body: object, *, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status_code=status, media_type="application/json")
 
 
-async def read(request: Request, kind: type[T], *, hint: str | None = None) -> T:
+async def read(request: Request, kind: type[T], *, hint: str | None = None, limit: int = BODY_LIMIT) -> T:
     """The body, as that kind; raises RequestError, with the hint or the names of the fields."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise RequestError(415, "the body is not said to be JSON", "send Content-Type: application/json")
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_LIMIT:
-            raise RequestError(413, "the body is too large", f"send at most {BODY_LIMIT} bytes")
-    return decode(body, kind, hint=hint)
+        if len(body) > limit:
+            raise RequestError(413, "the body is too large", f"send at most {limit} bytes")
+    return decode(bytes(body), kind, hint=hint)
 
 
 def decode(body: bytes, kind: type[T], *, hint: str | None = None) -> T:

@@ -27,9 +27,33 @@ class BlockingHandset:
         self.account_sid: Final = running.account_sid
         self.auth_token: Final = running.auth_token
 
-    def types(self, phone: str, to: str, body: str, *, fields: dict[str, str] | None = None) -> str:
+    def types(self, phone: str, to: str, body: str, *, fields: dict[str, str] | None = None, **beside: Any) -> str:
         """Type a message on a handset; the SID of what was typed."""
-        return self._wait(self._running.types(phone, to, body, fields=fields))
+        return self._wait(self._running.types(phone, to, body, fields=fields, **beside))
+
+    def sends_file(self, phone: str, to: str, content: bytes, content_type: str, *, body: str = "") -> str:
+        """Send a file from a handset; the SID of the message."""
+        return self._wait(self._running.sends_file(phone, to, content, content_type, body=body))
+
+    def taps(self, sid: str, choice: str) -> str:
+        """Tap a button or a row of a message, by its id or its title; the SID of what that says."""
+        return self._wait(self._running.taps(sid, choice))
+
+    def reacts(self, sid: str, emoji: str, *, tell: bool = False) -> None:
+        """React to a message on a handset."""
+        self._wait(self._running.reacts(sid, emoji, tell=tell))
+
+    def decides(self, sid: str, approval: str, **decision: str) -> Json:
+        """Move the approval of a template."""
+        return self._wait(self._running.decides(sid, approval, **decision))
+
+    def recalls(self, *past: Json) -> list[str]:
+        """Put messages from before into the list; their SIDs."""
+        return self._wait(self._running.recalls(*past))
+
+    def puts_phone(self, address: str, **identity: Any) -> Json:
+        """Add a phone, or give one another name and identity."""
+        return self._wait(self._running.puts_phone(address, **identity))
 
     def posts(self, **form: str) -> Json:
         """Send a message through the REST API; what Twilio's API answers."""

@@ -6,6 +6,8 @@ otherwise, and its writer would search for long.
 
 import ipaddress
 import re
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ import msgspec
 
 from handset.clock import Line
 from handset.faults.rules import Rule
+from handset.template import Sid, Template
 
 DEFAULT_ACCOUNT_SID: Final = "AC00000000000000000000000000000001"
 DEFAULT_AUTH_TOKEN: Final = "handset-auth-token"  # noqa: S105 - known to everybody, opens nothing but this stand-in
@@ -21,8 +24,8 @@ DEFAULT_AUTH_TOKEN: Final = "handset-auth-token"  # noqa: S105 - known to everyb
 ADDRESS: Final = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}|[0-9]{3,8}")
 """A phone number, a WhatsApp address (by number, or by its business-scoped user id), or a short code."""
 
-Sid = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}[0-9a-fA-F]{32}$")]
 Method = Literal["GET", "POST"]
+PerSecond = Annotated[float, msgspec.Meta(gt=0, le=10_000)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
@@ -46,7 +49,10 @@ class ApiKey(Settled, frozen=True, kw_only=True):
 
 
 class Account(Settled, frozen=True, kw_only=True):
-    """An account; its auth token opens the REST API and signs the webhooks. A sub-account names its `owner`."""
+    """An account; its auth token opens the REST API and signs the webhooks. A sub-account names its `owner`.
+
+    A `test` one stands for test credentials: requests are answered, and nothing is sent or called.
+    """
 
     sid: Sid
     auth_token: str
@@ -55,6 +61,7 @@ class Account(Settled, frozen=True, kw_only=True):
     type: Literal["Full", "Trial"] = "Full"
     owner: Sid | None = None
     api_keys: tuple[ApiKey, ...] = ()
+    test: bool = False
 
 
 class Number(Settled, frozen=True, kw_only=True):
@@ -79,10 +86,21 @@ class Number(Settled, frozen=True, kw_only=True):
     join: Annotated[str, msgspec.Meta(pattern=r"^[a-z]+-[a-z]+$")] | None = None
 
 
+class Keywords(Settled, frozen=True, kw_only=True):
+    """Advanced Opt-Out: a service's own words beside STOP, START and HELP, and what it answers to them."""
+
+    stop: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    help: tuple[str, ...] = ()
+    stopped: str = "You have been unsubscribed. Reply START to resubscribe."
+    started: str = "You have been re-subscribed. Reply STOP to unsubscribe."
+    helped: str = "Reply STOP to unsubscribe."
+
+
 class Service(Settled, frozen=True, kw_only=True):
     """A Messaging Service: a pool of senders, and where it reports what reaches them, unless it leaves that to each.
 
-    Not told which, it leaves it to them where it has no address of its own.
+    Not told which, it leaves it to them where it has no address of its own. With `keywords` it has Advanced Opt-Out.
     """
 
     sid: Sid
@@ -97,6 +115,8 @@ class Service(Settled, frozen=True, kw_only=True):
     status_url: str | None = None
     alpha_senders: tuple[str, ...] = ()
     us_registered: bool = False
+    smart_encoding: bool = False
+    keywords: Keywords | None = None
 
     @property
     def leaves_it_to_numbers(self) -> bool:
@@ -106,27 +126,32 @@ class Service(Settled, frozen=True, kw_only=True):
 
 
 class Phone(Settled, frozen=True, kw_only=True):
-    """A handset in somebody's pocket, shown on the page."""
+    """A handset in somebody's pocket, shown on the page.
+
+    `answers_as` is the address that its messages come from, where it is another than it is written to at;
+    `other_form` means the other form of a Brazilian, Mexican or Argentinian number.
+    """
 
     address: str
     name: str = ""
+    answers_as: str | None = None
+    bsuid: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}$")] | None = None
+    username: Annotated[str, msgspec.Meta(max_length=80)] = ""
 
 
-class Template(Settled, frozen=True, kw_only=True):
-    """A Content template with its WhatsApp approval."""
+class Past(Settled, frozen=True, kw_only=True):
+    """A message from before: between one of our senders and a phone, in either direction."""
 
-    sid: Sid
-    name: str
-    body: str
-    language: str = "en"
-    category: Literal["UTILITY", "MARKETING", "AUTHENTICATION"] = "UTILITY"
-    approval: Literal["unsubmitted", "received", "pending", "approved", "rejected", "paused", "disabled"] = "approved"
-    variables: dict[str, str] = msgspec.field(default_factory=dict)
-    account: Sid | None = None
+    from_: str = msgspec.field(name="from")
+    to: str
+    body: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+    status: Literal["sent", "delivered", "read", "undelivered", "failed", "received"] | None = None
+    error_code: int | None = None
 
 
 class Delays(Settled, frozen=True, kw_only=True):
-    """How long each step takes after the one before it; null: the step never comes.
+    """How long each step takes after the one before it; null: the step never comes. `price` follows the delivery.
 
     `answer` is what a request that sends a message waits for its answer, in real seconds whatever the clock does.
     """
@@ -135,6 +160,19 @@ class Delays(Settled, frozen=True, kw_only=True):
     sent: Seconds = 0.2
     delivered: Seconds | None = 0.5
     read: Seconds | None = 1.0
+    price: Seconds | None = 0.0
+
+
+class Queues(Settled, frozen=True, kw_only=True):
+    """Senders' queues: how many segments each kind of sender sends in a second, and how many seconds of it may wait."""
+
+    long_code: PerSecond = 1.0
+    toll_free: PerSecond = 3.0
+    short_code: PerSecond = 100.0
+    whatsapp: PerSecond = 80.0
+    senders: dict[str, PerSecond] = msgspec.field(default_factory=dict)
+    seconds: Seconds = 36_000.0
+    whatsapp_seconds: Seconds = 14_400.0
 
 
 class Button(Settled, frozen=True, kw_only=True):
@@ -165,6 +203,9 @@ class Config(Settled, frozen=True, kw_only=True):
         ),
     )
     delays: Delays = Delays()
+    queues: Queues | None = None
+    history: tuple[Past, ...] = ()
+    base_url: str | None = None
     faults: tuple[Rule, ...] = ()
     clock: Line | None = None
     buttons: tuple[Button, ...] = ()
@@ -200,19 +241,10 @@ def check(config: Config) -> Config:
     """The same configuration, if its parts fit together; raises ConfigError otherwise."""
     if not config.accounts:
         raise ConfigError("accounts: at least one is needed")
-    accounts = {account.sid for account in config.accounts}
     owned = {number.address for number in config.numbers}
-    for address in (*owned, *(phone.address for phone in config.phones)):
-        if not ADDRESS.fullmatch(address):
-            raise ConfigError(f"{address!r} is no address: write +15551234567, whatsapp:+15551234567 or a short code")
-    owners = {
-        *(account.owner for account in config.accounts),
-        *(number.account for number in config.numbers),
-        *(service.account for service in config.services),
-        *(template.account for template in config.templates),
-    }
-    for owner in owners - accounts - {None}:
-        raise ConfigError(f"account {owner} is not among the accounts")
+    _check_addresses(config, owned)
+    _check_owners(config)
+    _check_url(config.base_url)
     for number in config.numbers:
         for url in (number.inbound_url, number.fallback_url, number.status_url):
             _check_url(url)
@@ -223,7 +255,48 @@ def check(config: Config) -> Config:
             if address not in owned:
                 raise ConfigError(f"service {service.sid}: {address} is not among the numbers")
     _check_buttons(config.buttons)
+    for past in config.history:
+        check_past(past, is_ours=owned.__contains__)
     return config
+
+
+def _check_addresses(config: Config, owned: set[str]) -> None:
+    for address in (*owned, *(phone.address for phone in config.phones)):
+        if not ADDRESS.fullmatch(address):
+            raise ConfigError(f"{address!r} is no address: write +15551234567, whatsapp:+15551234567 or a short code")
+    for phone in config.phones:
+        if not can_answer_as(phone):
+            raise ConfigError(f"{phone.address} cannot answer as {phone.answers_as!r}: write an address of its channel")
+
+
+def can_answer_as(phone: Phone) -> bool:
+    """Whether the phone's other address, if it has one, is an address of its channel."""
+    if phone.answers_as in {None, "other_form"}:
+        return True
+    own, other = phone.address.startswith("whatsapp:"), (phone.answers_as or "").startswith("whatsapp:")
+    return own == other and ADDRESS.fullmatch(phone.answers_as or "") is not None
+
+
+def _check_owners(config: Config) -> None:
+    owners = {
+        *(account.owner for account in config.accounts),
+        *(number.account for number in config.numbers),
+        *(service.account for service in config.services),
+        *(template.account for template in config.templates),
+    }
+    for owner in owners - {account.sid for account in config.accounts} - {None}:
+        raise ConfigError(f"account {owner} is not among the accounts")
+
+
+def check_past(past: Past, *, is_ours: Callable[[str], bool]) -> None:
+    """Refuse a message from before that is not between one of our senders and a phone of its channel."""
+    for address in (past.from_, past.to):
+        if not ADDRESS.fullmatch(address):
+            raise ConfigError(f"history: {address!r} is no address")
+    if is_ours(past.from_) == is_ours(past.to):
+        raise ConfigError(f"history: one of {past.from_} and {past.to} must be one of the numbers, and one must not")
+    if past.from_.startswith("whatsapp:") != past.to.startswith("whatsapp:"):
+        raise ConfigError(f"history: {past.from_} and {past.to} are of different channels")
 
 
 def _check_buttons(buttons: tuple[Button, ...]) -> None:

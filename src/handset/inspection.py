@@ -10,25 +10,21 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from handset import asking
+from handset import config as configs
+from handset.api import meta
 from handset.asking import RequestError
 from handset.carrier import reasons
 from handset.carrier.carrier import Carrier
 from handset.carrier.course import WINDOW
+from handset.carrier.numbers import OTHER_FORM, other_form
 from handset.clock import EARLIEST, LATEST, Line
-from handset.config import ADDRESS
+from handset.config import ADDRESS, ConfigError, Past, can_answer_as, check_past
+from handset.keyboard import Keyboard, Reaction, Tap, Typed
 from handset.state.feed import Event, Feed
 from handset.state.nouns import Message, Phone
 
-TEXT_LIMIT: Final = 4096  # what WhatsApp lets a person type; SMS are split by the phone long before
-
-
-class Typed(msgspec.Struct, kw_only=True):
-    """What was typed on a handset."""
-
-    from_: str = msgspec.field(name="from")
-    to: str
-    body: str = ""
-    fields: dict[str, str] = msgspec.field(default_factory=dict)
+WRITE_ONE: Final = "write an address, with whatsapp: if the phone has it, or other_form"
+TYPED_LIMIT: Final = 24 * 1024 * 1024  # bytes; 16 MB in Base64, and what stands around it
 
 
 class Pair(msgspec.Struct, kw_only=True):
@@ -38,11 +34,8 @@ class Pair(msgspec.Struct, kw_only=True):
     to: str
 
 
-class NewPhone(msgspec.Struct, kw_only=True):
-    """A handset to add."""
-
-    address: str
-    name: str = ""
+class NewPhone(configs.Phone, frozen=True, kw_only=True):
+    """A handset to add, or the name and identity that one is to have."""
 
 
 class Jump(msgspec.Struct, kw_only=True):
@@ -65,6 +58,11 @@ def message_of(message: Message) -> Mapping[str, Any]:
         "segments": message.segments,
         "content_sid": message.content_sid,
         "media_urls": message.media_urls,
+        "price": message.price,
+        "rich": message.rich,
+        "reaction": message.reaction,
+        "seen_at": message.seen_at,
+        "past": message.past,
         "messaging_service_sid": message.service_sid,
         "auto": message.auto,
         "created_at": message.created_at,
@@ -75,7 +73,8 @@ def message_of(message: Message) -> Mapping[str, Any]:
 class Inspection:
     """What everybody may see and do."""
 
-    def __init__(self, *, carrier: Carrier, feed: Feed) -> None:
+    def __init__(self, *, carrier: Carrier, feed: Feed, keyboard: Keyboard) -> None:
+        self.keyboard: Final = keyboard
         self._carrier = carrier
         self._store = carrier.store
         self._feed = feed
@@ -86,6 +85,9 @@ class Inspection:
             ("/healthz", "GET", self.health),
             ("/handset/v1/messages", "GET", self.list_messages),
             ("/handset/v1/inbound", "POST", self.type_message),
+            ("/handset/v1/taps", "POST", self.tap),
+            ("/handset/v1/reactions", "POST", self.react),
+            ("/handset/v1/history", "POST", self.recall),
             ("/handset/v1/webhooks", "GET", self.list_webhooks),
             ("/handset/v1/tally", "GET", self.read_tally),
             ("/handset/v1/phones", "GET", self.list_phones),
@@ -114,26 +116,30 @@ class Inspection:
 
     async def type_message(self, request: Request) -> Response:
         """Type a message on a handset."""
-        typed = await asking.read(request, Typed)
-        return asking.json({"sid": self.type(typed).sid}, status=201)
+        typed = await asking.read(request, Typed, limit=TYPED_LIMIT)
+        return asking.json({"sid": self.keyboard.type(typed, base_url=meta.base_url(request)).sid}, status=201)
 
-    def type(self, typed: Typed) -> Message:
-        """Take a typed message; raises RequestError if it cannot be."""
-        number = self._carrier.find_number(typed.to)
-        if number is None:
-            senders = ", ".join(self._carrier.senders_for(typed.from_)) or "none; add one to `numbers`"
-            raise RequestError(404, f"to: {typed.to!r} is none of our senders", f"senders of this channel: {senders}")
-        if not ADDRESS.fullmatch(typed.from_):
-            raise RequestError(
-                400, f"from: {typed.from_!r} is no address", "write +15550100001 or whatsapp:+15559876543"
-            )
-        if typed.from_.startswith("whatsapp:") != typed.to.startswith("whatsapp:"):
-            raise RequestError(
-                400, "from and to are of different channels", "give both the whatsapp: prefix, or neither"
-            )
-        if len(typed.body) > TEXT_LIMIT:
-            raise RequestError(400, f"body has {len(typed.body)} characters", f"type at most {TEXT_LIMIT}")
-        return self._carrier.receive(phone=typed.from_, number=number, body=typed.body, fields=typed.fields)
+    async def tap(self, request: Request) -> Response:
+        """Tap a button or a row of a message."""
+        tap = await asking.read(request, Tap)
+        return asking.json({"sid": self.keyboard.tap(tap, base_url=meta.base_url(request)).sid}, status=201)
+
+    async def react(self, request: Request) -> Response:
+        """React to a message."""
+        reaction = await asking.read(request, Reaction)
+        return asking.json(message_of(self.keyboard.react(reaction, base_url=meta.base_url(request))), status=201)
+
+    async def recall(self, request: Request) -> Response:
+        """Put messages from before into the list."""
+        asked = await asking.read(request, list[Past], hint="send a list of {from, to, body, at, status}")
+        for past in asked:
+            try:
+                check_past(past, is_ours=lambda address: self._carrier.find_number(address) is not None)
+                if past.at > self._carrier.clock.now():
+                    raise ConfigError(f"history: {past.at.isoformat()} is yet to come")
+            except ConfigError as error:
+                raise RequestError(400, str(error), "one side is one of our senders, the other a phone") from error
+        return asking.json({"sids": [self._carrier.recall(past).sid for past in asked]}, status=201)
 
     async def list_webhooks(self, request: Request) -> Response:
         """Every webhook, oldest first."""
@@ -161,7 +167,13 @@ class Inspection:
             raise RequestError(400, f"address {asked.address!r} is none", "write +15550100001 or whatsapp:+15559876543")
         if self._carrier.find_number(address) is not None:
             raise RequestError(409, f"{address} is one of our own senders", "choose another number for the phone")
-        return self._carrier.add_phone(address, asked.name.strip()[:80])
+        answers_as = asked.answers_as
+        if not can_answer_as(asked):
+            raise RequestError(400, f"answers_as: {answers_as!r} is no address of the phone's channel", WRITE_ONE)
+        if answers_as == OTHER_FORM and other_form(address) is None:
+            raise RequestError(400, f"{address} has one form alone", "other_form is for +55, +52 and +54")
+        settled = msgspec.structs.replace(asked, address=address, name=asked.name.strip()[:80])
+        return self._carrier.people.put(settled)
 
     async def list_opt_outs(self, request: Request) -> Response:
         """Every block that a STOP set."""
@@ -214,7 +226,15 @@ class Inspection:
         blocked = [s for s in senders if self._carrier.is_blocked(sender=s, phone=phone.address)]
         whatsapp = phone.address.startswith("whatsapp:")
         windows = {s: at + WINDOW for s, at in inbound.items() if at and whatsapp}
-        return {"address": phone.address, "name": phone.name, "opted_out_of": blocked, "window_closes_at": windows}
+        return {
+            "address": phone.address,
+            "name": phone.name,
+            "answers_as": phone.answers_as,
+            "bsuid": phone.bsuid,
+            "username": phone.username,
+            "opted_out_of": blocked,
+            "window_closes_at": windows,
+        }
 
 
 def stream(feed: Feed, request: Request, *, render: Callable[[Event], bytes]) -> StreamingResponse:

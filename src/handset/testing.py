@@ -6,8 +6,10 @@ async with running({"numbers": [{"address": "+15551234567", "inbound_url": url}]
 """
 
 import asyncio
+import base64
 import contextlib
 import inspect
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import aiohttp
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
@@ -45,11 +48,41 @@ class RunningHandset:
         """The first account's auth token."""
         return self.config.accounts[0].auth_token
 
-    async def types(self, phone: str, to: str, body: str, *, fields: dict[str, str] | None = None) -> str:
-        """Type a message on a handset; the SID of what was typed."""
-        typed = {"from": phone, "to": to, "body": body, "fields": fields or {}}
+    async def types(
+        self, phone: str, to: str, body: str, *, fields: dict[str, str] | None = None, **beside: Any
+    ) -> str:
+        """Type a message on a handset, with a `location`, a `contact`, `reply_to` beside it; its SID."""
+        typed = {"from": phone, "to": to, "body": body, "fields": fields or {}, **beside}
         answer = await self._ask("POST", "/handset/v1/inbound", json=typed)
         return str(answer["sid"])
+
+    async def sends_file(self, phone: str, to: str, content: bytes, content_type: str, *, body: str = "") -> str:
+        """Send a file from a handset; the SID of the message."""
+        media = [{"content_type": content_type, "content": base64.b64encode(content).decode()}]
+        typed = msgspec.json.encode({"from": phone, "to": to, "body": body, "media": media})
+        headers = {"Content-Type": "application/json"}
+        answer = await self._ask("POST", "/handset/v1/inbound", data=io.BytesIO(typed), headers=headers)
+        return str(answer["sid"])
+
+    async def taps(self, sid: str, choice: str) -> str:
+        """Tap a button or a row of a message, by its id or its title; the SID of what that says."""
+        return str((await self._ask("POST", "/handset/v1/taps", json={"message": sid, "choice": choice}))["sid"])
+
+    async def reacts(self, sid: str, emoji: str, *, tell: bool = False) -> None:
+        """React to a message on a handset."""
+        await self._ask("POST", "/handset/v1/reactions", json={"message": sid, "emoji": emoji, "tell": tell})
+
+    async def decides(self, sid: str, approval: str, **decision: str) -> Json:
+        """Move the approval of a template."""
+        return await self._ask("PUT", f"/handset/v1/templates/{sid}", json={"approval": approval, **decision})
+
+    async def recalls(self, *past: Json) -> list[str]:
+        """Put messages from before into the list; their SIDs."""
+        return list((await self._ask("POST", "/handset/v1/history", json=past))["sids"])
+
+    async def puts_phone(self, address: str, **identity: Any) -> Json:
+        """Add a phone, or give one another name and identity."""
+        return await self._ask("POST", "/handset/v1/phones", json={"address": address, **identity})
 
     async def messages(self, address: str | None = None) -> list[Json]:
         """Messages to and from an address (None: all), oldest first."""

@@ -1,6 +1,7 @@
 """Twilio's own Python library cannot tell Handset from Twilio: only the host differs."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from twilio.rest import Client
 
 from handset.testing import Answer, Receiver, RunningHandset
 from tests.handset import contract
-from tests.handset.conftest import ADA, APPROVED, SMS
+from tests.handset.conftest import ADA, APPROVED, SERVICE, SMS
 
 
 class Elsewhere(TwilioHttpClient):  # type: ignore[misc]  # the library has no types
@@ -51,6 +52,28 @@ async def test_the_library_creates_fetches_lists_and_pages(
 
     await asyncio.to_thread(work)
     await handset.wait_for(lambda: len(receiver.at("/status")) == 10)
+
+
+async def test_the_library_reads_media_gives_feedback_and_takes_a_schedule_back(
+    client: Client, handset: RunningHandset
+) -> None:
+    typed = await handset.sends_file(ADA, SMS, b"GIF89a", "image/gif")
+
+    def work() -> None:
+        (medium,) = client.messages(typed).media.list()
+        assert (medium.content_type, medium.parent_sid) == ("image/gif", typed)
+        assert client.messages(typed).media(medium.sid).fetch().date_created is not None
+        assert client.messages(typed).media(medium.sid).delete()
+        at = datetime.now(UTC) + timedelta(hours=1)  # noqa: TID251 - the API takes the real time
+        later = client.messages.create(
+            to=ADA, messaging_service_sid=SERVICE, body="later", schedule_type="fixed", send_at=at
+        )
+        assert client.messages(later.sid).update(status="canceled").status == "canceled"
+        assert client.messages(typed).feedback.create(outcome="confirmed").outcome == "confirmed"
+        assert client.messages(typed).update(body="").body == ""
+        assert client.messages(typed).delete()
+
+    await asyncio.to_thread(work)
 
 
 async def test_the_library_reads_the_debugger(client: Client, handset: RunningHandset, receiver: Receiver) -> None:

@@ -14,10 +14,11 @@ import msgspec
 
 from handset.api.door import Form
 from handset.api.refusals import TwilioError
-from handset.carrier import templates
+from handset.carrier import encoding, templates
 from handset.carrier.carrier import Carrier
 from handset.carrier.draft import Draft
-from handset.config import Account, Config, Template
+from handset.config import Account, Config
+from handset.template import Template
 
 E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 WHATSAPP: Final = re.compile(r"whatsapp:(\+[1-9][0-9]{6,14}|[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128})")
@@ -80,12 +81,22 @@ def draft(form: Form, *, account: Account, carrier: Carrier, config: Config) -> 
         raise TwilioError(21609, callback)
     send_at = _read_schedule(given, now=carrier.clock.now())
     _check_blocked(sender, to, carrier=carrier)
+    if sender is not None and service_sid is None and carrier.is_full(sender):
+        raise TwilioError(21611, sender)
+    whatsapp = to.startswith("whatsapp:")
+    shown = templates.render(template, variables, whatsapp=whatsapp) if template else None
+    if shown:
+        _check_media(shown.media_urls)
+    text = shown.body if shown else body or ""
+    if not whatsapp and (given.one("SmartEncoded") == "true" or carrier.is_smart(service_sid)):
+        text = encoding.smart(text)
     return Draft(
         account_sid=account.sid,
         to_address=to,
         from_address=sender,
-        body=templates.render(template, variables) if template else body or "",
-        media_urls=() if template else media,
+        body=text,
+        media_urls=shown.media_urls if shown else media,
+        rich=shown.rich if shown else None,
         service_sid=service_sid,
         content_sid=template.sid if template else None,
         content_variables=variables,
@@ -110,6 +121,8 @@ def _check_from(sender: str, to: str, *, account: Account, carrier: Carrier, con
     if code := MAGIC_FROM.get(sender):
         raise TwilioError(code, sender)
     whatsapp = sender.startswith("whatsapp:")
+    if account.test and sender != MAGIC_FROM_FINE:
+        raise TwilioError(21606, sender)
     number = carrier.find_number(sender)
     owned = number is not None and config.account_of(number.account).sid == account.sid
     if not owned and sender != MAGIC_FROM_FINE:
@@ -123,6 +136,8 @@ def _check_from(sender: str, to: str, *, account: Account, carrier: Carrier, con
 def _check_service(
     sid: str, sender: str | None, to: str, *, account: Account, carrier: Carrier, config: Config
 ) -> None:
+    if account.test:
+        raise TwilioError(20008)
     service = carrier.find_service(sid)
     if service is None or config.account_of(service.account).sid != account.sid:
         raise TwilioError(21705, sid)
@@ -190,8 +205,10 @@ def _read_schedule(given: Given, *, now: datetime) -> datetime | None:
         raise TwilioError(35115)
     if given.one("MessagingServiceSid") is None:
         raise TwilioError(35118)
+    if text is None:
+        raise TwilioError(35111)
     try:
-        instant = datetime.fromisoformat(text or "")
+        instant = datetime.fromisoformat(text)
     except ValueError:
         raise TwilioError(35114) from None
     instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -45,10 +45,12 @@ TEXTS: Final[dict[int, tuple[int, str]]] = {
     21711: (400, "The 'From' number {what} does not belong to the Messaging Service"),
     21910: (400, "Twilio could not send a message between channels: 'From' and 'To' must share one ({what})"),
     30409: (400, "This message cannot be canceled"),
+    35111: (400, "SendAt timestamp is missing"),
     35114: (400, "SendAt time must be between 300 seconds and 35 days from now"),
     35115: (400, "ScheduleType value is invalid"),
     35117: (400, "ScheduleType is required when SendAt is given"),
     35118: (400, "MessagingServiceSid is required to schedule a message"),
+    20008: (403, "Resource not accessible with Test Account Credentials"),
     63007: (400, "Twilio could not find a Channel with the specified From address"),
     63031: (400, "Channels message cannot have same From and To"),
 }

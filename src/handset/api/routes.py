@@ -14,7 +14,7 @@ from handset.api import checks, door, listing, shape
 from handset.api.refusals import TwilioError
 from handset.carrier.carrier import Carrier
 from handset.config import Config
-from handset.state.nouns import FINAL, Message
+from handset.state.nouns import FINAL, Feedback, Message
 
 FAULTS: Final = "handset.faults"  # where the scope of a request holds the faults of the message it asks for
 SID: Final = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
@@ -36,7 +36,9 @@ class Api:
             Route(f"{messages}/{{sid}}.json", door.refusing(self.fetch_message), methods=["GET"]),
             Route(f"{messages}/{{sid}}.json", door.refusing(self.update_message), methods=["POST"]),
             Route(f"{messages}/{{sid}}.json", door.refusing(self.delete_message), methods=["DELETE"]),
+            Route(f"{messages}/{{sid}}/Feedback.json", door.refusing(self.create_feedback), methods=["POST"]),
             Route("/v2/Indicators/Typing.json", door.refusing(self.show_typing), methods=["POST"]),
+            Route("/v3/Indicators/Typing", door.refusing(self.show_typing), methods=["POST"]),
             Route("/2010-04-01/{rest:path}", door.refusing(self.nowhere), methods=["GET", "POST", "PUT", "DELETE"]),
         ]
 
@@ -45,7 +47,10 @@ class Api:
         account = door.enter(request, self._config)
         form = await door.read_form(request)
         draft = checks.draft(form, account=account, carrier=self._carrier, config=self._config)
-        message = self._carrier.send(dataclasses.replace(draft, faults=request.scope.get(FAULTS, ())))
+        draft = dataclasses.replace(draft, faults=request.scope.get(FAULTS, ()))
+        if account.test:
+            return JSONResponse(shape.message(self._carrier.new_message(draft)), status_code=201)
+        message = self._carrier.send(draft)
         if self._config.delays.answer:
             await asyncio.sleep(self._config.delays.answer)
         return JSONResponse(shape.message(message), status_code=201)
@@ -84,15 +89,33 @@ class Api:
         self._carrier.store.remove_message(message.sid)
         return Response(status_code=204)
 
+    async def create_feedback(self, request: Request) -> Response:
+        """Take what the account says about a message's outcome; said again, it says it anew."""
+        message = self._get(request)
+        outcome = dict(await door.read_form(request)).get("Outcome") or "confirmed"
+        if outcome not in {"confirmed", "unconfirmed"}:
+            raise TwilioError(20001, "Outcome must be confirmed or unconfirmed")
+        now, known = self._carrier.clock.now(), self._carrier.store.find_feedback(message.sid)
+        created_at = known.created_at if known else now
+        feedback = Feedback(message_sid=message.sid, outcome=outcome, created_at=created_at, updated_at=now)
+        self._carrier.store.put_feedback(feedback)
+        return JSONResponse(shape.feedback(feedback, account_sid=message.account_sid), status_code=201)
+
     async def show_typing(self, request: Request) -> Response:
         """Show a person that an answer to their WhatsApp message is being written."""
         account = door.authenticate(request, self._config)
-        given = dict(await door.read_form(request))
+        if request.url.path.startswith("/v3/"):
+            given = await door.read_json(request, dict[str, str])
+        else:
+            given = dict(await door.read_form(request))
         message = self._carrier.store.find_message(given.get("messageId", ""))
-        if given.get("channel") != "whatsapp":
+        if given.get("channel", "").lower() != "whatsapp":
             raise TwilioError(20001, "channel must be whatsapp")
         if message is None or message.direction != "inbound" or message.account_sid != account.sid:
             raise TwilioError(20404, f"message {given.get('messageId', '')}")
+        if message.seen_at is None:  # the indicator marks the message as read
+            message = msgspec.structs.replace(message, seen_at=self._carrier.clock.now())
+            self._carrier.store.put_message(message)
         self._carrier.store.tell_typing(message)
         return JSONResponse({"success": True})
 

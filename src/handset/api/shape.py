@@ -6,7 +6,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from handset.carrier import reasons
-from handset.state.nouns import Message
+from handset.state.nouns import Feedback, Message
 
 ROOT = "/2010-04-01/Accounts"
 
@@ -40,4 +40,16 @@ def message(message: Message) -> Mapping[str, Any]:
         "subresource_uris": {"media": f"{own}/Media.json"},
         "to": message.to_address,
         "uri": f"{own}.json",
+    }
+
+
+def feedback(feedback: Feedback, *, account_sid: str) -> Mapping[str, Any]:
+    """The Feedback resource."""
+    return {
+        "account_sid": account_sid,
+        "message_sid": feedback.message_sid,
+        "outcome": feedback.outcome,
+        "date_created": date(feedback.created_at),
+        "date_updated": date(feedback.updated_at),
+        "uri": f"{ROOT}/{account_sid}/Messages/{feedback.message_sid}/Feedback.json",
     }

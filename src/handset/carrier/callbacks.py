@@ -40,9 +40,11 @@ def inbound(message: Message, phone: Phone | None) -> dict[str, str]:
 
 def _of_whatsapp(message: Message, phone: Phone | None) -> dict[str, str]:
     address = (message.from_address or "").removeprefix("whatsapp:")
-    profile = {"ProfileName": phone.name or address if phone else address}
+    profile = {"ProfileName": (phone.name if phone else "") or address}
     # a user who hides the number is known by a business-scoped id alone
     profile |= {"WaId": address[1:]} if address.startswith("+") else {"ExternalUserId": f"whatsapp:{address}"}
+    if phone is not None and phone.bsuid:
+        profile["ExternalUserId"] = f"whatsapp:{phone.bsuid}"
     metadata = {"type": "whatsapp", "data": {"context": profile}}
     return {
         **profile,

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handset.carrier import templates
-from handset.config import Delays, Template
+from handset.config import Delays
 from handset.state.nouns import Message, Status
+from handset.template import Template
 
 WINDOW: Final = timedelta(hours=24)
 """How long after a contact's last message WhatsApp lets free text through."""
@@ -34,6 +35,7 @@ class Facts:
     template: Template | None
     blocked: bool
     refusal: int | None = None
+    content_gone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,8 @@ def next_step(message: Message, delays: Delays) -> Step | None:
         case "accepted":
             return Step(status="queued", at=reached)
         case "queued" | "sending":
-            return Step(status="sent", at=reached + timedelta(seconds=delays.sent))
+            at = reached + timedelta(seconds=delays.sent)
+            return Step(status="sent", at=max(at, message.leaves_at or at))
         case "sent" if message.fate is not None:
             length = delays.sent if delays.delivered is None else delays.delivered
             return Step(status="undelivered", at=reached + timedelta(seconds=length))
@@ -78,6 +81,8 @@ def failing(message: Message, facts: Facts, now: datetime) -> Failing | None:
     if not message.is_whatsapp:
         return None
     window_open = is_open(facts.last_inbound_at, now)
+    if facts.content_gone:
+        return Failing(status="undelivered", code=63027)
     if facts.template is None:
         return None if window_open else Failing(status="undelivered", code=63016)
     code = templates.refusal(
@@ -91,6 +96,9 @@ def is_open(last_inbound_at: datetime | None, now: datetime) -> bool:
     return last_inbound_at is not None and now < last_inbound_at + WINDOW
 
 
-def price(message: Message) -> str:
-    """What it cost, in dollars, as Twilio writes it: invented but plausible, known once delivered."""
-    return "-0.00500" if message.is_whatsapp else f"-{0.0079 * message.segments:.5f}"
+def priced_at(message: Message, delays: Delays) -> datetime | None:
+    """When its price becomes known: a while after it was delivered, or sent where nobody tells of deliveries."""
+    if message.price is not None or delays.price is None or message.direction == "inbound" or message.past:
+        return None
+    arrived = {"sent"} if delays.delivered is None else {"delivered"}
+    return next((c.at + timedelta(seconds=delays.price) for c in message.history if c.status in arrived), None)

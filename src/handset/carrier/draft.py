@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from handset.faults.plan import Acting
-from handset.state.nouns import Direction
+from handset.state.nouns import Direction, Rich
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,5 +26,6 @@ class Draft:
     status_callback: str | None = None
     send_at: datetime | None = None
     validity_seconds: int = 36_000
+    rich: Rich | None = None
     auto: bool = False
     faults: tuple[Acting, ...] = ()

@@ -2,11 +2,14 @@
 
 The whole message is the keyword, in any case, with blanks around it forgiven. Long codes: Twilio's list of 2025-05-14.
 Toll-free numbers: the network blocks and answers, and only START and UNSTOP lift it. Short codes are configured one
-by one, and WhatsApp has no such service by default: nothing happens there.
+by one, and WhatsApp has no such service by default: nothing happens there. A Messaging Service with Advanced Opt-Out
+has words and answers of its own, for all its senders.
 """
 
 from dataclasses import dataclass
 from typing import Final, Literal
+
+from handset.config import Keywords
 
 STOP: Final = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
 START: Final = frozenset({"START", "YES", "UNSTOP"})
@@ -38,14 +41,17 @@ class Meaning:
     act: Literal["block", "lift", "nothing"]
     answer: str | None = None
     keyword: str = ""
+    opt_out_type: Literal["STOP", "START", "HELP"] | None = None
 
 
 NOTHING: Final = Meaning(act="nothing")
 
 
-def read(text: str, *, sender: str, blocked: bool) -> Meaning:
-    """What this text, typed to that sender, means to the carrier."""
+def read(text: str, *, sender: str, blocked: bool, own: Keywords | None = None) -> Meaning:
+    """What this text, typed to that sender, means to the carrier; `own` are those of its service's Advanced Opt-Out."""
     keyword = text.strip().upper()
+    if own is not None:
+        return _read_advanced(keyword, own, blocked=blocked)
     if not sender.startswith("+"):
         return NOTHING
     if sender.startswith(TOLL_FREE_CODES):
@@ -56,6 +62,19 @@ def read(text: str, *, sender: str, blocked: bool) -> Meaning:
         return Meaning(act="lift", answer=STARTED, keyword=keyword)
     if keyword in HELP:
         return Meaning(act="nothing", answer=HELPED, keyword=keyword)
+    return NOTHING
+
+
+def _read_advanced(keyword: str, own: Keywords, *, blocked: bool) -> Meaning:
+    """Advanced Opt-Out: on every channel of the service, and each webhook says what the keyword was taken for."""
+    if keyword in STOP | {word.upper() for word in own.stop}:
+        answer = None if blocked else own.stopped
+        return Meaning(act="block", answer=answer, keyword=keyword, opt_out_type="STOP")
+    if keyword in START | {word.upper() for word in own.start}:
+        answer = own.started if blocked else None
+        return Meaning(act="lift" if blocked else "nothing", answer=answer, keyword=keyword, opt_out_type="START")
+    if keyword in HELP | {word.upper() for word in own.help}:
+        return Meaning(act="nothing", answer=own.helped, keyword=keyword, opt_out_type="HELP")
     return NOTHING
 
 

@@ -18,6 +18,7 @@ TEXTS: Final[dict[int, str]] = {
     30006: "Landline or unreachable carrier",
     30007: "Message filtered",
     30008: "Unknown error",
+    30019: "Content size exceeds carrier limit",
     30036: "Validity Period Expired",
     63003: "Channel could not find To address",
     63013: "This message send failed because it violates Channel provider's policy",
@@ -27,6 +28,8 @@ TEXTS: Final[dict[int, str]] = {
         "If you are using WhatsApp, please use a Message Template."
     ),
     63018: "Rate limit exceeded for Channel",
+    63019: "Media failed to download",
+    63034: "Media exceeds size limit",
     63021: "Channel invalid content error",
     63024: "Invalid message recipient",
     63027: "Template does not exist for a language and locale",

@@ -77,7 +77,7 @@ class Reporter:
         """Report what was typed on a handset, if the sender says where."""
         way = self._wiring.find_way(message.to_address)
         if way is not None:
-            params = callbacks.inbound(message, self._store.find_phone(message.from_address or ""))
+            params = callbacks.inbound(message, self._store.find_phone(message.phone or ""))
             self._tell("inbound", message, url=way.url, params=params, method=way.method)
 
     def _tell(

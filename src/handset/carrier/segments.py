@@ -13,6 +13,11 @@ BASIC: Final = frozenset(
 EXTENDED: Final = frozenset("|^€{}[]~\\\f")
 
 
+def of(text: str, address: str) -> int:
+    """The number of segments on the channel of that address; WhatsApp has none to count."""
+    return 1 if address.startswith("whatsapp:") else count(text)
+
+
 def count(text: str) -> int:
     """The number of segments; an empty text still takes one."""
     if all(character in BASIC or character in EXTENDED for character in text):

@@ -4,7 +4,7 @@ The stream of the page carries ready HTML, so a bubble has one template, whoever
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import jinja2
 import msgspec
@@ -13,23 +13,27 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from handset import asking
+from handset.api import meta
+from handset.approvals import Approval, Approvals, Decision
 from handset.asking import RequestError
 from handset.carrier.carrier import Carrier
 from handset.config import DEFAULT_AUTH_TOKEN, Config
 from handset.faults.plan import Plan
-from handset.inspection import Inspection, NewPhone, Typed, sse, stream
-from handset.phone import buttons, forms, panel, view
+from handset.inspection import Inspection, NewPhone, sse, stream
+from handset.keyboard import Tap, Typed
+from handset.phone import beside, buttons, forms, panel, view
 from handset.phone.assets import Assets
 from handset.state.feed import Event, Feed
 from handset.state.nouns import Act, Lifted, Message, OptOut, Phone, Removed, Webhook
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+APPROVALS: Final = get_args(Approval)
 PHONES_SHOWN: Final = 60  # the newest; a load test writes to thousands, which no browser lays out in time
 
 HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -50,7 +54,9 @@ class Page:
         self._store = carrier.store
         self._feed = feed
         self._inspection = inspection
+        self._keyboard = inspection.keyboard
         self._plan = plan
+        self._approvals = Approvals(carrier=carrier)
         self._said: buttons.Said | None = None
         self._assets = Assets()
         self._jinja = jinja2.Environment(
@@ -71,6 +77,8 @@ class Page:
             Route("/", self.show, methods=["GET"]),
             Route("/phones", self.add_phone, methods=["POST"]),
             Route("/phones/messages", self.type_message, methods=["POST"]),
+            Route("/phones/taps", self.tap, methods=["POST"]),
+            Route("/phones/templates", self.decide, methods=["POST"]),
             Route("/phones/forget", self.forget, methods=["POST"]),
             Route("/phones/events", self.follow, methods=["GET"]),
             Route("/faults", self.add_fault, methods=["POST"]),
@@ -100,10 +108,33 @@ class Page:
         form = await forms.read(request)
         typed = Typed(from_=form.get("from", ""), to=form.get("to", ""), body=form.get("quick") or form.get("body", ""))
         try:
-            self._inspection.type(typed)
+            self._keyboard.type(typed, base_url=meta.base_url(request))
         except RequestError as error:
             return self._page(request, error=error, form=form)
         return RedirectResponse(f"/#phone-{view.digest(typed.from_)}", status_code=303)
+
+    async def tap(self, request: Request) -> Response:
+        """Tap what a message offers, from its form."""
+        form = await forms.read(request)
+        try:
+            tap = Tap(message=form.get("message", ""), choice=form.get("choice", ""))
+            typed = self._keyboard.tap(tap, base_url=meta.base_url(request))
+        except RequestError as error:
+            return self._page(request, error=error, form=form)
+        return RedirectResponse(f"/#phone-{view.digest(typed.phone or '')}", status_code=303)
+
+    async def decide(self, request: Request) -> Response:
+        """Move a template's approval, from its form."""
+        form = await forms.read(request)
+        try:
+            decision = msgspec.convert({"approval": form.get("approval")}, Decision)
+            moved = self._approvals.move(form.get("sid", ""), decision)
+        except msgspec.ValidationError as error:
+            return self._page(request, error=RequestError(400, str(error), "choose one of the states"), form=form)
+        except RequestError as error:
+            return self._page(request, error=error, form=form)
+        self._said = buttons.Said(label=moved.name, text=f"is {moved.approval} now.", is_good=True)
+        return RedirectResponse("/", status_code=303)
 
     async def forget(self, request: Request) -> Response:
         """Forget all conversations, from the page's button."""
@@ -179,6 +210,8 @@ class Page:
             panel=self._panel(),
             panel_open=panel_open or "faults" in request.query_params,
             buttons=self._config.buttons,
+            templates=self._carrier.templates(),
+            approvals=APPROVALS,
             said=said,
             error=error,
             form=form or {},
@@ -223,7 +256,7 @@ class Page:
         phone = self._store.find_phone(message.phone or "")
         if phone is None or self._store.find_message(message.sid) is None:
             return _empty(event)
-        bubble = view.bubble(message, self._store.inbound_webhook_of(message.sid))
+        bubble = self._bubble(message)
         data = {
             "phone": view.digest(phone.address),
             "sid": message.sid,
@@ -231,6 +264,12 @@ class Page:
             "lines": self._lines_html(phone),
         }
         return _event(event, "bubble", data)
+
+    def _bubble(self, message: Message) -> view.Bubble:
+        media = self._store.media_of(message.sid)
+        quoted = self._store.find_message(message.fields.get("OriginalRepliedMessageSid", ""))
+        webhook = self._store.inbound_webhook_of(message.sid)
+        return view.bubble(message, webhook, beside.of(message, media, quoted))
 
     def _lines_html(self, phone: Phone) -> str:
         return self._jinja.get_template("lines.html").render(screen=self._screen(phone, bubbles=False))
@@ -250,9 +289,10 @@ class Page:
             hue=int(view.digest(address), 16) % view.HUES,
             whatsapp=address.startswith("whatsapp:"),
             senders=tuple(senders),
+            also=view.also(phone),
             preferred=next((m.sender for m in reversed(messages) if m.sender in senders), None),
             lines=tuple(self._line(sender, address) for sender in shown),
-            bubbles=tuple(view.bubble(m, self._store.inbound_webhook_of(m.sid)) for m in recent),
+            bubbles=tuple(map(self._bubble, recent)),
         )
 
     def _line(self, sender: str, address: str) -> view.Line:

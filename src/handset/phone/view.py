@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 from handset.carrier import reasons
 from handset.carrier.course import WINDOW, is_open
-from handset.state.nouns import Message, Status, Webhook
+from handset.phone.beside import Beside
+from handset.state.nouns import Message, Phone, Status, Webhook
 
 SHOWN: Final = 200  # bubbles of a phone: more is scrolled by nobody, and slows the page
 HUES: Final = 6
@@ -42,10 +43,10 @@ class Bubble:
     tick: Tick
     label: str
     other: str
+    beside: Beside
     tag: str | None = None
     problem: str | None = None
     code: int | None = None
-    media_urls: tuple[str, ...] = ()
     segments: int = 1
 
 
@@ -73,14 +74,15 @@ class Screen:
     whatsapp: bool
     senders: tuple[str, ...]
     preferred: str | None
+    also: str
     lines: tuple[Line, ...]
     bubbles: tuple[Bubble, ...]
 
 
-def bubble(message: Message, webhook: Webhook | None) -> Bubble:
+def bubble(message: Message, webhook: Webhook | None, beside: Beside) -> Bubble:
     """A message as its handset shows it; `webhook` is the one that told our side of a typed message."""
     if message.direction == "inbound":
-        return _typed(message, webhook)
+        return _typed(message, webhook, beside)
     tick, label = TICKS[message.status]
     tag = "carrier" if message.auto else None if message.free_form else "template"
     return Bubble(
@@ -94,15 +96,17 @@ def bubble(message: Message, webhook: Webhook | None) -> Bubble:
         tag=tag or ("reply" if message.direction == "outbound-reply" else None),
         problem=reasons.text_of(message.error_code),
         code=message.error_code,
-        media_urls=message.media_urls,
+        beside=beside,
         segments=message.segments,
     )
 
 
-def _typed(message: Message, webhook: Webhook | None) -> Bubble:
+def _typed(message: Message, webhook: Webhook | None, beside: Beside) -> Bubble:
     tick: Tick
     problem, code = None, None
-    if webhook is None:
+    if message.past:
+        tick, label = "one", "From before: no webhook told of it"
+    elif webhook is None:
         tick, label = "none", "No webhook: this sender has no inbound_url"
     elif not webhook.finished:
         tick, label = "clock", "Webhook on its way"
@@ -114,6 +118,8 @@ def _typed(message: Message, webhook: Webhook | None) -> Bubble:
     else:
         seconds = webhook.attempts[-1].seconds
         tick, label = "two", f"Webhook answered {webhook.status} in {seconds * 1000:.0f} ms"
+        if message.seen_at is not None:
+            tick, label = "seen", f"Read. {label}"
     return Bubble(
         sid=message.sid,
         mine=True,
@@ -124,7 +130,7 @@ def _typed(message: Message, webhook: Webhook | None) -> Bubble:
         other=plain(message.to_address),
         problem=problem,
         code=code,
-        media_urls=message.media_urls,
+        beside=beside,
         segments=message.segments,
     )
 
@@ -147,6 +153,14 @@ def shown_senders(senders: Sequence[str], messages: Sequence[Message]) -> tuple[
     """The senders whose state a screen tells: those it has talked with, else the first."""
     talked = {message.sender for message in messages}
     return tuple(sender for sender in senders if sender in talked) or tuple(senders[:1])
+
+
+def also(phone: Phone) -> str:
+    """How else the person is known: the address that they answer from, their id, their name."""
+    other = plain(phone.answers_as) if phone.answers_as else ""
+    identifier = phone.bsuid if phone.bsuid and phone.bsuid != other else ""
+    told = (f"answers as {other}" if other else "", identifier, f"@{phone.username}" if phone.username else "")
+    return " \N{MIDDLE DOT} ".join(filter(None, told))
 
 
 def plain(address: str) -> str:

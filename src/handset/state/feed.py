@@ -26,6 +26,7 @@ Kind = Literal[
     "act",
     "faults",
     "clock",
+    "content",
     "forgotten",
     "reset",
 ]

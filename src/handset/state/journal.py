@@ -25,6 +25,9 @@ Entry = (
     | nouns.Act
     | nouns.Wired
     | nouns.Joined
+    | nouns.Medium
+    | nouns.Feedback
+    | nouns.Content
 )
 
 KINDS: Final[dict[str, type[Entry]]] = {
@@ -37,6 +40,9 @@ KINDS: Final[dict[str, type[Entry]]] = {
     "act": nouns.Act,
     "wired": nouns.Wired,
     "joined": nouns.Joined,
+    "medium": nouns.Medium,
+    "feedback": nouns.Feedback,
+    "content": nouns.Content,
 }
 NAMES: Final = {kind: name for name, kind in KINDS.items()}
 

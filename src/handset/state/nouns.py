@@ -1,9 +1,12 @@
 """The nouns that Handset remembers. All are frozen: a change puts a new one in the old one's place."""
 
+import hashlib
 from datetime import datetime
 from typing import Literal
 
 import msgspec
+
+from handset.template import Template
 
 Status = Literal[
     "accepted",
@@ -44,12 +47,31 @@ class Fate(Noun, frozen=True, kw_only=True):
     code: int
 
 
+class Choice(Noun, frozen=True, kw_only=True):
+    """A button under a message, or a row of its list. `id` comes back when it is tapped; `target` is opened instead."""
+
+    title: str
+    id: str = ""
+    kind: Literal["reply", "row", "link"] = "reply"
+    target: str = ""
+    description: str = ""
+
+
+class Rich(Noun, frozen=True, kw_only=True):
+    """What a message shows beside its text: the content type that made it, and what can be tapped."""
+
+    kind: str
+    choices: tuple[Choice, ...] = ()
+    menu: str = ""
+
+
 class Message(Noun, frozen=True, kw_only=True):
     """A message, in either direction.
 
     `auto` marks the carrier's own keyword answers: they reach the phone, but the REST API does not know them.
     `free_form` is false for what a template rendered; `fields` are an inbound webhook's extra parameters. Lists do
-    not show it before `listed_at`.
+    not show it before `listed_at`. `handset` is the phone's address where the message bears another of its names;
+    `leaves_at` is its turn in its sender's queue. `past` marks what was put into the list as history.
     """
 
     sid: str
@@ -78,6 +100,12 @@ class Message(Noun, frozen=True, kw_only=True):
     redacted: bool = False
     fate: Fate | None = None
     listed_at: datetime | None = None
+    handset: str | None = None
+    leaves_at: datetime | None = None
+    rich: Rich | None = None
+    seen_at: datetime | None = None
+    reaction: str = ""
+    past: bool = False
     fields: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
@@ -88,7 +116,7 @@ class Message(Noun, frozen=True, kw_only=True):
     @property
     def phone(self) -> str | None:
         """The address of the handset, whichever side it stands on."""
-        return self.from_address if self.direction == "inbound" else self.to_address
+        return self.handset or (self.from_address if self.direction == "inbound" else self.to_address)
 
     @property
     def sender(self) -> str | None:
@@ -135,12 +163,61 @@ class Webhook(Noun, frozen=True, kw_only=True):
     error: str | None = None
 
 
+class Medium(Noun, frozen=True, kw_only=True):
+    """A file of a message. An outbound one has its `source`, and no content where that is not on this machine."""
+
+    sid: str
+    account_sid: str
+    message_sid: str
+    content_type: str
+    created_at: datetime
+    content: bytes | None = None
+    source: str | None = None
+    waiting: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name under which the store without a password gives it out: no SID tells it."""
+        return hashlib.sha256(f"medium {self.sid}".encode()).hexdigest()[:40]
+
+
+class Feedback(Noun, frozen=True, kw_only=True):
+    """What the account said about a message's outcome."""
+
+    message_sid: str
+    outcome: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class Content(Noun, frozen=True, kw_only=True):
+    """A template that was made, or changed, or deleted, through the API: it stands over the configured one."""
+
+    template: Template
+    created_at: datetime
+    updated_at: datetime
+    deleted: bool = False
+
+
 class Phone(Noun, frozen=True, kw_only=True):
-    """A handset."""
+    """A handset.
+
+    What is typed on it comes from `answers_as` where that is given: the other form of its number, or the id of a
+    person who hides it. `bsuid` is WhatsApp's business-scoped user id, told beside the number.
+    """
 
     address: str
     name: str
     created_at: datetime
+    answers_as: str | None = None
+    bsuid: str | None = None
+    username: str = ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every address that reaches it."""
+        other = {self.answers_as or self.address}
+        return frozenset({self.address} | other | ({f"whatsapp:{self.bsuid}"} if self.bsuid else set()))
 
 
 class OptOut(Noun, frozen=True, kw_only=True):
@@ -176,7 +253,7 @@ class Joined(Noun, frozen=True, kw_only=True):
 
 
 class Removed(Noun, frozen=True, kw_only=True):
-    """A message deleted through the REST API."""
+    """A message or a medium deleted through the REST API."""
 
     sid: str
 

@@ -24,6 +24,8 @@ class Store:
         self._journal = journal
         self._phones: dict[str, nouns.Phone] = {}
         self._wired: dict[str, nouns.Wired] = {}
+        self._other_names: dict[str, str] = {}
+        self._contents: dict[str, nouns.Content] = {}
         self._clear()
         if journal is not None:
             for entry in journal.load():
@@ -32,7 +34,7 @@ class Store:
 
     def _clear(self) -> None:
         self._messages: dict[str, nouns.Message] = {}
-        self._order: dict[str, int] = {}
+        self._order: dict[str, float] = {}
         self._by_address: dict[str, list[str]] = {}
         self._webhooks: dict[str, nouns.Webhook] = {}
         self._webhook_of: dict[str, str] = {}
@@ -40,6 +42,11 @@ class Store:
         self._last_inbound: dict[tuple[str, str], datetime] = {}
         self._acts: list[nouns.Act] = []
         self._joined: dict[tuple[str, str], nouns.Joined] = {}
+        self._media: dict[str, nouns.Medium] = {}
+        self._media_of: dict[str, list[str]] = {}
+        self._media_by_key: dict[str, str] = {}
+        self._feedbacks: dict[str, nouns.Feedback] = {}
+        self._has_past = False
         self.tally = Tally()
 
     # -- finding
@@ -62,18 +69,24 @@ class Store:
     def list_messages(self, address: str | None = None) -> list[nouns.Message]:
         """Messages, oldest first; of one address if given."""
         if address is None:
-            return list(self._messages.values())
+            return [self._messages[sid] for sid in self._sids_in_order()]
         return [self._messages[sid] for sid in self._by_address.get(address, ())]
 
     def newest_first(self, *, address: str | None, before: str | None) -> Iterator[nouns.Message]:
         """Messages, newest first, that came before that SID; of one address if given."""
-        sids: Sequence[str] = list(self._messages) if address is None else self._by_address.get(address, [])
+        sids: Sequence[str] = self._sids_in_order() if address is None else self._by_address.get(address, [])
         end = len(sids)
         if before is not None and before in self._order:
             end = bisect_left(sids, self._order[before], key=self._order.__getitem__)
         return (self._messages[sids[index]] for index in range(end - 1, -1, -1))
 
-    def order_of(self, sid: str) -> int | None:
+    def _sids_in_order(self) -> list[str]:
+        sids = list(self._messages)
+        if self._has_past:  # what lies before the first message may have been told of after it
+            sids.sort(key=self._order.__getitem__)
+        return sids
+
+    def order_of(self, sid: str) -> float | None:
         """The place of a message in the order of creation; None for one never seen."""
         return self._order.get(sid)
 
@@ -84,6 +97,34 @@ class Store:
     def find_phone(self, address: str) -> nouns.Phone | None:
         """The handset of that address."""
         return self._phones.get(address)
+
+    def phone_of(self, address: str) -> nouns.Phone | None:
+        """The handset that an address reaches: its own, or another of its names."""
+        return self._phones.get(address) or self._phones.get(self._other_names.get(address, ""))
+
+    def find_medium(self, sid: str) -> nouns.Medium | None:
+        """The medium of that SID."""
+        return self._media.get(sid)
+
+    def find_medium_by_key(self, key: str) -> nouns.Medium | None:
+        """The medium that the store without a password gives out under that name."""
+        return self._media.get(self._media_by_key.get(key, ""))
+
+    def media_of(self, message_sid: str) -> list[nouns.Medium]:
+        """The media of a message, in their order."""
+        return [self._media[sid] for sid in self._media_of.get(message_sid, ()) if sid in self._media]
+
+    def waiting_media(self) -> list[nouns.Medium]:
+        """The media that are still to be fetched."""
+        return [medium for medium in self._media.values() if medium.waiting]
+
+    def find_feedback(self, message_sid: str) -> nouns.Feedback | None:
+        """What was said about a message's outcome."""
+        return self._feedbacks.get(message_sid)
+
+    def contents(self) -> dict[str, nouns.Content]:
+        """The templates made, changed or deleted through the API, by their SIDs."""
+        return self._contents
 
     def knows_webhook(self, webhook_id: str) -> bool:
         """Whether that webhook is remembered: it may have been forgotten while it was under way."""
@@ -162,6 +203,23 @@ class Store:
         """Remember that a phone joined a sandbox."""
         self._change(joined)
 
+    def put_medium(self, medium: nouns.Medium) -> None:
+        """Remember a medium, new or fetched."""
+        self._change(medium)
+
+    def put_feedback(self, feedback: nouns.Feedback) -> None:
+        """Remember what was said about a message's outcome."""
+        self._change(feedback)
+
+    def put_content(self, content: nouns.Content) -> None:
+        """Remember a template, new, changed or deleted."""
+        self._change(content)
+        self._feed.publish("content")
+
+    def remove_medium(self, sid: str) -> None:
+        """Forget one medium."""
+        self._change(nouns.Removed(sid=sid))
+
     def put_act(self, act: nouns.Act) -> None:
         """Remember a fault that acted."""
         self._change(act)
@@ -208,45 +266,88 @@ class Store:
                 self._webhooks[entry.id] = entry
                 if entry.kind == "inbound":
                     self._webhook_of[entry.message_sid] = entry.id
-            case nouns.Phone():
-                self._phones[entry.address] = entry
-            case nouns.OptOut():
-                self._opt_outs[entry.sender, entry.phone] = entry
-            case nouns.Lifted():
-                self._opt_outs.pop((entry.sender, entry.phone), None)
+            case nouns.Medium():
+                self._remember_medium(entry)
+            case nouns.Feedback():
+                self._feedbacks[entry.message_sid] = entry
             case nouns.Act():
                 self._acts.append(entry)
             case nouns.Wired():
                 self._wired[entry.resource] = entry
+            case nouns.Content():
+                self._contents[entry.template.sid] = entry
+            case nouns.Removed():
+                self._remove(entry.sid)
+            case nouns.Phone() | nouns.OptOut() | nouns.Lifted() | nouns.Joined():
+                self._remember_person(entry)
+
+    def _remember_person(self, entry: nouns.Phone | nouns.OptOut | nouns.Lifted | nouns.Joined) -> None:
+        match entry:
+            case nouns.Phone():
+                self._remember_phone(entry)
+            case nouns.OptOut():
+                self._opt_outs[entry.sender, entry.phone] = entry
+            case nouns.Lifted():
+                self._opt_outs.pop((entry.sender, entry.phone), None)
             case nouns.Joined():
                 self._joined[entry.sender, entry.phone] = entry
-            case nouns.Removed():
-                self._remove_message(entry.sid)
 
     def _remember_message(self, message: nouns.Message) -> None:
         before = self._messages.get(message.sid)
         self.tally.count(message)
         self._messages[message.sid] = message
-        self._order.setdefault(message.sid, len(self._order))
-        known = {before.from_address, before.to_address} if before else set()
-        for address in {message.from_address, message.to_address} - known - {None}:
-            sids = self._by_address.setdefault(str(address), [])
+        self._order.setdefault(message.sid, _place(message, len(self._order)))
+        self._has_past |= message.past
+        for address in _addresses(message) - (_addresses(before) if before else set()):
+            sids = self._by_address.setdefault(address, [])
             # an accepted message gets its sender later than its place in the order
             place = bisect_left(sids, self._order[message.sid], key=self._order.__getitem__)
             sids.insert(place, message.sid)
-        if message.direction == "inbound" and before is None and message.from_address is not None:
-            self._last_inbound[message.to_address, message.from_address] = message.created_at
+        if message.direction == "inbound" and before is None and message.phone is not None:
+            pair = (message.to_address, message.phone)
+            known = self._last_inbound.get(pair)
+            if known is None or not message.past or message.created_at > known:
+                self._last_inbound[pair] = message.created_at
 
-    def _remove_message(self, sid: str) -> None:
+    def _remember_phone(self, phone: nouns.Phone) -> None:
+        known = self._phones.get(phone.address)
+        for name in known.names if known else ():
+            self._other_names.pop(name, None)
+        self._phones[phone.address] = phone
+        for name in phone.names - {phone.address}:
+            self._other_names[name] = phone.address
+
+    def _remember_medium(self, medium: nouns.Medium) -> None:
+        if medium.sid not in self._media:
+            self._media_of.setdefault(medium.message_sid, []).append(medium.sid)
+            self._media_by_key[medium.key] = medium.sid
+        self._media[medium.sid] = medium
+
+    def _remove(self, sid: str) -> None:
+        self._media.pop(sid, None)
         message = self._messages.pop(sid, None)
-        for address in {message.from_address, message.to_address} - {None} if message else set():
-            self._by_address[str(address)].remove(sid)
+        for address in _addresses(message) if message else set():
+            self._by_address[address].remove(sid)
+        for medium in self._media_of.pop(sid, ()):
+            self._media.pop(medium, None)
 
     def _everything(self) -> Iterator[Entry]:
         yield from self._phones.values()
+        yield from self._contents.values()
         yield from self._messages.values()
         yield from self._webhooks.values()
         yield from self._opt_outs.values()
         yield from self._acts
         yield from self._wired.values()
         yield from self._joined.values()
+        yield from self._media.values()
+        yield from self._feedbacks.values()
+
+
+def _addresses(message: nouns.Message) -> set[str]:
+    return {address for address in (message.from_address, message.to_address, message.handset) if address is not None}
+
+
+def _place(message: nouns.Message, number: int) -> float:
+    """The place in the order of creation; history lies before everything, by its dates."""
+    return message.created_at.timestamp() - 1e11 if message.past else float(number)

@@ -41,7 +41,7 @@ class Tally:
 
     def count(self, message: Message) -> None:
         """Take account of a message, new or changed; said again, it changes nothing."""
-        if message.direction == "inbound" or message.auto:
+        if message.direction == "inbound" or message.auto or message.past:
             return
         state = "reached" if message.status in REACHED else "waiting" if message.status in WAITING else "missed"
         before = self._counted.get(message.sid)

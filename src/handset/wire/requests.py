@@ -13,7 +13,7 @@ from handset.faults.kinds import NATURES, Traffic
 from handset.faults.plan import Passing
 from handset.faults.rules import Rule
 
-TWILIO_PATHS: Final = ("/2010-04-01/", "/v1/", "/v2/")
+TWILIO_PATHS: Final = ("/2010-04-01/", "/v1/", "/v2/", "/v3/")
 HEADER: Final = "Handset-Fault"
 READ_LIMIT: Final = 1_048_577  # bytes; one more than the REST API takes, so that it still sees what is too large
 

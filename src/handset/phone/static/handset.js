@@ -50,6 +50,7 @@
   const toEnd = (scroll) => { scroll.scrollTop = scroll.scrollHeight; };
 
   const settle = (root) => {
+    for (const label of root.querySelectorAll(".attach")) label.hidden = false;  // a file needs this script
     localise(root);
     countDown(root);
   };
@@ -78,6 +79,15 @@
     old.dataset.status = fresh.dataset.status;
     const text = old.querySelector(".text");
     if (text.textContent !== fresh.querySelector(".text").textContent) text.textContent = fresh.querySelector(".text").textContent;
+    const beside = old.querySelector(".beside");
+    const news = fresh.querySelector(".beside");
+    if (beside.innerHTML !== news.innerHTML) {
+      const open = beside.querySelector("details")?.open;
+      const focused = beside.contains(document.activeElement);
+      beside.replaceWith(news);
+      if (open && news.querySelector("details")) news.querySelector("details").open = true;
+      if (focused) news.querySelector("button, summary")?.focus();
+    }
     old.querySelector(".problem")?.remove();
     old.querySelector(".meta").replaceWith(fresh.querySelector(".meta"));
     const problem = fresh.querySelector(".problem");
@@ -254,6 +264,60 @@
     if (area && !area.value) { area.value = body; grow(area); }
   };
 
+  // -- files and taps
+
+  const post = async (path, body) => {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (answer.ok) return "";
+    const told = await answer.json();
+    return `${told.error}: ${told.hint}`;
+  };
+
+  const encoded = (file) => new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",", 2)[1] ?? "");
+    reader.onerror = reject;
+    reader.readAsDataURL(file);
+  });
+
+  const attach = async (input) => {
+    const form = input.form;
+    const file = input.files[0];
+    if (!file) return;
+    const area = form.querySelector("textarea");
+    const fields = new FormData(form);
+    complain(form, "");
+    input.closest(".attach").setAttribute("aria-busy", "true");
+    try {
+      const media = [{ content_type: file.type.split(";")[0] || "application/octet-stream", content: await encoded(file) }];
+      const typed = { from: fields.get("from"), to: fields.get("to"), body: area.value, media };
+      const problem = await post("/handset/v1/inbound", typed);
+      if (!problem) { area.value = ""; grow(area); }
+      complain(form, problem);
+    } catch {
+      complain(form, "The file could not be sent.");
+    }
+    input.closest(".attach").removeAttribute("aria-busy");
+    input.value = "";
+  };
+
+  const tap = async (form, submitter) => {
+    const composer = form.closest(".phone").querySelector(".composer");
+    try {
+      complain(composer, await post("/handset/v1/taps", { message: form.elements.message.value, choice: submitter.value }));
+    } catch {
+      complain(composer, "Handset does not answer.");
+    }
+  };
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches(".attach input")) attach(event.target);
+  });
+
   document.addEventListener("submit", (event) => {
     if (event.target.matches('form[action="/phones/messages"]')) {
       event.preventDefault();
@@ -261,6 +325,9 @@
     } else if (event.target.matches('form[action^="/faults"], form[action^="/buttons/"]')) {
       event.preventDefault();
       submitFault(event.target, event.submitter);
+    } else if (event.target.matches(".choices")) {
+      event.preventDefault();
+      tap(event.target, event.submitter);
     } else if (event.target.matches(".forget") && !confirm("Forget all messages, windows and opt-outs?")) {
       event.preventDefault();
     }
