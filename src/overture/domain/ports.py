@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Body
+from overture.domain.template import Template
 from overture.domain.turn import ModelAnswered, ModelRequest
 
 
@@ -186,6 +187,18 @@ class MediaFetcher(Protocol):
 
     async def fetch_medium(self, account_sid: str, url: str) -> FetchedMedium:
         """One medium. Raises Transient, Permanent or Misconfigured; nothing is retried inside."""
+        ...
+
+
+class TemplateSource(Protocol):
+    """The provider's templates. Every failure is one of `domain/errors.py`; nothing is retried inside."""
+
+    async def list_templates(self, account_sid: str) -> list[Template]:
+        """Every template of an account with its approval. Raises Transient, Permanent or Misconfigured."""
+        ...
+
+    async def fetch_template(self, account_sid: str, content_sid: str) -> Template | None:
+        """One template with its approval, None where the account has none of that SID. Raises as `list_templates`."""
         ...
 
 
