@@ -25,6 +25,7 @@ from overture.adapters.clock import SystemClock
 from overture.adapters.ids import RandomIds
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
 from overture.adapters.twilio.client import TwilioAccount, TwilioClient
+from overture.adapters.twilio.content import TwilioContent
 from overture.adapters.twilio.media import TwilioMedia
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.domain.channel import WHATSAPP_PREFIX, Channel
@@ -53,6 +54,8 @@ from overture.workers.restoring import RestoreRoad
 from overture.workers.sweeping import ROAD as SWEEP
 from overture.workers.sweeping import SweepRoad
 from overture.workers.sweeps import SettleRoad, TimerRoad
+from overture.workers.templates import ROAD as TEMPLATES
+from overture.workers.templates import TemplateRoad
 from overture.workers.turns import TurnRoad
 
 WORKSPACE: Final = "default"
@@ -155,6 +158,9 @@ class House:
         self._closes.append(self._provider.aclose)
         self._media = TwilioMedia(open_accounts(self.settings))
         self._closes.append(self._media.aclose)
+        content = TwilioContent(open_accounts(self.settings))
+        self._closes.append(content.aclose)
+        self._templates = TemplateRoad(store=self.store, source=content)
         self._model = OpenAICompatible(
             [
                 ModelEndpoint(
@@ -200,6 +206,7 @@ class House:
             ("restore", sweep.unless_shut(restore.look)),
             ("timers", timers.look),
             ("media", media.look),
+            (TEMPLATES, self._templates.look),
         ):
             task = asyncio.get_running_loop().create_task(
                 loop.run(road, look, signals=self.signals, stopping=self.stopping), name=road
@@ -280,6 +287,7 @@ class House:
             reply_wait_seconds=self.settings.reply_wait_seconds,
             model_endpoints=tuple(model.name for model in self.settings.models),
             backups=self._backups,
+            templates=self._templates,
             public_urls=self.settings.public_urls,
         )
 

@@ -146,13 +146,12 @@ def check(
     return problems
 
 
-def unknown(content_sid: str, account_sid: str) -> Problem:
+def unknown(content_sid: str) -> Problem:
     """What is wrong with a template that the provider does not have."""
     return Problem(
         kind=Kind.UNKNOWN_TEMPLATE,
-        sentence=f"The provider account {account_sid} has no template {content_sid}.",
-        hint="Check the SID, and that the template belongs to the sender's account; GET /overture/v1/templates "
-        "lists what there is.",
+        sentence=f"The sender's provider account has no template {content_sid}.",
+        hint="Check the SID, and that it belongs to the sender's account: `overture templates list` shows what it has.",
         twilio_code=21655,
     )
 

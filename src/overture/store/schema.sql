@@ -269,7 +269,7 @@ CREATE TABLE provider_account (
     sid text NOT NULL,
     created_at bigint NOT NULL,
     stopped_at bigint,
-    stopped_because text, swept_at bigint, swept_to bigint, breaker text NOT NULL DEFAULT 'closed', breaker_at bigint, probe_at bigint,
+    stopped_because text, swept_at bigint, swept_to bigint, breaker text NOT NULL DEFAULT 'closed', breaker_at bigint, probe_at bigint, templates_due_at bigint,
     PRIMARY KEY (workspace_id, sid)
 );
 
@@ -324,6 +324,21 @@ CREATE TABLE step (
 )  WITHOUT ROWID;
 
 CREATE INDEX step_of_conversation ON step (workspace_id, conversation_id);
+
+CREATE TABLE template (
+    content_sid text NOT NULL,
+    account_sid text NOT NULL,
+    workspace_id text NOT NULL,
+    name text NOT NULL,
+    language text NOT NULL,
+    approval text NOT NULL,
+    details text NOT NULL,
+    fetched_at bigint NOT NULL,
+    gone_at bigint,
+    PRIMARY KEY (content_sid, account_sid, workspace_id)
+)  WITHOUT ROWID;
+
+CREATE INDEX template_by_name ON template (workspace_id, name, content_sid) WHERE gone_at IS NULL;
 
 CREATE TABLE thread (
     id text NOT NULL,

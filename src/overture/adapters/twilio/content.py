@@ -83,8 +83,8 @@ class TwilioContent:
                 return list(found.values())
             query = _query(page.meta.next_page_url)
             if query in been:
-                answers.unreadable()
-        raise Transient("templates_endless", "The provider's list of templates has no end.")
+                break
+        raise Transient("twilio_unreadable", "The provider's list of templates has no end.")
 
     async def fetch_template(self, account_sid: str, content_sid: str) -> Template | None:
         """One template with its approval, None where the account has none of that SID.
