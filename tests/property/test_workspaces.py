@@ -21,6 +21,7 @@ from tests.reaching import Reached
 from tests.web.asgi import Client, Reply
 from tests.web.conftest import AGENT, FOREIGN, SMS_SENDER, WORKSPACE
 from tests.web.conftest import World as Web
+from tests.web.templates import a_template
 
 T = TypeVar("T")
 
@@ -107,7 +108,9 @@ async def things(web: Web) -> dict[str, str]:
     kid = (await web.client.post("/overture/v1/keys", {"name": "ours"})).json["kid"]
     message = await web.store.read(lambda tx: tx.one(Query("SELECT id FROM message")))
     assert message is not None
-    return {"conversation": conversation, "agent": AGENT, "key": kid, "message": str(message[0])}
+    template = await a_template(web)
+    known = {"conversation": conversation, "agent": AGENT, "key": kid, "message": str(message[0])}
+    return {**known, "template": template}
 
 
 def watched(web: Web, key: str) -> tuple[Client, WatchedStore]:

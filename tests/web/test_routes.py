@@ -12,6 +12,7 @@ from overture.web.openapi import document
 from overture.web.routes import Door, Route
 from tests.web.asgi import Reply
 from tests.web.conftest import AGENT, SMS_SENDER, World
+from tests.web.templates import a_template
 from tests.web.test_media import keep_a_medium
 from tests.web.webhooks import an_unrouted_webhook
 
@@ -22,6 +23,7 @@ BODIES: dict[str, Any] = {
     "update-assistant": {"name": "Taken over"},
     "resend-delivery": {},
     "drop-delivery": {"note": "Not ours."},
+    "preview-template": {"variables": {"1": "Ada"}},
 }
 
 
@@ -93,6 +95,7 @@ async def _things(world: World) -> dict[str, str]:
         "medium_id": medium,
         "message_id": lines[0]["id"],
         "inbox_id": await an_unrouted_webhook(world),
+        "content_sid": await a_template(world),
         "backup_id": "a-backup-is-seen-at-the-machine-alone",
     }
 
@@ -103,6 +106,7 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/v2/chat")).json["response"]["chats"] == []
     assert (await world.foreign.get("/v2/assistants")).json["response"]["assistants"] == []
     assert (await world.foreign.get("/overture/v1/agents")).json == {"agents": [], "total": 0}
+    assert (await world.foreign.get("/overture/v1/templates")).json == {"templates": [], "total": 0}
     assert (await world.foreign.get("/overture/v1/inbox?state=unrouted")).json["events"] == []
     for state in ("needs_review", "uncertain", "queued", "sending"):
         assert (await world.foreign.get(f"/overture/v1/deliveries?state={state}")).json["deliveries"] == []

@@ -25,6 +25,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(agents, name="agents")
 app.add_typer(looking_after.deliveries, name="deliveries")
 app.add_typer(looking_after.inbox, name="inbox")
+app.add_typer(looking_after.templates, name="templates")
 
 
 @app.command()

@@ -27,6 +27,7 @@ from overture.web.api import (
     media,
     outbound,
     probes,
+    templates,
 )
 from overture.web.auth import Doorkeeper
 from overture.web.endpoint import Endpoint, request_id
@@ -37,7 +38,20 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    outbound, chat, assistants, agents, conversations, deliveries, inbox, media, keys, backups, instance, twilio, probes
+    outbound,
+    chat,
+    assistants,
+    agents,
+    conversations,
+    templates,
+    deliveries,
+    inbox,
+    media,
+    keys,
+    backups,
+    instance,
+    twilio,
+    probes,
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))
