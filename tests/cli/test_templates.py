@@ -1,15 +1,18 @@
 """`overture templates` as an operator types it: over the socket of a server, or without one."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from handset.testing import running
 from overture.domain.template import Approval, Button, Content, Template
 from overture.store import instances, templates
 from overture.store.engine import Writing
 from tests.cli.commands import overture
+from tests.cli.commands import running as command
 from tests.cli.test_deliveries import in_database
 from tests.world import ACCOUNT, NOON, WORKSPACE
 
@@ -71,6 +74,24 @@ def test_what_cannot_be_done_is_told(tmp_path: Path, arguments: list[str], statu
     run = overture(tmp_path, "templates", *arguments)
     assert (run.returncode, told in run.stderr) == (status, True), run.stderr
     assert not (tmp_path / "data").exists()
+
+
+async def test_a_refresh_fetches_what_twilio_has(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    given = [{"sid": SID, "name": "reminder", "body": "Hi {{1}}", "variables": {"1": "you"}, "approval": "pending"}]
+    async with running({"templates": given}) as handset:
+        settings = {
+            "OVERTURE_TWILIO_ACCOUNT_SID": handset.account_sid,
+            "OVERTURE_TWILIO_AUTH_TOKEN": handset.auth_token,
+            "OVERTURE_TWILIO_BASE_URL": handset.base_url,
+            "OVERTURE_SENDERS": "+15551234567",
+        }
+        with command(tmp_path, "serve", "--port", "0", **settings) as server:
+            await asyncio.to_thread(server.until, "listens on")
+            refreshed = await asyncio.to_thread(overture, tmp_path, "templates", "refresh", **settings)
+            assert refreshed.stdout == f"{handset.account_sid}: 1 template\n", refreshed.stderr
+            listed = await asyncio.to_thread(overture, tmp_path, "templates", "list", **settings)
+            assert ("reminder" in listed.stdout, "pending" in listed.stdout) == (True, True)
 
 
 def test_what_is_not_known_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Templates: how they read with their values, and everything that is wrong with a use, told before it is sent."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import phonenumbers
@@ -19,7 +21,8 @@ from overture.domain.template import (
     placeholders,
     render,
 )
-from overture.domain.template_check import Kind, approval_problem, check
+from overture.domain.template_check import Kind, Problem, approval_problem, check, unknown
+from overture.domain.template_opening import refusal
 
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 ADA, ABROAD = "+15550100001", "+447700900123"
@@ -256,3 +259,17 @@ def test_what_refuses_is_asked_again_and_what_is_old_decides_nothing(
 ) -> None:
     known = Known(template=template(approval=approval), fetched_at=NOW - age, gone_at=NOW - age if gone else None)
     assert (known.is_worth_asking_again(NOW), known.decides(NOW)) == (asks, decides)
+
+
+def test_every_problem_stands_in_the_document_with_its_refusal_and_its_code() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "templates.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| .+? \| `(\w+)` \| (\d+) \|", document, re.MULTILINE)
+    assert [row[0] for row in rows] == [kind.value for kind in Kind]
+    for kind, code, _ in rows:
+        problem = Problem(kind=Kind(kind), sentence="It is wrong.", hint="Mend it.", variable="1")
+        assert refusal(problem).code == code
+    told = {kind: int(number) for kind, _, number in rows}
+    bad = template(approval=Approval.PAUSED, category=Category.MARKETING)
+    values = {"1": "a\nb", "9": "x"}
+    for problem in (*check(bad, values, ADA, Purpose.OPENING, language="de"), unknown("HX1")):
+        assert told[problem.kind] == problem.twilio_code

@@ -82,6 +82,8 @@ async def test_a_template_that_is_not_there_is_a_400_that_names_the_field(
         ({"name": "Ada"}, "template.variables.1"),
         ({"1": "x" * 10_000}, "template.variables.1"),
         ({"1": " "}, "template.variables.1"),
+        ({"1": "Ada", "n" * 9000: "x"}, "template.variables." + "n" * 64),
+        ({"1": "Ada", "n" * 9000: []}, "template.variables." + "n" * 64),
     ],
 )
 async def test_values_that_do_not_fit_name_the_placeholder(
@@ -171,6 +173,8 @@ async def test_a_preview_shows_the_message_and_everything_that_is_wrong(world: W
         *("marketing_to_us", "wrong_language"),
         *("variable_not_text", "variable_extra"),
     ]
+    many = await world.client.post(PREVIEW, {"variables": {str(n): "x" for n in range(2, 2000)}})
+    assert len(many.json["problems"]) == 100
     inside = await world.client.post(PREVIEW, {"variables": {"1": 7}, "to": "+15559876543", "purpose": "in_window"})
     assert inside.json == {"text": "Hello 7!", "buttons": [], "problems": []}
 

@@ -13,6 +13,7 @@ from overture.domain.template import Known, Purpose, render
 from overture.domain.template_check import Kind, Problem
 
 _SID: Final = "template.content_sid"
+_LONGEST_NAME: Final = 64  # of a placeholder: whoever gives a longer one is told its beginning
 
 
 def purpose_of(channel: Channel, *, is_open: bool) -> Purpose:
@@ -48,7 +49,9 @@ def refusal(problem: Problem) -> Refusal:
         case Kind.CANNOT_OPEN | Kind.MARKETING_TO_US | Kind.WRONG_LANGUAGE:
             return NotAllowed("template_not_allowed", problem.sentence, field=_SID, hint=problem.hint)
         case Kind.MISSING | Kind.EXTRA | Kind.NOT_TEXT | Kind.EMPTY | Kind.LINE_BREAK | Kind.SPACES | Kind.TOO_LONG:
-            field = "template.variables" + (f".{problem.variable}" if problem.variable is not None else "")
+            field = "template.variables" + (
+                f".{problem.variable[:_LONGEST_NAME]}" if problem.variable is not None else ""
+            )
             return Invalid("template_variables", problem.sentence, field=field, hint=problem.hint)
         case _ as never:
             assert_never(never)

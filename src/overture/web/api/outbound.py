@@ -225,8 +225,8 @@ def _template(asked: OutboundChatTemplate) -> TemplateUse:
         if isinstance(value, list | dict):
             raise Invalid(
                 "template_variables",
-                f"The value of {name!r} is not a text.",
-                field=f"template.variables.{name}",
+                f"The value of {name[:64]!r} is not a text.",
+                field=f"template.variables.{name[:64]}",
                 hint="Every value is a text or a number: give a list as the words its reader is to see.",
             )
     return TemplateUse(content_sid=asked.content_sid, variables=filled(asked.variables))

@@ -1,7 +1,7 @@
 """The provider's templates: what there is, whether it may open a conversation, and how it reads with its values."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
@@ -17,6 +17,8 @@ from overture.store import templates
 from overture.web import reading
 from overture.web.api.outbound import filled
 from overture.web.routes import Call, get, post
+
+_MOST: Final = 100  # problems of one preview: who gives a thousand values too many has understood by then
 
 
 class ListTemplates(Struct, frozen=True, kw_only=True):
@@ -166,7 +168,7 @@ async def preview_template(call: Call[PreviewTemplate, None]) -> TemplatePreview
     if known.gone_at is not None:
         problems.insert(0, template_check.unknown(known.template.content_sid))
     return TemplatePreview(
-        text=shown.text, buttons=list(shown.buttons), problems=[_problem(problem) for problem in problems]
+        text=shown.text, buttons=list(shown.buttons), problems=[_problem(problem) for problem in problems[:_MOST]]
     )
 
 
