@@ -22,6 +22,7 @@ from tests.reaching import Reached
 from tests.web.asgi import Client, Reply
 from tests.web.conftest import AGENT, FOREIGN, SMS_SENDER, WORKSPACE
 from tests.web.conftest import World as Web
+from tests.web.templates import a_template
 
 T = TypeVar("T")
 
@@ -122,6 +123,7 @@ async def things(web: Web) -> dict[str, str]:
         "account": account["sid"],
         "sender": (await web.client.post("/overture/v1/senders", sender)).json["id"],
         "contact": str(contact[0]),
+        "template": await a_template(web),
     }
 
 

@@ -301,7 +301,8 @@ async def test_a_restore_under_a_running_server_is_refused(safe: Safe) -> None:
 async def test_a_damaged_backup_replaces_nothing(safe: Safe) -> None:
     await safe.world.starts()
     await safe.backs_up()
-    safe.file.write_bytes(safe.file.read_bytes()[:-3000])
+    whole = safe.file.read_bytes()
+    safe.file.write_bytes(whole[: len(whole) // 2])  # the end of a file may be the empty rest of a page
     await safe.world.store.close()
     with pytest.raises(Problem):
         await safe.restores(force=True)

@@ -13,6 +13,7 @@ from overture.web.openapi import document
 from overture.web.routes import Door, Route
 from tests.web.asgi import Reply
 from tests.web.conftest import AGENT, SMS_SENDER, World
+from tests.web.templates import a_template
 from tests.web.test_media import keep_a_medium
 from tests.web.test_wirings import keep_a_wiring
 from tests.web.webhooks import an_unrouted_webhook
@@ -27,6 +28,7 @@ BODIES: dict[str, Any] = {
     "change-account": {"name": "Taken over"},
     "change-one-sender": {"messaging_service_sid": None},
     "link-contact-address": {"address": "+15550100002"},
+    "preview-template": {"variables": {"1": "Ada"}},
 }
 
 
@@ -107,6 +109,7 @@ async def _things(world: World) -> dict[str, str]:
         "message_id": lines[0]["id"],
         "inbox_id": await an_unrouted_webhook(world),
         "sid": await keep_a_wiring(world),
+        "content_sid": await a_template(world),
         "backup_id": "a-backup-is-seen-at-the-machine-alone",
     }
 
@@ -117,6 +120,7 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/v2/chat")).json["response"]["chats"] == []
     assert (await world.foreign.get("/v2/assistants")).json["response"]["assistants"] == []
     assert (await world.foreign.get("/overture/v1/agents")).json == {"agents": [], "total": 0}
+    assert (await world.foreign.get("/overture/v1/templates")).json == {"templates": [], "total": 0}
     assert (await world.foreign.get("/overture/v1/inbox?state=unrouted")).json["events"] == []
     assert (await world.foreign.get("/overture/v1/accounts")).json == {"accounts": []}
     assert (await world.foreign.get("/overture/v1/senders")).json == {"senders": []}

@@ -30,10 +30,24 @@ from overture.domain.sending import (
     decide_start,
     parts,
 )
-from overture.store import agents, senders, threads
+from overture.domain.template import Button, Known, render
+from overture.store import agents, senders, templates, threads
 from overture.store.engine import Reading, Writing
+from overture.store.senders import Sender
 
 _SPARE_ROUNDS: Final = 64  # each round decides one call at least, unless another process overtakes it
+
+
+class DryRunTemplate(Struct, frozen=True, kw_only=True):
+    """The template that would open the conversation, as it was when last fetched."""
+
+    content_sid: str
+    name: str
+    language: str
+    category: str | None
+    approval: str
+    buttons: list[Button]
+    fetched_at: datetime
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
@@ -45,6 +59,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
     segments: int
     encoding: str
     supersedes: str | None = None
+    template: DryRunTemplate | None = None
 
 
 async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime, ids: Ids) -> list[Answer]:
@@ -94,9 +109,25 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
                 segments=sum(segments.count(part) for part in carried) if sms else len(carried),
                 encoding=segments.encoding_of(text).value if sms else "none",
                 supersedes=verdict.ends.id if isinstance(verdict, Open) and verdict.ends else None,
+                template=_told(opening, facts.template, asked.channel) if isinstance(opening, Template) else None,
             )
         case _ as never:
             assert_never(never)
+
+
+def _told(opening: Template, known: Known | None, channel: Channel) -> DryRunTemplate | None:
+    if known is None or known.template.content_sid != opening.content_sid:
+        return None
+    one = known.template
+    return DryRunTemplate(
+        content_sid=one.content_sid,
+        name=one.name,
+        language=one.language,
+        category=None if one.category is None else one.category.value,
+        approval=one.approval.value,
+        buttons=list(render(one, opening.variables, channel).buttons),
+        fetched_at=known.fetched_at,
+    )
 
 
 def _apart(asked: Sequence[Start], left: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -122,6 +153,7 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
     pairs = await threads.read_facts(
         tx, [(a, "" if sender is None else sender.id) for a, sender in zip(asked, sender_ids, strict=True)]
     )
+    known_templates = await _read_templates(tx, asked, sender_ids)
     facts = []
     for start, by, sender, pair in zip(asked, able, sender_ids, pairs, strict=True):
         agent = known_agents.get((start.workspace_id, start.agent_id))
@@ -141,9 +173,27 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 thread=pair.thread,
                 live=pair.live,
                 key=pair.key,
+                template=None if start.template is None else known_templates.get(_template_key(start, sender)),
             )
         )
     return facts
+
+
+async def _read_templates(
+    tx: Reading, asked: Sequence[Start], known_senders: Sequence[Sender | None]
+) -> dict[templates.Key, Known]:
+    """The templates that calls name, where they are known; where none names any, nothing is asked."""
+    keys = [
+        _template_key(start, sender)
+        for start, sender in zip(asked, known_senders, strict=True)
+        if start.template is not None and sender is not None
+    ]
+    return await templates.find(tx, keys) if keys else {}
+
+
+def _template_key(start: Start, sender: Sender | None) -> templates.Key:
+    assert start.template is not None
+    return start.workspace_id, "" if sender is None else sender.account_sid, start.template.content_sid
 
 
 def _missing(start: Start, agent: Agent) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from overture.actions.settle_delivery import Finding, settle_deliveries
 from overture.actions.start_conversation import start_conversations
 from overture.adapters.ids import RandomIds
 from overture.adapters.twilio.accounts import TwilioAccounts
+from overture.adapters.twilio.content import TwilioContent
 from overture.adapters.twilio.media import TwilioMedia
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.bootstrap import doors
@@ -51,6 +52,8 @@ from overture.workers.restoring import RestoreRoad
 from overture.workers.sweeping import ROAD as SWEEP
 from overture.workers.sweeping import SweepRoad
 from overture.workers.sweeps import SettleRoad, TimerRoad
+from overture.workers.templates import ROAD as TEMPLATES
+from overture.workers.templates import TemplateRoad
 from overture.workers.turns import TurnRoad
 from overture.workers.typing import Typing
 
@@ -105,6 +108,9 @@ class House:
         self._closes.append(self._provider.aclose)
         self._media = TwilioMedia(self._accounts)
         self._closes.append(self._media.aclose)
+        content = TwilioContent(self._accounts)
+        self._closes.append(content.aclose)
+        self._templates = TemplateRoad(store=self.store, source=content)
         self._model = doors.open_models(self.settings)
         self._closes.append(self._model.aclose)
         self._transcriber = doors.open_transcriber(self.settings)
@@ -148,6 +154,7 @@ class House:
             ("restore", sweep.unless_shut(restore.look)),
             ("timers", timers.look),
             ("media", media.look),
+            (TEMPLATES, self._templates.look),
         ):
             self._start(road, look)
         self._drains.extend(
@@ -248,6 +255,7 @@ class House:
             reply_wait_seconds=self.settings.reply_wait_seconds,
             model_endpoints=tuple(model.name for model in self.settings.models),
             backups=self._backups,
+            templates=self._templates,
             public_urls=self.settings.public_urls,
         )
 

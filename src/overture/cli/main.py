@@ -31,6 +31,7 @@ app.add_typer(looking_after.deliveries, name="deliveries")
 app.add_typer(looking_after.inbox, name="inbox")
 app.add_typer(twilio, name="twilio")
 app.add_typer(looking_after.contacts, name="contacts")
+app.add_typer(provider.templates, name="templates")
 
 
 @app.command()

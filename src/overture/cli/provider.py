@@ -1,16 +1,18 @@
-"""The commands with which accounts and senders are set up while the server runs."""
+"""The commands for what is at the provider: accounts, senders and templates."""
 
 from typing import Annotated, Any
 
 import typer
 
 from overture.cli import telling
-from overture.cli.options import AsJson, Config, Data
+from overture.cli.options import AsJson, Config, Data, Limit
 
 accounts = typer.Typer(no_args_is_help=True, help="Provider accounts: set one up, rotate its token, take it away.")
 senders = typer.Typer(no_args_is_help=True, help="Senders, your numbers at an account: add, change and remove them.")
 secrets = typer.Typer(no_args_is_help=True, help="How stored secrets are sealed.")
+templates = typer.Typer(no_args_is_help=True, help="WhatsApp templates: list them, show, fetch, preview one.")
 
+ContentSid = Annotated[str, typer.Argument(metavar="SID", help="The template's Content SID: HX and 32 digits.")]
 Sid = Annotated[str, typer.Argument(metavar="SID", help="The account's SID, AC and 32 digits.")]
 Sender = Annotated[str, typer.Argument(metavar="SENDER", help="sms:+15551234567, whatsapp:+15551234567, or its id.")]
 Name = Annotated[str | None, typer.Option(metavar="TEXT", help="What to call it; '' for nothing.")]
@@ -228,3 +230,70 @@ def _key_fields(sid: str | None, file: str | None, token_file: str | None) -> di
         hint = "Give one of them in a file: --auth-token-file or --api-key-secret-file."
         telling.stop("Standard input can hold only one secret.", hint=hint, status=telling.MISUSED)
     return {"api_key_sid": sid, "api_key_secret": asking.secret(f"Secret of {sid}", file)}
+
+
+@templates.command("list")
+def list_templates(
+    approval: Annotated[
+        str | None, typer.Option(metavar="STATE", help="Only those that are approved, pending, rejected, paused …")
+    ] = None,
+    language: Annotated[str | None, typer.Option(metavar="CODE", help="Only those of a language, as en.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those whose name holds this.")] = None,
+    offset: Annotated[str, typer.Option(metavar="COUNT", help="After how many.")] = "0",
+    limit: Limit = "50",
+    data: Data = None,
+    config: Config = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List the templates as they were when last fetched."""
+    from overture.cli import serving
+    from overture.cli import templates as verbs
+
+    verbs.show_all(
+        serving.read(config, data=data),
+        approval=approval,
+        language=language,
+        name=name,
+        offset=telling.whole_number("--offset", offset, least=0, most=1_000_000),
+        limit=telling.whole_number("--limit", limit, least=1, most=200),
+        as_json=as_json,
+    )
+
+
+@templates.command("show")
+def show_template(
+    content_sid: ContentSid, data: Data = None, config: Config = None, *, as_json: AsJson = False
+) -> None:
+    """Tell what is known of a template: its text, its values, its approval."""
+    from overture.cli import serving
+    from overture.cli import templates as verbs
+
+    verbs.show(serving.read(config, data=data), content_sid, as_json=as_json)
+
+
+@templates.command("refresh")
+def refresh_templates(data: Data = None, config: Config = None) -> None:
+    """Fetch all templates from Twilio now."""
+    from overture.cli import serving
+    from overture.cli import templates as verbs
+
+    verbs.refresh(serving.read(config, data=data))
+
+
+@templates.command("preview")
+def preview_template(
+    content_sid: ContentSid,
+    values: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Values, as 1=Ada.")] = None,
+    to: Annotated[str | None, typer.Option(metavar="NUMBER", help="The recipient; it matters for marketing.")] = None,
+    purpose: Annotated[str, typer.Option(metavar="PURPOSE", help="opening, in_window or sms.")] = "opening",
+    data: Data = None,
+    config: Config = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show a template with its values; exit status 1 where it could not be sent so. Nothing is sent."""
+    from overture.cli import serving
+    from overture.cli import templates as verbs
+
+    verbs.preview(serving.read(config, data=data), content_sid, values or [], to=to, purpose=purpose, as_json=as_json)

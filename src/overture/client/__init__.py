@@ -35,6 +35,7 @@ from overture.web.api.instance import InstanceView
 from overture.web.api.keys import CreatedKeyView, KeyList, KeyView
 from overture.web.api.outbound import OutboundChatResponse
 from overture.web.api.probes import Ready
+from overture.web.api.templates import RefreshedTemplates, TemplateList, TemplatePreview, TemplateView
 
 
 class StartedChat(Struct, frozen=True, kw_only=True):
@@ -197,6 +198,23 @@ class Client(AccountCalls):
         """Make an address of a contact a contact of its own."""
         path = f"/overture/v1/contacts/{quoted(contact_id)}/aliases/{quoted(address)}"
         return await self._get(LinkedView, path, method="DELETE")
+
+    async def list_templates(self, **query: str) -> TemplateList:
+        """Templates as last fetched, by `approval`, `language`, `name`, `limit` and `offset`."""
+        return await self._get(TemplateList, "/overture/v1/templates", query=query)
+
+    async def get_template(self, content_sid: str) -> TemplateView:
+        """What is known of a template."""
+        return await self._get(TemplateView, f"/overture/v1/templates/{quoted(content_sid)}")
+
+    async def refresh_templates(self) -> RefreshedTemplates:
+        """Have all templates fetched."""
+        return await self._get(RefreshedTemplates, "/overture/v1/templates/refresh", method="POST")
+
+    async def preview_template(self, content_sid: str, use: Mapping[str, Json]) -> TemplatePreview:
+        """A template with its values; `use` is what the route takes: variables, to, purpose, language."""
+        path = f"/overture/v1/templates/{quoted(content_sid)}/preview"
+        return await self._get(TemplatePreview, path, use, method="POST")
 
     async def get_instance(self) -> InstanceView:
         """Under which URLs the instance is served, and what keeps messages from leaving."""

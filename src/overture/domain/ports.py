@@ -9,6 +9,7 @@ from msgspec import Struct
 from overture.domain.account import Credentials
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Body, Referral
+from overture.domain.template import Template
 from overture.domain.turn import ModelAnswered, ModelRequest
 
 
@@ -244,6 +245,18 @@ class Typist(Protocol):
 
     async def show_typing(self, account_sid: str, sid: str) -> None:
         """Show it to whoever wrote the message with this SID, which it marks as read. Raises as `Provider.send`."""
+        ...
+
+
+class TemplateSource(Protocol):
+    """The provider's templates. Every failure is one of `domain/errors.py`; nothing is retried inside."""
+
+    async def list_templates(self, account_sid: str) -> list[Template]:
+        """Every template of an account with its approval. Raises Transient, Permanent or Misconfigured."""
+        ...
+
+    async def fetch_template(self, account_sid: str, content_sid: str) -> Template | None:
+        """One template with its approval, None where the account has none of that SID. Raises as `list_templates`."""
         ...
 
 

@@ -10,12 +10,13 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from overture.domain import choices, message, reasons, segments, window
+from overture.domain import choices, message, reasons, segments, template_opening, window
 from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, TemplateUse
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
 from overture.domain.reasons import Reason
+from overture.domain.template import Known
 
 OPENING_LIFE: Final = timedelta(hours=4)  # an opening that waited longer than a morning surprises its reader
 REPLY_LIFE: Final = timedelta(minutes=30)  # a reply belongs to the moment it answers
@@ -33,7 +34,8 @@ class Priority(IntEnum):
 class Start(Struct, frozen=True, kw_only=True):
     """What a caller asks for: a conversation with `to_number` from `from_number`.
 
-    Numbers are read and possible already. `digest` is the fingerprint of everything that was asked.
+    Numbers are read and possible already. `digest` is the fingerprint of everything that was asked;
+    `is_template_missing` where the provider has just said that it has no such template.
     """
 
     workspace_id: str
@@ -47,6 +49,7 @@ class Start(Struct, frozen=True, kw_only=True):
     variables: dict[str, Json] = {}
     idempotency_key: str | None = None
     consent: dict[str, Json] | None = None
+    is_template_missing: bool = False
 
 
 class KnownContact(Struct, frozen=True, kw_only=True):
@@ -92,8 +95,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Everything that decides over one start.
 
     `greeting` is the agent's own opening with this call's variables, None where the agent has none, and
-    `greeting_options` the choices that it offers; `missing` the
-    required variables that the call did not bring; `channels` what the sender's address can do.
+    `greeting_options` the choices that it offers; `missing` the required variables that the call did not bring;
+    `channels` what the sender's address can do; `template` the one that the call names, where it is known.
     """
 
     agent: Agent | None
@@ -107,6 +110,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     thread: KnownThread | None = None
     live: LiveConversation | None = None
     key: KnownKey | None = None
+    template: Known | None = None
 
 
 class Replay(Struct, frozen=True, kw_only=True):
@@ -216,12 +220,12 @@ def choose_opening(asked: Start, facts: Facts, agent: Agent, now: datetime) -> O
     match asked.text, asked.template:
         case str(text), None if is_open:  # what nearly every call asks for stands first
             return message.Text(text=text)
-        case str(text), TemplateUse() as template if not is_open or template_first:
-            return _filled(template)
+        case str(), TemplateUse() as template if not is_open or template_first:
+            return _settled(template, asked, facts, now, is_open=is_open)
         case str(text), template if is_open:
             return message.Text(text=text, otherwise=template if asked.channel is Channel.WHATSAPP else None)
         case None, TemplateUse() as template:
-            return _filled(template)
+            return _settled(template, asked, facts, now, is_open=is_open)
         case str(), None:
             return _closed("initial_message")
         case _ if facts.opens_by_turn and is_open:
@@ -283,6 +287,19 @@ def _closed(field: str) -> Refusal:
         "The contact has not written in the last 24 hours, so WhatsApp takes only an approved template.",
         field=field,
         hint="Give a template, or wait until the contact writes.",
+    )
+
+
+def _settled(
+    template: TemplateUse, asked: Start, facts: Facts, now: datetime, *, is_open: bool
+) -> message.Template | Refusal:
+    return template_opening.settle(
+        _filled(template),
+        facts.template,
+        is_missing=asked.is_template_missing,
+        to=asked.to_number,
+        purpose=template_opening.purpose_of(asked.channel, is_open=is_open),
+        now=now,
     )
 
 

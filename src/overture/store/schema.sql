@@ -284,7 +284,7 @@ CREATE TABLE provider_account (
     sid text NOT NULL,
     created_at bigint NOT NULL,
     stopped_at bigint,
-    stopped_because text, swept_at bigint, swept_to bigint, breaker text NOT NULL DEFAULT 'closed', breaker_at bigint, probe_at bigint, origin text NOT NULL DEFAULT 'settings', name text, parent_sid text, region text, edge text, api_url text, content_url text, messaging_url text, media_url text, auth_token text, second_auth_token text, api_key_sid text, api_key_secret text, changed_at bigint,
+    stopped_because text, swept_at bigint, swept_to bigint, breaker text NOT NULL DEFAULT 'closed', breaker_at bigint, probe_at bigint, origin text NOT NULL DEFAULT 'settings', name text, parent_sid text, region text, edge text, api_url text, content_url text, messaging_url text, media_url text, auth_token text, second_auth_token text, api_key_sid text, api_key_secret text, changed_at bigint, templates_due_at bigint,
     PRIMARY KEY (workspace_id, sid)
 );
 
@@ -341,6 +341,21 @@ CREATE TABLE step (
 )  WITHOUT ROWID;
 
 CREATE INDEX step_of_conversation ON step (workspace_id, conversation_id);
+
+CREATE TABLE template (
+    content_sid text NOT NULL,
+    account_sid text NOT NULL,
+    workspace_id text NOT NULL,
+    name text NOT NULL,
+    language text NOT NULL,
+    approval text NOT NULL,
+    details text NOT NULL,
+    fetched_at bigint NOT NULL,
+    gone_at bigint,
+    PRIMARY KEY (content_sid, account_sid, workspace_id)
+)  WITHOUT ROWID;
+
+CREATE INDEX template_by_name ON template (workspace_id, name, content_sid) WHERE gone_at IS NULL;
 
 CREATE TABLE thread (
     id text NOT NULL,

@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-ROADS: Final = frozenset({"inbox", "turns", "outbox", "settle", "timers", "media", "sweep", "restore", "accounts"})
+ROADS: Final = frozenset(
+    {"inbox", "turns", "outbox", "settle", "timers", "media", "sweep", "restore", "accounts", "templates"}
+)
 """Topics of which a signal is kept for the next one to wait; of any other it passes by."""
 
 

@@ -30,6 +30,7 @@ from overture.web.api import (
     outbound,
     probes,
     senders,
+    templates,
     wirings,
 )
 from overture.web.auth import Doorkeeper
@@ -41,7 +42,7 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    *(outbound, chat, assistants, agents, conversations, contacts, deliveries, inbox, media),
+    *(outbound, chat, assistants, agents, conversations, contacts, templates, deliveries, inbox, media),
     *(accounts, senders, keys, backups, instance, wirings, twilio, probes),
 )
 

@@ -57,6 +57,7 @@ _SAMPLES: Final[dict[str, Any]] = {
     "hint": "Keep to 320: longer messages are not read.",
     "opening": "Hi there!",
     "outcome": "no sender of ours has this number",
+    "content_sid": "HX0123456789abcdef0123456789abcdef",
 }
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from overture.actions.openings import Answer
+from overture.actions.save_templates import Refreshed
 from overture.domain.ports import AccountsInForce, Ids, RawEvent, Vault, WebhookVerifier
 from overture.domain.sending import Start
 from overture.store.backups import Backups
@@ -11,6 +13,30 @@ from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.signals import Signals
 from overture.web.remembered_keys import RememberedKeys
+
+
+class Templates(Protocol):
+    """Has the provider's templates fetched."""
+
+    async def look_up(self, start: Start) -> Start:
+        """A call whose template was fetched where that was worth it. Raises Unavailable, for our database alone."""
+        ...
+
+    async def refresh(self, workspace_id: str) -> list[Refreshed]:
+        """Fetch all of a workspace's templates. Raises Unavailable, for our database alone."""
+        ...
+
+
+class NoTemplates:
+    """Templates where there is no provider: each call goes on as it is."""
+
+    async def look_up(self, start: Start) -> Start:
+        """The call as it is."""
+        return start
+
+    async def refresh(self, workspace_id: str) -> list[Refreshed]:
+        """Nothing."""
+        return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,4 +64,5 @@ class Parts:
     model_endpoints: tuple[str, ...] = ()
     public_urls: tuple[str, ...] = ()
     backups: Backups = field(default_factory=lambda: Backups(None))
+    templates: Templates = field(default_factory=NoTemplates)
     keys: RememberedKeys = field(default_factory=RememberedKeys)

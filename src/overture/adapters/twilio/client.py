@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import msgspec
 
-from overture.adapters.twilio import answers, callback, content, wire
+from overture.adapters.twilio import answers, callback, session_content, wire
 from overture.adapters.twilio.accounts import TwilioAccount
 from overture.domain.channel import WHATSAPP_PREFIX
 from overture.domain.delivery import DeliveryStatus
@@ -57,7 +57,7 @@ class TwilioClient:
         self._secret = secret
         self._public_base_url = public_base_url
         self._timeout = timeout
-        self._contents = content.Contents()
+        self._contents = session_content.Contents()
         self._opened: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:

@@ -1,112 +1,161 @@
-"""Buttons and lists of Twilio: content that is created once, and then sent by its SID.
+"""Twilio's Content API: an account's templates and their WhatsApp approvals.
 
-Inside WhatsApp's window content needs no approval. It is kept in memory by what it says: another process, or the next
-start, creates it anew, which costs a request and leaves a second copy that nobody sees. Where it cannot be created the
-message goes as numbered text, so nothing here ever raises. Source: Twilio's Content API.
+A dialect of its own: JSON with absolute URLs under `meta`, on a host of its own. Its paging URLs name no place of
+ours to go: only their query is taken, so that credentials stay with the account's own address. What a template says
+is read leniently, type by type: one that has become strange is shown with less, never taken for gone.
 """
 
 import asyncio
-import hashlib
-import re
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 from msgspec import Struct
 
-from overture.adapters.twilio import answers
-from overture.domain.choices import Picker, picker
+from overture.adapters.twilio import answers, content_reading, wire
+from overture.adapters.twilio.accounts import TwilioAccount
+from overture.domain.errors import Misconfigured, OutcomeUnknown, Transient
+from overture.domain.template import Template
 
-MOST: Final = 2000  # contents remembered; each is a digest and a SID
-RESTS_SECONDS: Final = 60.0  # after a failure: a Content API that is down must not hold up every message
-_SID: Final = re.compile(r"HX[0-9a-f]{32}")
-_MORE: Final = "Options"  # what opens a list: one word that many languages read
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=5)  # seconds, a page
+_PAGE: Final = 500
+_MOST_PAGES: Final = 40  # twenty thousand templates: Meta allows an account six thousand
+_NOT_FOUND: Final = 20404  # Twilio's own 404; a proxy's says nothing of a template
+_LIST: Final = "/v1/ContentAndApprovals"
 
 
-class Created(Struct, frozen=True):
-    """The content that was created."""
+class _Meta(Struct, frozen=True):
+    next_page_url: str | None = None
 
+
+class _Page(Struct, frozen=True):
+    contents: list[dict[str, Any]]
+    meta: _Meta = _Meta()
+
+
+class _One(Struct, frozen=True, kw_only=True):
     sid: str
+    friendly_name: Any = None
+    language: Any = None
+    variables: Any = None
+    types: Any = None
 
 
-_CREATED: Final = msgspec.json.Decoder(Created)
+class _Approval(Struct, frozen=True, kw_only=True):
+    whatsapp: Any = None
 
 
-class Contents:
-    """The contents of all accounts, by what they say."""
+_PAGE_OF: Final = msgspec.json.Decoder(_Page)
+_ONE: Final = msgspec.json.Decoder(_One)
+_APPROVAL: Final = msgspec.json.Decoder(_Approval)
 
-    def __init__(self) -> None:
-        self._known: Final[OrderedDict[str, asyncio.Future[str | None]]] = OrderedDict()
-        self._rests_until: Final[dict[str, float]] = {}
 
-    async def find(
-        self,
-        account_sid: str,
-        text: str,
-        options: Sequence[str],
-        post: Callable[[bytes], Awaitable[answers.Answer]],
-    ) -> str | None:
-        """The SID of the content that offers choices under a text; None where the text has to number them.
+class TwilioContent:
+    """Templates as a TemplateSource, over one HTTP session that is opened with the first request."""
 
-        `post` creates it. Whoever asks meanwhile waits for the same answer.
+    def __init__(self, accounts: Mapping[str, TwilioAccount], *, timeout: aiohttp.ClientTimeout = _TIMEOUT) -> None:
+        self._accounts: Final = accounts
+        self._timeout: Final = timeout
+        self._opened: aiohttp.ClientSession | None = None
+
+    async def aclose(self) -> None:
+        """Close the session; nothing may be asked for afterwards."""
+        if self._opened is not None:
+            await self._opened.close()
+
+    async def list_templates(self, account_sid: str) -> list[Template]:
+        """Every template of an account. Raises Transient or Misconfigured, also for pages that have no end."""
+        account = self._account(account_sid)
+        query, been = f"PageSize={_PAGE}", set[str]()
+        found: dict[str, Template] = {}
+        while len(been) < _MOST_PAGES:
+            been.add(query)
+            page = answers.read(_PAGE_OF, await self._get(account, f"{_LIST}?{query}"))
+            for row in page.contents:
+                if (template := content_reading.read(row, row.get("approval_requests"), account.sid)) is None:
+                    answers.unreadable()
+                found[template.content_sid] = template
+            if page.meta.next_page_url is None:
+                return list(found.values())
+            query = _query(page.meta.next_page_url)
+            if query in been:
+                break
+        raise Transient("twilio_unreadable", "The provider's list of templates has no end.")
+
+    async def fetch_template(self, account_sid: str, content_sid: str) -> Template | None:
+        """One template with its approval, None where the account has none of that SID.
+
+        Raises Transient or Misconfigured.
         """
-        kind = picker(text, options)
-        now = asyncio.get_running_loop().time()
-        if kind is None or self._rests_until.get(account_sid, 0.0) > now:
+        account = self._account(account_sid)
+        if content_reading.SID.fullmatch(content_sid) is None:
             return None
-        key = _key(account_sid, kind, text, options)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = asyncio.get_running_loop().create_future()
-            sid = None
-            try:
-                sid = await _create(kind, key, text, options, post)
-            finally:
-                known.set_result(sid)
-                if sid is None:
-                    self._known.pop(key, None)
-                    self._rests_until[account_sid] = now + RESTS_SECONDS
-        else:
-            self._known.move_to_end(key)
-        while len(self._known) > MOST:
-            self._known.popitem(last=False)
-        return await known
+        own = f"/v1/Content/{content_sid}"
+        answer, approval = await asyncio.gather(
+            self._get_or_none(account, own), self._get_or_none(account, f"{own}/ApprovalRequests")
+        )
+        if answer is None:
+            return None
+        told = None if approval is None else answers.read(_APPROVAL, approval).whatsapp
+        template = content_reading.read(msgspec.to_builtins(answers.read(_ONE, answer)), told, account.sid)
+        if template is None or template.content_sid.lower() != content_sid.lower():
+            answers.unreadable()
+        return template
 
-    def forget(self, sid: str) -> None:
-        """Create a content anew the next time: the provider no longer knows it."""
-        for key in [key for key, known in self._known.items() if known.done() and known.result() == sid]:
-            del self._known[key]
+    def _account(self, account_sid: str) -> TwilioAccount:
+        account = self._accounts.get(account_sid)
+        if account is None:
+            raise Misconfigured(
+                "twilio_account_unknown",
+                "The template's provider account is not set up.",
+                hint=f"Give the credentials of {account_sid}.",
+            )
+        return account
+
+    async def _get_or_none(self, account: TwilioAccount, path: str) -> answers.Answer | None:
+        """An answer, None where it is Twilio's own word that there is nothing."""
+        answer = await self._get(account, path)
+        if answer.status == 200:
+            return answer
+        problem = answers.decode(wire.PROBLEM, answer.body)
+        if problem is not None and problem.code == _NOT_FOUND:
+            return None
+        raise answers.failure(answer)
+
+    async def _get(self, account: TwilioAccount, path: str) -> answers.Answer:
+        """The answer to a read: a success, or 404. Raises Transient, Permanent or Misconfigured."""
+        headers = {"Authorization": account.authorization}
+        try:
+            async with self._session().get(
+                (account.content_url or account.base_url) + path, headers=headers, allow_redirects=False
+            ) as response:
+                answer = await answers.whole(response)
+        except aiohttp.InvalidURL as error:
+            raise Misconfigured("twilio_base_url", "The provider's API address is no URL.") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Transient("twilio_no_answer", "The provider did not answer.") from error
+        if answer.status in (200, 404):
+            return answer
+        failure = answers.failure(answer)
+        if isinstance(failure, OutcomeUnknown):
+            raise Transient(failure.code, "The provider could not answer.")
+        raise failure
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=8),
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "overture", "Accept": "application/json"},
+            )
+        return self._opened
 
 
-def _key(account_sid: str, kind: Picker, text: str, options: Sequence[str]) -> str:
-    said = "\0".join((account_sid, kind, text, *options))
-    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
-
-
-async def _create(
-    kind: Picker,
-    key: str,
-    text: str,
-    options: Sequence[str],
-    post: Callable[[bytes], Awaitable[answers.Answer]],
-) -> str | None:
-    form = {
-        "friendly_name": f"overture_{key[:24]}",
-        "language": "en",
-        "types": {f"twilio/{kind}": _body(kind, text, [option.strip() for option in options])},
-    }
+def _query(url: str) -> str:
     try:
-        answer = await post(msgspec.json.encode(form))
-    except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError):
-        return None
-    created = answers.decode(_CREATED, answer.body) if answer.status in (200, 201) else None
-    return created.sid if created is not None and _SID.fullmatch(created.sid) else None
-
-
-def _body(kind: Picker, text: str, options: Sequence[str]) -> dict[str, Any]:
-    """The content's own shape; what is tapped comes back as the id, which is the label."""
-    if kind is Picker.QUICK_REPLY:
-        return {"body": text, "actions": [{"type": "QUICK_REPLY", "title": option, "id": option} for option in options]}
-    return {"body": text, "button": _MORE, "items": [{"item": option, "id": option} for option in options]}
+        return urlsplit(url).query
+    except ValueError:
+        answers.unreadable()

@@ -1,6 +1,7 @@
 """Start an outbound conversation: the call that everything begins with."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
@@ -139,6 +140,8 @@ async def create_outbound_chat(
     conversation for seven days.
     """
     start = to_start(call.body, call.workspace_id, call.headers.get(b"idempotency-key"))
+    if start.template is not None:
+        start = await call.parts.templates.look_up(start)
     if call.query.dry_run:
         would = await call.parts.store.read(lambda tx: dry_run(tx, start, call.now))
         return would if isinstance(would, Refusal) else DryRunResponse(response=would)
@@ -218,7 +221,17 @@ def _custom(given: Json) -> dict[str, Json]:
 
 def _template(asked: OutboundChatTemplate) -> TemplateUse:
     reading.check_kept("template.variables", asked.variables)
-    filled = {
-        name: value if isinstance(value, str) else variables.shown(value) for name, value in asked.variables.items()
-    }
-    return TemplateUse(content_sid=asked.content_sid, variables=filled)
+    for name, value in asked.variables.items():
+        if isinstance(value, list | dict):
+            raise Invalid(
+                "template_variables",
+                f"The value of {name[:64]!r} is not a text.",
+                field=f"template.variables.{name[:64]}",
+                hint="Every value is a text or a number: give a list as the words its reader is to see.",
+            )
+    return TemplateUse(content_sid=asked.content_sid, variables=filled(asked.variables))
+
+
+def filled(given: Mapping[str, Json]) -> dict[str, str]:
+    """The values of placeholders as they are sent: numbers and truths as texts, null as none."""
+    return {name: value if isinstance(value, str) else variables.shown(value) for name, value in given.items()}
