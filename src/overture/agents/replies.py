@@ -62,6 +62,11 @@ def plain(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
+def without_rests(text: str) -> str:
+    """A text without what is left of broken markers, once everything else was taken out from between their brackets."""
+    return re.sub(r"\[{2,}", "[", text)
+
+
 _SENTENCE_END: Final = re.compile(r"(?:[.!?…。！？]+[\"')\]]*(?=\s)|\n)")
 
 
