@@ -359,7 +359,11 @@
 
   const follow = () => {
     const stream = new EventSource(`/phones/events?after=${encodeURIComponent(document.body.dataset.position)}`);
-    const on = (kind, act) => stream.addEventListener(kind, (event) => act(JSON.parse(event.data)));
+    // One after the other: what a refresh fetched would else put back what came while it was fetched.
+    let turn = Promise.resolve();
+    const on = (kind, act) => stream.addEventListener(kind, (event) => {
+      turn = turn.then(() => act(JSON.parse(event.data))).catch(() => say("off", "Reconnecting"));
+    });
     on("bubble", (data) => { onBubble(data); renewSoon(); });
     on("faults", renewSoon);
     on("clock", (data) => { line = data; countDown(document); renewSoon(); });
