@@ -78,6 +78,8 @@ async def test_every_kind_of_sender_is_activated(
         ({"agent": "nobody"}, "agent_unknown", "agent"),
         ({"messaging_service_sid": "MG1"}, "invalid_request", "messaging_service_sid"),
         ({"keyword_handling": "everybody"}, "invalid_request", "keyword_handling"),
+        ({"inbound": "often"}, "invalid_request", "inbound"),
+        ({"foreign_outbound": 3}, "invalid_request", "foreign_outbound"),
     ],
 )
 async def test_what_can_be_no_sender_is_refused_by_name(
@@ -151,6 +153,12 @@ async def test_a_sender_is_changed_as_far_as_it_is_named(furnished: World) -> No
     assert (await patch(furnished, an_id)).json == changed
     bare = (await patch(furnished, an_id, agent=None, messaging_service_sid=None, keyword_handling=None)).json
     assert (bare["agent"], bare["messaging_service_sid"], bare["keyword_handling"]) == (None, None, "twilio")
+    ways = (await patch(furnished, an_id, inbound="poll", foreign_outbound="takeover")).json
+    assert (ways["inbound"], ways["foreign_outbound"], ways["listens"]) == ("poll", "takeover", True)
+    again = (await activate(furnished)).json
+    assert (again["inbound"], again["foreign_outbound"]) == ("poll", "takeover")
+    usual = (await patch(furnished, an_id, inbound=None, foreign_outbound=None)).json
+    assert (usual["inbound"], usual["foreign_outbound"]) == ("webhook", "note")
     refused = await patch(furnished, an_id, agent="nobody")
     assert (refused.status, refused.json["field"]) == (400, "agent")
 

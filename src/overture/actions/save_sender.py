@@ -14,7 +14,7 @@ from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Unknown
 from overture.domain.numbers import read_number
 from overture.domain.ports import Ids
-from overture.domain.sender import KeywordHandling, kind_of, usual_handling
+from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling, kind_of, usual_handling
 from overture.store import accounts, agents, credentials, instances, senders
 from overture.store.accounts import ShutBecause
 from overture.store.engine import Reading, Writing
@@ -26,11 +26,13 @@ _LETTERS: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_.-]{1,11}")  # what T
 
 
 class SenderChange(Struct, frozen=True, kw_only=True):
-    """What may change of a sender: UNSET leaves it as it is, None takes it away (of keywords: back to the usual)."""
+    """What may change of a sender: UNSET leaves it as it is, None takes it away (or back to what is usual)."""
 
     agent_id: str | UnsetType | None = UNSET
     messaging_service_sid: str | UnsetType | None = UNSET
     keyword_handling: KeywordHandling | UnsetType | None = UNSET
+    inbound: InboundWay | UnsetType | None = UNSET
+    foreign_outbound: ForeignOutbound | UnsetType | None = UNSET
 
 
 async def save_sender(
@@ -150,6 +152,7 @@ def read_sender(channel: Channel, address: str) -> str:
 
 async def _changed(tx: Reading, known: Sender, asked: SenderChange) -> Sender:
     service, agent_id, handling = asked.messaging_service_sid, asked.agent_id, asked.keyword_handling
+    inbound, foreign = asked.inbound, asked.foreign_outbound
     if isinstance(service, str) and not _SERVICE.fullmatch(service):
         raise Invalid(
             "invalid_request",
@@ -163,6 +166,8 @@ async def _changed(tx: Reading, known: Sender, asked: SenderChange) -> Sender:
         messaging_service_sid=known.messaging_service_sid if service is UNSET else service,
         inbound_agent_id=known.inbound_agent_id if agent_id is UNSET else agent_id,
         keyword_handling=known.keyword_handling if handling is UNSET else handling or usual_handling(known.kind),
+        inbound=known.inbound if inbound is UNSET else inbound or InboundWay.WEBHOOK,
+        foreign_outbound=known.foreign_outbound if foreign is UNSET else foreign or ForeignOutbound.NOTE,
     )
 
 

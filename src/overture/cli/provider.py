@@ -40,6 +40,14 @@ Keywords = Annotated[
     str | None,
     typer.Option("--keywords", metavar="WHO", help="Who answers STOP: twilio, advanced, network, ours; '' the usual."),
 ]
+Inbound = Annotated[
+    str | None,
+    typer.Option("--inbound", metavar="WAY", help="webhook, or poll where none can reach us; '' the usual."),
+]
+Foreign = Annotated[
+    str | None,
+    typer.Option("--foreign-outbound", metavar="WHAT", help="When others send: note, takeover, ignore; '' the usual."),
+]
 
 
 @accounts.command("list")
@@ -160,6 +168,8 @@ def add_sender(
     agent: Agent = None,
     service: Service = None,
     keywords: Keywords = None,
+    inbound: Inbound = None,
+    foreign: Foreign = None,
     data: Data = None,
     config: Config = None,
     *,
@@ -169,7 +179,8 @@ def add_sender(
     from overture.cli import senders as verbs
     from overture.cli import serving
 
-    fields = _fields(agent=agent, messaging_service_sid=service, keyword_handling=keywords)
+    ways = {"inbound": inbound, "foreign_outbound": foreign}
+    fields = _fields(agent=agent, messaging_service_sid=service, keyword_handling=keywords, **ways)
     verbs.add(serving.read(config, data=data), sender, account, fields, as_json=as_json)
 
 
@@ -179,6 +190,8 @@ def update_sender(
     agent: Agent = None,
     service: Service = None,
     keywords: Keywords = None,
+    inbound: Inbound = None,
+    foreign: Foreign = None,
     data: Data = None,
     config: Config = None,
     *,
@@ -188,7 +201,8 @@ def update_sender(
     from overture.cli import senders as verbs
     from overture.cli import serving
 
-    fields = _fields(agent=agent, messaging_service_sid=service, keyword_handling=keywords)
+    ways = {"inbound": inbound, "foreign_outbound": foreign}
+    fields = _fields(agent=agent, messaging_service_sid=service, keyword_handling=keywords, **ways)
     verbs.update(serving.read(config, data=data), sender, fields, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from overture.cli import serving, telling
 from overture.cli.screen import for_ids, on_screen
 from overture.client import Client
+from overture.domain.sender import InboundWay
 from overture.settings import Settings
 from overture.web.api.account_shapes import SenderView
 
@@ -33,7 +34,7 @@ def show_all(settings: Settings, *, as_json: bool) -> None:
         return
     table = Table(for_ids("sender"), "from", "kind", "STOP by", "agent", "state", box=None, pad_edge=False)
     for one in found:
-        state = one.stopped_because or ("listens" if one.listens else "no webhook yet")
+        state = one.stopped_because or _way(one)
         names = f"{_named(one)}\n{one.account_sid}"
         table.add_row(names, one.origin, one.kind, one.keyword_handling, one.agent or "", state)
     on_screen().print(table)
@@ -102,6 +103,12 @@ async def _find(client: Client, which: str) -> SenderView:
     return found[0]
 
 
+def _way(one: SenderView) -> str:
+    if one.inbound is InboundWay.POLL:
+        return "polls"
+    return "listens" if one.listens else "no webhook yet"
+
+
 def _named(one: SenderView) -> str:
     return f"{one.channel}:{one.address}"
 
@@ -111,5 +118,5 @@ def _print(one: SenderView, *, as_json: bool) -> None:
         print(json.dumps(to_builtins(one), indent=2))
         return
     print(f"{_named(one)} ({one.kind}) is a sender of {one.account_sid}: {one.id}")
-    if not one.listens:
+    if not one.listens and one.inbound is InboundWay.WEBHOOK:
         print("Set its webhook (docs/twilio.md), and write to it once: then it is swept for what webhooks lose.")

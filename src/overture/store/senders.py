@@ -38,7 +38,8 @@ _SET_WAYS: Final = Command(
 _RETIRE: Final = Command("UPDATE sender SET removed_at = $3 WHERE workspace_id = $1 AND removed_at IS NULL AND id = $2")
 _CHANGE: Final = Command(
     """
-    UPDATE sender SET messaging_service_sid = $3, keyword_handling = $4, inbound_agent_id = $5
+    UPDATE sender SET messaging_service_sid = $3, keyword_handling = $4, inbound_agent_id = $5, inbound = $6,
+        foreign_outbound = $7
     WHERE workspace_id = $1 AND id = $2
     """
 )
@@ -165,7 +166,7 @@ async def upsert(tx: Writing, sender: Sender, now: datetime) -> None:
 
 
 async def change(tx: Writing, sender: Sender) -> None:
-    """Keep what may change of a sender in use: its service, its keywords, its agent."""
+    """Keep what may change of a sender in use: its service, its keywords, its agent, its way in, what others send."""
     await tx.run(
         _CHANGE,
         sender.workspace_id,
@@ -173,6 +174,8 @@ async def change(tx: Writing, sender: Sender) -> None:
         sender.messaging_service_sid,
         sender.keyword_handling,
         sender.inbound_agent_id,
+        sender.inbound,
+        sender.foreign_outbound,
     )
 
 

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from overture.domain.account import Origin
 from overture.domain.channel import Channel
-from overture.domain.sender import KeywordHandling, SenderKind
+from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling, SenderKind
 
 _Sid = Annotated[str, Meta(pattern=r"^AC[0-9a-f]{32}$", description="AC and 32 digits or letters a to f.")]
 _Name = Annotated[str, Meta(max_length=100, description="What to call it.")]
@@ -87,12 +87,22 @@ class ProviderAccountList(Struct, frozen=True, kw_only=True):
 
 
 class ChangedSender(Struct, frozen=True, kw_only=True):
-    """What to change of a sender; what is left out stays, null takes away (of keywords: what is usual for its kind)."""
+    """What to change of a sender; what is left out stays, null takes away, or back to what is usual."""
 
     agent: _Agent | UnsetType | None = UNSET
     messaging_service_sid: _Service | UnsetType | None = UNSET
     keyword_handling: (
         Annotated[KeywordHandling, Meta(description="Who answers STOP: twilio, advanced, network or ours.")]
+        | UnsetType
+        | None
+    ) = UNSET
+    inbound: (
+        Annotated[InboundWay, Meta(description="How messages come in: webhook, or poll where none can reach us.")]
+        | UnsetType
+        | None
+    ) = UNSET
+    foreign_outbound: (
+        Annotated[ForeignOutbound, Meta(description="What follows when others send: note, takeover or ignore.")]
         | UnsetType
         | None
     ) = UNSET
@@ -121,6 +131,8 @@ class SenderView(Struct, frozen=True, kw_only=True):
     agent: str | None
     messaging_service_sid: str | None
     keyword_handling: KeywordHandling
+    inbound: InboundWay
+    foreign_outbound: ForeignOutbound
     listens: bool
     activated_at: datetime | None
     stopped_at: datetime | None

@@ -110,6 +110,8 @@ def _change(asked: ChangedSender) -> SenderChange:
         agent_id=asked.agent,
         messaging_service_sid=asked.messaging_service_sid,
         keyword_handling=asked.keyword_handling,
+        inbound=asked.inbound,
+        foreign_outbound=asked.foreign_outbound,
     )
 
 
@@ -124,6 +126,8 @@ def _view(one: Sender) -> SenderView:
         agent=one.inbound_agent_id,
         messaging_service_sid=one.messaging_service_sid,
         keyword_handling=one.keyword_handling,
+        inbound=one.inbound,
+        foreign_outbound=one.foreign_outbound,
         listens=one.listens,
         activated_at=one.activated_at,
         stopped_at=one.stopped_at,
