@@ -171,12 +171,14 @@ class _Play:
         ends = time.monotonic() + self._clock.real_seconds(PATIENCE)
         needed = timedelta(seconds=self._plan.rests_seconds)
         before: dict[str, Any] = {}
-        since = self._clock.now()
+        since: datetime | None = None
         while time.monotonic() < ends and not keeper.has_given_up:
             snapshot = await self._snapshot(session)
             left = await self._still(snapshot, keeper, clients, contacts)
             if left or snapshot != before:
-                before, since = snapshot, self._clock.now()
+                before, since = snapshot, None
+            elif since is None:
+                since = self._clock.now()  # what left after the snapshot and before the books shows in the next one
             elif self._clock.now() - since >= needed:
                 return []
             await asyncio.sleep(_LOOK_SECONDS)

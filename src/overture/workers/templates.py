@@ -32,6 +32,7 @@ _CALL_SECONDS: Final = 2.0
 _REFRESH_SECONDS: Final = 60.0  # forty pages of an API that answers take half of it
 _LEFT_ALONE: Final = timedelta(seconds=15)
 _MISSING_FOR: Final = timedelta(seconds=10)  # a template that was not there a moment ago is not asked for by each call
+_FETCHED_FOR: Final = timedelta(seconds=5)  # who looked before a fetch was on disk has its outcome as well
 _MOST_FLIGHTS: Final = 32
 _MOST_REMEMBERED: Final = 10_000
 
@@ -49,6 +50,7 @@ class TemplateRoad:
         self._refreshes: Final[dict[tuple[str, str], asyncio.Task[Refreshed]]] = {}
         self._left_alone: Final[dict[str, datetime]] = {}
         self._missing: Final[dict[Key, datetime]] = {}
+        self._fetched: Final[dict[Key, datetime]] = {}
         self._sound: Final[dict[tuple[str, str, str], datetime]] = {}
         self._told: Final[set[str]] = set()
 
@@ -89,7 +91,7 @@ class TemplateRoad:
         """Whether the provider says that there is no such template; where it says nothing, False."""
         if _is_within(self._missing, key, now):
             return True
-        if _is_within(self._left_alone, key[1], now):
+        if _is_within(self._left_alone, key[1], now) or _is_within(self._fetched, key, now):
             return False
         flight = self._flights.get(key)
         if flight is None:
@@ -124,6 +126,8 @@ class TemplateRoad:
                 asked_at=now,
             )
         )
+        if found is not None:
+            _remember(self._fetched, key, now + _FETCHED_FOR)
         _log.info("template_fetched", account_sid=account_sid, content_sid=content_sid, is_there=found is not None)
         return found
 
