@@ -18,6 +18,6 @@ def test_every_setting_is_in_the_document_and_nothing_else() -> None:
 
 def test_the_readme_uses_commands_that_exist() -> None:
     used = set(re.findall(r"^overture (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
-    assert used == {"agents", "doctor", "keys", "serve"}
+    assert used == {"agents", "doctor", "keys", "serve", "twilio"}
     help_text = overture(ROOT, "--help").stdout
     assert [verb for verb in used if verb not in help_text] == []
