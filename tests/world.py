@@ -31,7 +31,7 @@ from overture.domain.reply_time import QuietTimes
 from overture.domain.sender import KeywordHandling, SenderKind
 from overture.domain.sending import Start
 from overture.domain.turn import ModelAnswered, ModelRequest
-from overture.store import agents, conversations, messages, senders
+from overture.store import agents, conversations, instances, messages, senders
 from overture.store.batch import Batch
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Store, Writing, stored
@@ -358,6 +358,7 @@ async def a_world(url: str, *, model: ModelClient | None = None, furnish: bool =
         async with ScriptedTwilio(clock, ACCOUNT).listening() as twilio:
             world = World(store, clock, twilio, ScriptedModel() if model is None else model)
             if furnish:
+                await store.write(lambda tx: instances.add_workspace(tx, WORKSPACE, WORKSPACE, clock.now()))
                 await world.saves(BOOKER)
                 await add_sender(world, SMS)
                 await add_sender(world, WHATSAPP)

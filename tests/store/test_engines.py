@@ -14,7 +14,7 @@ from overture.store.statement import Command, Query
 from tests.databases import Databases, name_of
 from tests.world import StillClock, World, open_store
 
-ADD = Command("INSERT INTO workspace VALUES ($1, $2, 0)")
+ADD = Command("INSERT INTO workspace (id, name, created_at) VALUES ($1, $2, 0)")
 COUNT = Query("SELECT count(*) FROM workspace")
 ALL = Query("SELECT id FROM workspace ORDER BY id")
 
@@ -56,7 +56,9 @@ async def test_a_work_that_raises_leaves_nothing_and_harms_no_neighbour(world: W
 
 async def test_a_reader_cannot_write(world: World) -> None:
     with pytest.raises(Exception, match=r"read.?only|accepts no writes|disk refused|failed"):
-        await world.store.read(lambda tx: tx.all(Query("INSERT INTO workspace VALUES ('sly', '', 0) RETURNING id")))
+        await world.store.read(
+            lambda tx: tx.all(Query("INSERT INTO workspace (id, name, created_at) VALUES ('sly', '', 0) RETURNING id"))
+        )
     assert await count(world) == 0
 
 

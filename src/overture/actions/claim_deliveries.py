@@ -5,20 +5,23 @@ The claim, with the attempt's number, is on disk before anything is handed to th
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from overture.actions.refuse_delivery import refuse_deliveries
 from overture.domain import breaker
+from overture.domain.agent import Agent
 from overture.domain.channel import address_on
 from overture.domain.ports import Ids, Outgoing
+from overture.domain.rules import NONE, Applying
 from overture.domain.sending import Leaving, Priority, may_leave
-from overture.store import accounts, attempts, claims, outbox
+from overture.store import accounts, agents, attempts, claims, outbox
 from overture.store.claims import DueSender
 from overture.store.engine import Reading, Writing
 
 LEASE: Final = timedelta(seconds=30)  # more than thrice the provider client's own time limit: silent longer, it died
+Authors: TypeAlias = Mapping[tuple[str, str, int], Agent]
 _PROBES: Final = 20  # messages looked at for one that may leave as a probe; those that may not are dropped
 
 
@@ -116,7 +119,8 @@ async def _lock_probe(tx: Writing, senders: Sequence[DueSender], now: datetime, 
     for priority in Priority:
         for sender in senders:
             sends = await claims.lock_due(tx, sender.id, priority, now, _PROBES)
-            staying = [(send, stay) for send in sends if (stay := may_leave(_facts(send), now)) is not None]
+            authors = await _authors(tx, sends)
+            staying = [(send, stay) for send in sends if (stay := may_leave(_facts(send, authors), now)) is not None]
             await refuse_deliveries(tx, staying, now, ids)
             refused = {send.message_id for send, _ in staying}
             for send in sends:
@@ -129,9 +133,10 @@ async def _lock_probe(tx: Writing, senders: Sequence[DueSender], now: datetime, 
 async def _claim(
     tx: Writing, sends: Sequence[outbox.Send], now: datetime, ids: Ids, *, probes: bool = False
 ) -> list[Outgoing]:
+    authors = await _authors(tx, sends)
     leaving, staying = [], []
     for send in sends:
-        stay = may_leave(_facts(send), now)
+        stay = may_leave(_facts(send, authors), now)
         if stay is None:
             leaving.append(send)
         else:
@@ -158,7 +163,13 @@ async def _claim(
     return [_outgoing(send, now, probes=probes) for send in leaving]
 
 
-def _facts(send: outbox.Send) -> Leaving:
+async def _authors(tx: Reading, sends: Sequence[outbox.Send]) -> Authors:
+    """The agents of openings: replies need no rules of theirs."""
+    opening = [send.agent for send in sends if send.priority == Priority.OPENING]
+    return await agents.find_versions(tx, opening) if opening else {}
+
+
+def _facts(send: outbox.Send, authors: Authors) -> Leaving:
     return Leaving(
         body=send.body,
         channel=send.channel,
@@ -169,6 +180,17 @@ def _facts(send: outbox.Send) -> Leaving:
         last_inbound_at=send.last_inbound_at,
         sender_active=send.sender_removed_at is None,
         confirms_opt_out=send.confirms_opt_out,
+        rules=_applying(send, authors.get(send.agent)),
+    )
+
+
+def _applying(send: outbox.Send, author: Agent | None) -> Applying:
+    if send.priority != Priority.OPENING:
+        return Applying()
+    return Applying(
+        workspace=send.workspace_rules,
+        agent=NONE if author is None else author.spec.rules,
+        sender=send.sender_rules,
     )
 
 

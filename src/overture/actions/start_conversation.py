@@ -20,6 +20,7 @@ from overture.domain.channel import Channel
 from overture.domain.errors import Conflict, Refusal
 from overture.domain.message import Template, shown
 from overture.domain.ports import Ids
+from overture.domain.rules import NONE, Applying
 from overture.domain.sending import (
     ByTurn,
     Facts,
@@ -174,9 +175,18 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 live=pair.live,
                 key=pair.key,
                 template=None if start.template is None else known_templates.get(_template_key(start, sender)),
+                rules=_applying(agent, sender),
             )
         )
     return facts
+
+
+def _applying(agent: Agent | None, sender: Sender | None) -> Applying:
+    return Applying(
+        workspace=NONE if sender is None else sender.workspace_rules,
+        agent=NONE if agent is None else agent.spec.rules,
+        sender=NONE if sender is None else sender.rules,
+    )
 
 
 async def _read_templates(

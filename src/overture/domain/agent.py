@@ -10,6 +10,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from overture.domain.rules import NONE, Rules
+
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
@@ -142,6 +144,7 @@ class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     quiet_seconds: Annotated[float, Meta(ge=0, le=25)] | None = None
     inactivity_seconds: Annotated[int, Meta(ge=60)] = 72 * 3600
     max_turns: Annotated[int, Meta(ge=1, le=1000)] = 50
+    rules: Rules = NONE
     fallback: str = "Sorry, something went wrong on our side. A colleague will get back to you."
 
 

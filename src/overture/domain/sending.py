@@ -16,6 +16,7 @@ from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
 from overture.domain.reasons import Reason
+from overture.domain.rules import Applying
 from overture.domain.template import Known
 
 OPENING_LIFE: Final = timedelta(hours=4)  # an opening that waited longer than a morning surprises its reader
@@ -96,7 +97,8 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     `greeting` is the agent's own opening with this call's variables, None where the agent has none, and
     `greeting_options` the choices that it offers; `missing` the required variables that the call did not bring;
-    `channels` what the sender's address can do; `template` the one that the call names, where it is known.
+    `channels` what the sender's address can do; `template` the one that the call names, where it is known;
+    `rules` those of its workspace, agent and sender.
     """
 
     agent: Agent | None
@@ -111,6 +113,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     live: LiveConversation | None = None
     key: KnownKey | None = None
     template: Known | None = None
+    rules: Applying = Applying()
 
 
 class Replay(Struct, frozen=True, kw_only=True):
@@ -327,7 +330,7 @@ def _beside(live: LiveConversation | None, opening: Opening, agent: Agent) -> Ve
 
 
 class Leaving(Struct, frozen=True, kw_only=True):
-    """What decides, at the last moment, over a message that is to leave."""
+    """What decides, at the last moment, over a message that is to leave; `rules` only where it opens a conversation."""
 
     body: message.Text | message.Template
     channel: Channel
@@ -338,6 +341,7 @@ class Leaving(Struct, frozen=True, kw_only=True):
     last_inbound_at: datetime | None
     sender_active: bool
     confirms_opt_out: bool = False
+    rules: Applying = Applying()
 
 
 class Stay(Struct, frozen=True, kw_only=True):

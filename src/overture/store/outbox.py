@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from overture.domain.channel import Channel
 from overture.domain.message import Body
-from overture.store import messages
+from overture.domain.rules import NONE, Rules
+from overture.store import messages, rules
 from overture.store.engine import Writing, instant, instant_or_none, stored, stored_or_none
 from overture.store.messages import NewMessage
 from overture.store.statement import Command, RowsCommand, RowsQuery, insert
@@ -48,7 +49,7 @@ FACTS: Final = """
     o.tries, o.looks, o.resent, o.state, o.started_at, o.created_at, o.expires_at,
     s.account_sid, s.channel, s.address, s.messaging_service_sid, s.removed_at,
     t.contact_address, t.last_inbound_at, c.opted_out_at, c.id, c.address, v.epoch, o.confirms_opt_out, m.body,
-    o.priority, o.sent_to
+    o.priority, o.sent_to, v.agent_id, v.agent_version, s.rules, w.rules
 """
 JOINS: Final = """
     FROM outbox o
@@ -57,6 +58,7 @@ JOINS: Final = """
     JOIN conversation v ON v.workspace_id = o.workspace_id AND v.id = o.conversation_id
     JOIN message m ON m.workspace_id = o.workspace_id AND m.conversation_id = o.conversation_id AND m.seq = o.seq
     JOIN contact c ON c.id = t.contact_id AND c.alias_of IS NULL
+    LEFT JOIN workspace w ON w.id = o.workspace_id
 """
 _BY_MESSAGE: Final = RowsQuery(
     {"message_id": "text", "shard": "int"},
@@ -133,6 +135,7 @@ class NewSend(Struct, frozen=True, kw_only=True):
 class Send(Struct, frozen=True, kw_only=True):
     """A row of the outbox with everything that decides over it.
 
+    `agent` is the (workspace, agent, version) that carries its conversation.
     `contact_address` is the form to write to, `contact_key` the address the contact was first known by, `sent_to` the
     form that its last try went to.
     """
@@ -167,6 +170,9 @@ class Send(Struct, frozen=True, kw_only=True):
     confirms_opt_out: bool
     priority: int
     body: Body
+    agent: tuple[str, str, int]
+    sender_rules: Rules
+    workspace_rules: Rules
     sent_to: str | None = None
 
 
@@ -298,5 +304,8 @@ def read_send(row: Any) -> Send:
         confirms_opt_out=bool(row[27]),
         priority=row[29],
         sent_to=row[30],
+        agent=(row[2], row[31], row[32]),
+        sender_rules=rules.decode(row[33]),
+        workspace_rules=NONE if row[34] is None else rules.decode(row[34]),
         body=messages.decode_body(row[28]),
     )

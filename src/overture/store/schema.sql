@@ -319,7 +319,7 @@ CREATE TABLE sender (
     removed_at bigint,
     stopped_at bigint,
     stopped_because text
-, shut_at bigint, shut_because text, webhook_seen_at bigint, restored_from bigint, restored_at bigint, inbound text NOT NULL DEFAULT 'webhook', foreign_outbound text NOT NULL DEFAULT 'note', past_read_at bigint, origin text NOT NULL DEFAULT 'settings');
+, shut_at bigint, shut_because text, webhook_seen_at bigint, restored_from bigint, restored_at bigint, inbound text NOT NULL DEFAULT 'webhook', foreign_outbound text NOT NULL DEFAULT 'note', past_read_at bigint, origin text NOT NULL DEFAULT 'settings', rules text NOT NULL DEFAULT '{}');
 
 CREATE UNIQUE INDEX sender_by_account ON sender (account_sid, channel, address);
 
@@ -423,4 +423,4 @@ CREATE TABLE workspace (
     id text NOT NULL PRIMARY KEY,
     name text NOT NULL,
     created_at bigint NOT NULL
-);
+, rules text NOT NULL DEFAULT '{}');

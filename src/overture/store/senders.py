@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from overture.domain.account import Origin
 from overture.domain.channel import Channel
+from overture.domain.rules import NONE, Rules
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling, SenderKind
+from overture.store import rules
 from overture.store.accounts import ShutBecause
 from overture.store.engine import Reading, Writing, instant_or_none, stored
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
@@ -17,7 +19,8 @@ _COLUMNS: Final = """
     sender.id, sender.workspace_id, sender.account_sid, sender.channel, sender.address, sender.kind,
     sender.messaging_service_sid, sender.keyword_handling, sender.inbound_agent_id, sender.activated_at,
     sender.stopped_at, sender.stopped_because, sender.removed_at, sender.webhook_seen_at,
-    sender.inbound, sender.foreign_outbound, sender.past_read_at, sender.origin
+    sender.inbound, sender.foreign_outbound, sender.past_read_at, sender.origin,
+    sender.rules, (SELECT workspace.rules FROM workspace WHERE workspace.id = sender.workspace_id)
 """
 _UPSERT: Final = Command(
     """
@@ -127,6 +130,8 @@ class Sender(Struct, frozen=True, kw_only=True):
     foreign_outbound: ForeignOutbound = ForeignOutbound.NOTE
     past_read_at: datetime | None = None
     origin: Origin = Origin.SETTINGS
+    rules: Rules = NONE
+    workspace_rules: Rules = NONE
 
     @property
     def is_polled(self) -> bool:
@@ -288,4 +293,6 @@ def _sender(row: Row) -> Sender:
         foreign_outbound=ForeignOutbound(row[15]),
         past_read_at=instant_or_none(row[16]),
         origin=Origin(row[17]),
+        rules=rules.decode(row[18]),
+        workspace_rules=NONE if row[19] is None else rules.decode(row[19]),
     )
