@@ -28,10 +28,11 @@ from overture.domain.channel import Channel
 from overture.domain.listening import Listening
 from overture.domain.ports import Clock, ModelClient, Outgoing, RawEvent
 from overture.domain.reply_time import QuietTimes
+from overture.domain.rules import Rules
 from overture.domain.sender import KeywordHandling, SenderKind
 from overture.domain.sending import Start
 from overture.domain.turn import ModelAnswered, ModelRequest
-from overture.store import agents, conversations, instances, messages, senders
+from overture.store import agents, conversations, instances, messages, rules, senders
 from overture.store.batch import Batch
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Store, Writing, stored
@@ -258,6 +259,15 @@ class World:
         assert isinstance(answer, Started), answer
         return answer.conversation_id
 
+    async def rules(self, given: Rules) -> None:
+        """These are the workspace's rules."""
+
+        async def set_rules(tx: Writing) -> None:
+            await instances.add_workspace(tx, WORKSPACE, WORKSPACE, self.clock.now())
+            await rules.set_of_workspace(tx, WORKSPACE, given)
+
+        await self.store.write(set_rules)
+
     async def saves(self, spec: AgentSpec, agent_id: str = AGENT) -> None:
         """A version of an agent is kept."""
         await self.store.write(lambda tx: agents.save(tx, WORKSPACE, agent_id, spec, {}, self.clock.now()))
@@ -358,7 +368,6 @@ async def a_world(url: str, *, model: ModelClient | None = None, furnish: bool =
         async with ScriptedTwilio(clock, ACCOUNT).listening() as twilio:
             world = World(store, clock, twilio, ScriptedModel() if model is None else model)
             if furnish:
-                await store.write(lambda tx: instances.add_workspace(tx, WORKSPACE, WORKSPACE, clock.now()))
                 await world.saves(BOOKER)
                 await add_sender(world, SMS)
                 await add_sender(world, WHATSAPP)
