@@ -1,5 +1,6 @@
 """The command line as a person uses it: started as a process, read from its output, ended with Ctrl-C."""
 
+import atexit
 import contextlib
 import os
 import re
@@ -12,7 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.cli.forks import Forks
+
 SECONDS: Final = 40.0
+_forks: Final = Forks()
+atexit.register(_forks.close)
 KEY: Final = re.compile(r"ovt_live_[0-9A-Za-z]{10}_[0-9A-Za-z]{49}")
 
 
@@ -24,15 +29,7 @@ def environment(**given: str) -> dict[str, str]:
 
 def overture(folder: Path, *arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """A command run to its end in a folder, with these settings in its environment."""
-    return subprocess.run(
-        [sys.executable, "-m", "overture.cli", *map(str, arguments)],
-        cwd=folder,
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    return _forks.run([str(argument) for argument in arguments], folder, environment(**settings), SECONDS)
 
 
 class Running:
