@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -35,7 +35,7 @@ from overture.domain.turn import ModelAnswered, ModelRequest
 from overture.store import agents, conversations, instances, messages, rules, senders
 from overture.store.batch import Batch
 from overture.store.conversations import Conversation
-from overture.store.engine import Reading, Store, Writing, stored
+from overture.store.engine import Store, Writing, stored
 from overture.store.messages import Message
 from overture.store.postgresql import PostgresqlStore
 from overture.store.senders import Sender
@@ -47,8 +47,7 @@ from overture.workers.outbox import OutboxRoad
 from overture.workers.sweeps import SettleRoad, TimerRoad
 from overture.workers.turns import TurnRoad
 from tests.scripted_twilio import ScriptedTwilio
-
-T = TypeVar("T")
+from tests.timed_store import TimedStore
 
 NOON: Final = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 WORKSPACE: Final = "default"
@@ -88,33 +87,6 @@ class StillClock:
     def passes(self, **length: float) -> None:
         """Let time pass: `seconds=5`, `hours=2`."""
         self.at += timedelta(**length)
-
-
-class TimedStore:
-    """A real store that a test's clock tells the time: a PostgreSQL server has a clock of its own otherwise."""
-
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-
-    @property
-    def writers(self) -> int:
-        return self._store.writers
-
-    async def open(self) -> None:
-        await self._store.open()
-
-    async def close(self) -> None:
-        await self._store.close()
-
-    async def read(self, work: Callable[[Reading], Awaitable[T]]) -> T:
-        return await self._store.read(work)
-
-    async def write(self, work: Callable[[Writing], Awaitable[T]]) -> T:
-        return await self._store.write(work)
-
-    def now(self) -> datetime:
-        return self._clock.now()
 
 
 class ScriptedModel:

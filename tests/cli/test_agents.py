@@ -96,3 +96,19 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
             2,
             "overture: missing.yaml cannot be read: No such file or directory.\n",
         )
+
+
+def test_a_flow_is_drawn_into_a_file_or_to_the_output(tmp_path: Path) -> None:
+    salon = file(tmp_path, "salon.yaml", SOUND)
+    drawn = overture(tmp_path, "agents", "draw", salon).stdout
+    assert drawn.startswith("<svg ")
+    told = overture(tmp_path, "agents", "draw", salon, "--out", tmp_path / "salon.svg")
+    assert told.stdout == f"{tmp_path / 'salon.svg'}: Salon, 1 nodes.\n"
+    assert (tmp_path / "salon.svg").read_text() == drawn
+
+
+def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
+    wordy = overture(tmp_path, "agents", "draw", file(tmp_path, "guide.yaml", WORDY))
+    assert (wordy.returncode, "holds no flow" in wordy.stderr) == (2, True)
+    nowhere = overture(tmp_path, "agents", "draw", file(tmp_path, "a.yaml", SOUND), "--out", tmp_path / "no" / "a.svg")
+    assert (nowhere.returncode, "cannot be written: No such file" in nowhere.stderr) == (1, True)

@@ -23,8 +23,9 @@ from overture.store.engine import Store, Writing
 from overture.store.signals import Signals
 from overture.store.statement import Query, Row
 from tests.scripted_twilio import ScriptedTwilio
+from tests.timed_store import TimedStore
 from tests.web.asgi import Client, Reply, signed_form
-from tests.world import ACCOUNT, BOOKER, OURS, TimedStore, open_store
+from tests.world import ACCOUNT, BOOKER, OURS, open_store
 
 TOKEN: Final = "hunter22 of the account"
 PUBLIC_URL: Final = "https://overture.example"

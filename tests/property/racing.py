@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-from tests.world import TimedStore, World, a_world, open_store
+from tests.timed_store import TimedStore
+from tests.world import World, a_world, open_store
 
 _MOST_SECONDS: Final = 0.03  # of a random wait: some claims and commits long, so that all orders come about
 

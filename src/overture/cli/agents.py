@@ -10,11 +10,11 @@ from msgspec import to_builtins
 from rich.console import Console
 from rich.table import Table
 
-from overture.agents import reading
+from overture.agents import drawing, reading
 from overture.agents.lint import Finding
 from overture.agents.lint import lint as findings_of
 from overture.cli import serving, telling
-from overture.domain.agent import AgentSpec
+from overture.domain.agent import AgentSpec, FlowSpec
 from overture.domain.errors import Invalid
 from overture.settings import Settings
 from overture.web.api.agents import AgentList, SavedView
@@ -42,6 +42,23 @@ def lint(files: list[Path]) -> None:
             print(f"good     {file}: {spec.name}")
     if wrong:
         telling.stop(f"{wrong} {'error' if wrong == 1 else 'errors'} in {len(files)} {_files(files)}.")
+
+
+def draw(file: Path, out: Path | None) -> None:
+    """Draw a flow, into a file or to the output. Raises Stop for an agent that is no flow."""
+    spec = _read(file)
+    if not isinstance(spec, FlowSpec):
+        hint = "A prompt agent is its instructions: there are no ways in it to draw."
+        telling.stop(f"{file} holds no flow.", hint=hint, status=telling.MISUSED)
+    picture = drawing.draw(spec)
+    if out is None:
+        print(picture, end="")
+        return
+    try:
+        out.write_text(picture, encoding="utf-8")
+    except OSError as refused:
+        telling.stop(f"{out} cannot be written: {refused.strerror}.")
+    print(f"{out}: {spec.name}, {len(spec.nodes)} nodes.")
 
 
 def apply(settings: Settings, files: list[Path]) -> None:

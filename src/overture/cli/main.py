@@ -186,6 +186,19 @@ def lint_agents(
     verbs.lint(files)
 
 
+@agents.command("draw")
+def draw_agent(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON, with a flow.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the picture goes; else to the output.")
+    ] = None,
+) -> None:
+    """Draw a flow as an SVG picture: what it says and asks, and the ways between."""
+    from overture.cli import agents as verbs
+
+    verbs.draw(file, out)
+
+
 def main() -> None:
     """Run the command line."""
     with telling.in_sentences():
