@@ -205,3 +205,20 @@ def test_tags_and_json_in_instructions_are_no_flaw() -> None:
     instructions = '<rules>Be kind to {guest}.</rules> {"a": {"b": 1}} {color: red}'
     spec = PromptSpec(name="P", instructions=instructions, greeting="Hi", purpose="p", variables={"guest": Variable()})
     assert lint.lint(spec) == []
+
+
+@pytest.mark.parametrize(
+    ("earliest", "latest", "told"),
+    [
+        ("18:00", "09:00", "No time is between 18:00 and 09:00."),
+        ("00:00", "23:59", 'Some times mean two times of day, as "at 8" does; they are asked again.'),
+        ("08:00", "20:00", 'Some times mean two times of day, as "at 8" does; they are asked again.'),
+        ("09:00", "18:00", None),
+        ("13:00", "23:00", None),
+    ],
+)
+def test_hours_that_leave_no_time_or_two_are_told(earliest: str, latest: str, told: str | None) -> None:
+    ask = Ask(slot="at", type="time", earliest=earliest, latest=latest)
+    spec = FlowSpec(name="x", nodes={"start": Node(say="When?", ask=ask, end="completed")})
+    said = {finding.sentence for finding in lint(spec) if finding.where == "nodes.start.ask"}
+    assert said == ({told} if told else set())

@@ -7,9 +7,10 @@ words are known to mean it and none of the others takes it back, else the questi
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Final, TypeAlias, assert_never
 
-from overture.agents import beside, variables, words
+from overture.agents import beside, details, variables, words
 from overture.domain.agent import Ask
 
 Tokens: TypeAlias = tuple[str, ...]
@@ -43,24 +44,26 @@ def _stands_in(phrase: Tokens, spoken: Tokens) -> bool:
     return width > 0 and any(spoken[at : at + width] == phrase for at in range(len(spoken) - width + 1))
 
 
-def understand(ask: Ask, texts: Sequence[str], language: str, payloads: Sequence[str] = ()) -> Value | None:
+def understand(
+    ask: Ask, texts: Sequence[str], language: str, payloads: Sequence[str] = (), *, today: date = date.min
+) -> Value | None:
     """The value that a burst of texts gives to a question, None where it is not understood.
 
     The burst is read as one answer; failing that its texts are tried one by one from the last, as people correct
     themselves forwards. A text that takes something back ("wait", "not") ends the search. What a button carries goes
-    before what it reads.
+    before what it reads. `today` is the day that "tomorrow" follows.
     """
     if ask.type in ("choice", "yes_no"):
         for payload in reversed(payloads):
-            if (carried := read(ask, payload, language)) is not None:
+            if (carried := read(ask, payload, language, today=today)) is not None:
                 return carried
     texts = [own for text in texts if (own := beside.answer(text, free=ask.type == "text")).strip()]
-    joined = read(ask, "\n".join(texts), language)
+    joined = read(ask, "\n".join(texts), language, today=today)
     if joined is not None or len(texts) < 2:
         return joined
     hedges = _table(words.HEDGES, language)
     for text in reversed(texts):
-        value = read(ask, text, language)
+        value = read(ask, text, language, today=today)
         if value is not None:
             return value
         if not hedges.isdisjoint((token,) for token in tokens(text[:LONGEST])):
@@ -77,7 +80,7 @@ def tapped(ask: Ask, payloads: Sequence[str]) -> str | None:
     return named[-1] if named else None
 
 
-def read(ask: Ask, text: str, language: str) -> Value | None:
+def read(ask: Ask, text: str, language: str, *, today: date = date.min) -> Value | None:
     """The value that one text gives to a question, None where it is not understood."""
     if ask.type != "text" and len(text) > LONGEST:
         return None
@@ -90,6 +93,12 @@ def read(ask: Ask, text: str, language: str) -> Value | None:
             return choice(text, forms_of(ask), language, weak=ask.weak)
         case "number":
             return number(text, language, low=ask.min, high=ask.max, whole=ask.whole)
+        case "date" | "time" | "datetime":
+            return details.moment(ask, text, language, today)
+        case "phone":
+            return details.phone(text, ask.country)
+        case "email":
+            return details.email(text)
         case _ as never:
             assert_never(never)
 

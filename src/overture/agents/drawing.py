@@ -21,6 +21,16 @@ _PAD: Final = 10.0
 _LETTERS: Final = 34  # of the text's size in a box's width, on average
 _MOST_LINES: Final = 5
 _MARGIN: Final = 24.0
+_KINDS: Final = {
+    "text": "any text",
+    "yes_no": "yes or no",
+    "number": "a number",
+    "date": "a day",
+    "time": "a time of day",
+    "datetime": "a day and a time",
+    "phone": "a phone number",
+    "email": "an e-mail address",
+}
 _STYLE: Final = """
 text{font:12px system-ui,sans-serif;fill:#1c2733}.name{font-weight:700}.ask{fill:#0b5c8f}.end{fill:#5b6673}
 .why{font-size:11px;fill:#44505c;paint-order:stroke;stroke:#fff;stroke-width:4px}
@@ -108,8 +118,7 @@ def _lines(name: str, node: Node) -> list[_Line]:
 def _asked(ask: Ask) -> str:
     if ask.type == "choice":
         return f"? {ask.slot}: {' · '.join(answers.forms_of(ask))}"
-    kind = {"yes_no": "yes or no", "number": "a number", "text": "any text"}.get(ask.type, ask.type)
-    return f"? {ask.slot}: {kind}"
+    return f"? {ask.slot}: {_KINDS[ask.type]}"
 
 
 def _anywhere(spec: FlowSpec) -> list[_Line]:

@@ -81,10 +81,24 @@ def _lint_ask(spec: FlowSpec, where: str, node: Node, ask: Ask) -> Iterator[Find
         yield from lint_message(f"{where}.ask.reask", ask.reask, known_names(spec))
     if ask.min is not None and ask.max is not None and ask.min > ask.max:
         yield error(f"{where}.ask", f"No number is between {ask.min:g} and {ask.max:g}.", "Exchange min and max.")
+    if ask.type in ("time", "datetime"):
+        yield from _lint_hours(f"{where}.ask", ask)
     if ask.type == "choice":
         yield from _lint_choices(spec, f"{where}.ask.choices", ask)
     elif ask.choices is not None:
         yield error(f"{where}.ask.choices", f"A question of type {ask.type} has no choices.", "Set type: choice.")
+
+
+def _lint_hours(where: str, ask: Ask) -> Iterator[Finding]:
+    if ask.earliest > ask.latest:
+        yield error(where, f"No time is between {ask.earliest} and {ask.latest}.", "Exchange earliest and latest.")
+    elif ask.earliest < "12:00" and ask.latest >= _twelve_hours_after(ask.earliest):
+        hint = "Set earliest and latest as your opening hours are: they tell morning from evening."
+        yield warning(where, 'Some times mean two times of day, as "at 8" does; they are asked again.', hint)
+
+
+def _twelve_hours_after(time: str) -> str:
+    return f"{int(time[:2]) + 12}{time[2:]}"
 
 
 def _lint_choices(spec: FlowSpec, where: str, ask: Ask) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ the pattern cannot backtrack over more than one name and one default, so that ti
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -193,6 +193,11 @@ def system_variables(
         "conversation_id": conversation_id,
         "language": language,
     }
+
+
+def today(now: datetime, timezone: str) -> date:
+    """The day it is in a time zone (UTC where the zone is not known here)."""
+    return now.astimezone(zone(timezone) or ZoneInfo("UTC")).date()
 
 
 def zone(name: str) -> ZoneInfo | None:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from overture.domain.rules import NONE, Rules
+from overture.domain.rules import NONE, Rules, TimeOfDay
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -79,16 +79,24 @@ class Ask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     again with `reask` at most `retries` times, then the conversation is handed over. `weak` labels give way when
     another label is named beside them: "book a haircut" is a haircut although "book" alone is an appointment. With
     `offer` the labels are offered under the question: as buttons on WhatsApp, as numbers on SMS.
+
+    `date` a day from today on, at most `max_days` away, kept as 2026-12-01; `time` a time of day from `earliest` to
+    `latest`, kept as 15:30; `datetime` both, kept as 2026-12-01T15:30. `phone` a number, kept in E.164; one without
+    its country code is taken for one of `country` (a calling code: "49"), if that is set. `email` an address.
     """
 
     slot: Name
-    type: Literal["text", "yes_no", "choice", "number"] = "text"
+    type: Literal["text", "yes_no", "choice", "number", "date", "time", "datetime", "phone", "email"] = "text"
     choices: dict[str, list[str]] | list[str] | None = None
     weak: list[str] = []
     offer: bool = True
     min: float | None = None
     max: float | None = None
     whole: bool = False
+    max_days: Annotated[int, Meta(ge=0, le=3660)] | None = None
+    earliest: TimeOfDay = "00:00"
+    latest: TimeOfDay = "23:59"
+    country: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,2}$")] | None = None
     max_length: int = 500
     reask: str | None = None
     retries: int = 2

@@ -6,12 +6,13 @@ next state and what to say, and a state is all that has to be kept between two m
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Final, Literal, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from overture.agents import answers, beside, conditions, variables
+from overture.agents import answers, beside, conditions, details, variables
 from overture.domain.agent import Ask, EndReason, FlowSpec, GlobalPhrase, Json, Node
 from overture.domain.turn import Began, End, Finish, HandOver, Heard, ModelAnswered, ModelFailed, Observation, Scene
 
@@ -41,13 +42,15 @@ class _Walk(Struct, kw_only=True):
     slots: dict[str, answers.Value]
     path: list[str]
     said: list[str]
+    today: date = date.min
 
     @property
     def values(self) -> dict[str, Json]:
         return {**self.given, **self.slots}
 
     def fill(self, text: str) -> str:
-        return variables.fill_message(text, self.values, known_names(self.spec)).strip()
+        told = details.told(self.spec, self.values)
+        return variables.fill_message(text, told, known_names(self.spec)).strip()
 
     def say(self, text: str | None) -> None:
         filled = self.fill(text or "")
@@ -86,7 +89,8 @@ def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scen
     """
     if state.ended is not None:
         return state, Finish(replies=(), place=state.node, control=End(reason=state.ended))
-    walk = _Walk(spec=spec, given=scene.variables, slots=dict(state.slots), path=[], said=[])
+    today = variables.today(scene.now, spec.timezone)
+    walk = _Walk(spec=spec, given=scene.variables, slots=dict(state.slots), path=[], said=[], today=today)
     match observation:
         case Began(by_contact=True):
             return replace(state, node=spec.start, phase="idle"), Finish(
@@ -130,7 +134,11 @@ def _hear(walk: _Walk, state: FlowState, texts: tuple[str, ...], payloads: tuple
             return _interrupt(walk, state, node if waiting else walk.spec.start, phrase)
     if asked is None or asked.ask is None:
         return _finish(walk, state, _enter(walk, walk.spec.start))
-    value = tapped if tapped is not None else answers.understand(asked.ask, texts, walk.spec.language, payloads)
+    value = (
+        tapped
+        if tapped is not None
+        else answers.understand(asked.ask, texts, walk.spec.language, payloads, today=walk.today)
+    )
     if value is None and waiting and all(map(beside.is_reaction, texts)):
         return state, Finish(replies=(), place=node, path=(node,), expects=_expects(asked.ask))  # it asks for nothing
     if value is not None:
