@@ -4,7 +4,7 @@ import pytest
 
 from overture.agents import lint, reading
 from overture.agents.lint import Finding
-from overture.domain.agent import PromptSpec, Variable
+from overture.domain.agent import Ask, FlowSpec, Node, PromptSpec, Variable
 
 CLEAN = """
 nodes:
@@ -220,5 +220,5 @@ def test_tags_and_json_in_instructions_are_no_flaw() -> None:
 def test_hours_that_leave_no_time_or_two_are_told(earliest: str, latest: str, told: str | None) -> None:
     ask = Ask(slot="at", type="time", earliest=earliest, latest=latest)
     spec = FlowSpec(name="x", nodes={"start": Node(say="When?", ask=ask, end="completed")})
-    said = {finding.sentence for finding in lint(spec) if finding.where == "nodes.start.ask"}
+    said = {finding.sentence for finding in lint.lint(spec) if finding.where == "nodes.start.ask"}
     assert said == ({told} if told else set())
