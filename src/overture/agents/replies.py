@@ -6,6 +6,7 @@ steer the conversation are taken out here, whole or broken, so that none is ever
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -65,6 +66,33 @@ def plain(text: str) -> str:
 def without_rests(text: str) -> str:
     """A text without what is left of broken markers, once everything else was taken out from between their brackets."""
     return re.sub(r"\[{2,}", "[", text)
+
+
+# A link as a phone makes one of it: with its scheme or without, as soon as it looks like a host.
+_LINK: Final = re.compile(
+    r"(?:[a-z][a-z0-9+.-]{1,20}://)?(?:[^\s/@]{1,100}@)?((?:[^\W_](?:[\w-]{0,62})\.){1,10}[^\W\d_]{2,24})"
+    r"(?::\d{1,5})?(?:[/?#](?:[^\s<>\"']*[^\s<>\"'.,;:!?)])?)?|[a-z][a-z0-9+.-]{1,20}://[^\s<>\"']+",
+    re.IGNORECASE,
+)
+
+
+def with_links_to(text: str, hosts: Iterable[str] | None) -> str:
+    """A text without links to other hosts than these and their subdomains; None lets all of them stand.
+
+    A model repeats what it read, and what it read may come from a stranger.
+    """
+    if hosts is None:
+        return text
+    allowed = tuple(host.casefold() for host in hosts)
+
+    def kept(match: re.Match[str]) -> str:
+        host = (match[1] or "").casefold()
+        stands = host in allowed or host.endswith(tuple(f".{one}" for one in allowed))
+        return match[0] if stands and "@" not in match[0] else ""
+
+    return (
+        re.sub(r"[ \t]+(?=[.,;!?)]|$)", "", re.sub(r"[ \t]{2,}", " ", _LINK.sub(kept, text))).replace("()", "").strip()
+    )
 
 
 _SENTENCE_END: Final = re.compile(r"(?:[.!?…。！？]+[\"')\]]*(?=\s)|\n)")

@@ -169,8 +169,9 @@ class FlowSpec(Common, frozen=True, forbid_unknown_fields=True, kw_only=True, ta
 class PromptSpec(Common, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="prompt", tag_field="kind"):
     """Instructions for a model.
 
-    `greeting_mode`: `static` says `greeting` word for word, `dynamic` lets the model compose the opening, `human`
-    waits for the contact to begin. `model` names an endpoint of the settings, None the default one.
+    `allowed_links` are the hosts that its replies may link to, all where it is None. `greeting_mode`: `static`
+    says `greeting` word for word, `dynamic` lets the model compose the opening, `human` waits for the contact
+    to begin. `model` names an endpoint of the settings, None the default one.
     """
 
     instructions: str
@@ -181,6 +182,7 @@ class PromptSpec(Common, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     max_output_tokens: Annotated[int, Meta(ge=16, le=4096)] = 400
     end_reasons: list[str] = []
     disclosure: str = ""
+    allowed_links: list[Annotated[str, Meta(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]] | None = None
 
 
 AgentSpec: TypeAlias = FlowSpec | PromptSpec

@@ -115,7 +115,9 @@ def _open(spec: PromptSpec, state: PromptState, scene: Scene) -> tuple[PromptSta
 def _answer(spec: PromptSpec, state: PromptState, scene: Scene, text: str) -> tuple[PromptState, Finish]:
     marked = replies.take_markers(text)
     known = {*variables.SYSTEM, *spec.variables, *scene.variables}
-    said = replies.without_rests(variables.without_placeholders(replies.plain(marked.text), known))
+    said = replies.without_rests(
+        variables.without_placeholders(replies.with_links_to(replies.plain(marked.text), spec.allowed_links), known)
+    )
     control = _control(spec, marked)
     if not said and control is None:
         return _fail(spec, state, scene, "The model's answer was empty.")
