@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from overture.domain.agent import PromptSpec, TemplateUse, Variable
+from overture.domain.agent import FlowSpec, PromptSpec, TemplateUse, Variable
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Template
 from overture.domain.template import Approval, Category
@@ -237,3 +237,35 @@ async def test_a_phrase_that_is_heard_everywhere_goes_before_what_was_not_read(w
     await hears(world, "a human please")
     await world.takes_turns()
     assert (await world.conversation(an_id)).mode.value == "human"
+
+
+KEPT: dict[str, Any] = {"text": "Your car is ready.\nCome by.", "template": TemplateUse(content_sid="HX" + "4" * 32)}
+
+
+async def test_a_flow_knows_the_text_that_gave_way_to_the_template(world: World) -> None:
+    nodes = {
+        "start": {"say": "Hello", "ask": {"slot": "ready"}, "goto": "said"},
+        "said": {"say": "{initial_message}", "end": "completed"},
+    }
+    spec = {"kind": "flow", "name": "K", "variables": {"initial_message": {}}, "nodes": nodes}
+    await world.saves(msgspec.convert(spec, FlowSpec))
+    an_id = await world.starts(channel=WHATSAPP, **KEPT)
+    await world.sends()
+    await hears(world, "yes?")
+    await world.takes_turns()
+    assert (await world.texts(an_id))[-1] == "Your car is ready. Come by."
+
+
+async def test_a_model_knows_the_text_that_gave_way_to_the_template(database_url: str) -> None:
+    model = ScriptedModel("Your car is ready.", "Bye.")
+    async with a_world(database_url, model=model) as world:
+        await world.saves(PromptSpec(name="P", instructions="Help."))
+        await world.starts(channel=WHATSAPP, **KEPT)
+        await hears(world, "yes?")
+        await world.takes_turns()
+        assert "opened the conversation. What was meant" in model.asked[0].instructions
+        assert "Your car is ready. Come by." in model.asked[0].instructions
+        await world.starts(channel=WHATSAPP, text="A text alone")  # the window is open: it is a line like any other
+        await hears(world, "well?")
+        await world.takes_turns()
+        assert "What was meant" not in model.asked[1].instructions

@@ -33,6 +33,7 @@ from overture.domain.turn import (
     Speech,
 )
 
+INITIAL: Final = "initial_message"  # the variable that keeps a caller's text which gave way to a template
 GREETING: Final = "greeting_state"  # the names of the hosted platform's examples, which its clients may look for
 MAIN: Final = "main_state"
 MOST_REPLIES: Final = 2
@@ -40,6 +41,7 @@ HISTORY_LINES: Final = 60  # a text conversation rarely has more; older lines co
 LINE_LENGTH: Final = 4000  # characters of one line; a longer one is a paste, and its beginning says what it is
 
 _OPENING_CUE: Final = "(The conversation begins. Write your first message.)"
+_MEANT: Final = "What was meant to be said first, and was not, so that you may still say it where it matters"
 _CANNOT_HEAR: Final = "The contact sent a voice note that nobody could write down. Ask them, kindly, to write it."
 _UNREAD: Final = (
     "What you wrote after the contact's last message but this did not reach them: they had been silent for a day, and "
@@ -209,6 +211,8 @@ def _instructions(spec: PromptSpec, state: PromptState, scene: Scene, told: Iter
         )
     sections.append(_manners(spec, scene.channel))
     sections.append(_endings(spec))
+    if meant := variables.shown(scene.variables.get(INITIAL)):
+        sections.append(f"A template that WhatsApp approved opened the conversation. {_MEANT}: {meant}")
     if state.by_contact and spec.greeting:
         opening = variables.fill_message(spec.greeting, scene.variables, spec.variables)
         sections.append(f"The contact wrote first. Greet in the manner of this line, then answer: {opening}")
