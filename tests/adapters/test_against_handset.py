@@ -9,6 +9,8 @@ import pytest
 from handset.testing import Received, Receiver, RunningHandset, receiving, running
 from overture.adapters.twilio.client import TwilioAccount, TwilioClient
 from overture.adapters.twilio.webhooks import TwilioWebhooks
+from overture.adapters.twilio.wiring import TwilioWiring
+from overture.domain.account import Credentials, urls_of
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Misconfigured, Permanent
 from overture.domain.message import Text
@@ -105,6 +107,8 @@ async def test_the_stand_in_s_refusals_have_their_verdicts() -> None:
 
 
 async def test_a_doctor_finds_the_account_and_its_numbers() -> None:
-    async with meeting() as (handset, _, client, _webhooks):
-        assert (await client.check_credentials(handset.account_sid)).sid == handset.account_sid
-        assert OURS in {number.phone_number for number in await client.list_numbers(handset.account_sid)}
+    async with meeting() as (handset, _, _client, _webhooks):
+        given = Credentials(sid=handset.account_sid, auth_tokens=(handset.auth_token,), urls=urls_of(handset.base_url))
+        async with TwilioWiring(given) as wiring:
+            assert (await wiring.read_account()).sid == handset.account_sid
+            assert OURS in {number.address async for page in wiring.list_numbers() for number in page}

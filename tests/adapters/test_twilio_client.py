@@ -368,27 +368,6 @@ async def test_one_message_is_fetched_or_known_to_be_none() -> None:
     assert len(told.requests) == 2
 
 
-async def test_credentials_are_checked_by_what_they_may_read() -> None:
-    facts = json.dumps({"sid": ACCOUNT, "friendly_name": "Ada's", "status": "active", "type": "Trial"})
-    async with peer(http(200, facts), problem(20003, 401)) as told, client_of(told.url) as client:
-        found = await client.check_credentials(ACCOUNT)
-        assert (found.friendly_name, found.status, found.type) == ("Ada's", "active", "Trial")
-        with pytest.raises(Misconfigured):
-            await client.check_credentials(ACCOUNT)
-    async with peer(page([])) as told, client_of(told.url, api_key_sid="SK1", api_key_secret="s") as client:
-        assert (await client.check_credentials(ACCOUNT)).sid == ACCOUNT
-
-
-async def test_an_account_s_numbers_are_listed_with_what_they_can_do() -> None:
-    number = {"sid": "PN1", "phone_number": "+15550001111", "capabilities": {"sms": True, "fax": False}, "sms_url": ""}
-    answer = http(200, json.dumps({"incoming_phone_numbers": [number], "next_page_uri": None}))
-    async with peer(answer) as told, client_of(told.url) as client:
-        found = await client.list_numbers(ACCOUNT)
-    assert [(one.phone_number, one.capabilities.sms, one.capabilities.voice) for one in found] == [
-        ("+15550001111", True, False)
-    ]
-
-
 def test_an_account_shows_no_secret() -> None:
     shown = repr(TwilioAccount(sid=ACCOUNT, auth_token="hidden", api_key_sid="SK1", api_key_secret="hidden"))
     assert "hidden" not in shown

@@ -19,7 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def answering(handler: Handler) -> AsyncIterator[tuple[TwilioWiring, list[str]]]:
+async def answering(handler: Handler, **key: str) -> AsyncIterator[tuple[TwilioWiring, list[str]]]:
     """An account whose provider answers so, and the addresses it was asked at."""
     asked: list[str] = []
 
@@ -34,7 +34,8 @@ async def answering(handler: Handler) -> AsyncIterator[tuple[TwilioWiring, list[
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with TwilioWiring(Credentials(sid=ACCOUNT, auth_tokens=("t",), urls=urls_of(base))) as wiring:
+        tokens = () if key else ("t",)
+        async with TwilioWiring(Credentials(sid=ACCOUNT, auth_tokens=tokens, urls=urls_of(base), **key)) as wiring:
             yield wiring, asked
     finally:
         await runner.cleanup()
@@ -59,6 +60,34 @@ async def test_pages_are_followed_by_their_query_alone() -> None:
         pages = [page async for page in wiring.list_numbers()]
     assert [number.setting for page in pages for number in page] == [Setting(), Setting()]
     assert asked == [f"{NUMBERS}?PageSize=1000", f"{NUMBERS}?PageToken=PA1"]
+
+
+async def test_an_account_tells_of_itself_and_a_key_that_may_not_read_it_is_tried_at_the_numbers() -> None:
+    told = {"sid": ACCOUNT, "friendly_name": "Ada's", "status": "active", "type": "Trial"}
+    async with answering(with_json(told)) as (wiring, asked):
+        found = await wiring.read_account()
+    assert (found.sid, found.name, found.status, found.type) == (ACCOUNT, "Ada's", "active", "Trial")
+    assert asked == [f"/2010-04-01/Accounts/{ACCOUNT}.json"]
+
+    async def of_numbers_alone(request: web.Request) -> web.StreamResponse:
+        if request.path != NUMBERS:
+            return web.json_response({"code": 20003}, status=401)
+        return web.json_response({"incoming_phone_numbers": [ONE]})
+
+    async with answering(of_numbers_alone) as (wiring, asked):
+        with pytest.raises(Misconfigured):
+            await wiring.read_account()
+    key = {"api_key_sid": "SK1", "api_key_secret": "s"}
+    async with answering(of_numbers_alone, **key) as (wiring, asked):
+        assert (await wiring.read_account()).sid == ACCOUNT
+    assert asked[-1] == f"{NUMBERS}?PageSize=1"
+
+
+async def test_an_accounts_numbers_are_listed_with_what_they_can_do() -> None:
+    number = {**ONE, "capabilities": {"sms": True, "fax": False}}
+    async with answering(with_json({"incoming_phone_numbers": [number], "next_page_uri": None})) as (wiring, _):
+        pages = [page async for page in wiring.list_numbers()]
+    assert [(one.address, one.can_sms) for page in pages for one in page] == [("+15551234567", True)]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from overture.domain.sending import (
     may_leave,
     parts,
 )
+from overture.domain.template_opening import OwnTemplate
 
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 SMS, WHATSAPP = Channel.SMS, Channel.WHATSAPP
@@ -124,7 +125,8 @@ def test_what_an_agent_prefers(
         opening_preference=OpeningPreference.TEMPLATE if spec == "prefers a template" else OpeningPreference.TEXT,
         opening_template=OWN if spec == "has a template" else None,
     )
-    known = facts(agent, thread=KnownThread(id="t", shard=1, last_inbound_at=HEARD[window]))
+    own = OwnTemplate(use=OWN) if spec == "has a template" and text is None else None
+    known = facts(agent, thread=KnownThread(id="t", shard=1, last_inbound_at=HEARD[window]), own_template=own)
     assert known.agent is not None
     chosen = choose_opening(start(channel=channel, text=text, template=template), known, known.agent, NOW)
     assert (chosen.code if isinstance(chosen, Refusal) else chosen) == opens_with

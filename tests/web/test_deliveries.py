@@ -330,3 +330,19 @@ async def test_each_message_of_a_page_has_its_own_tries(world: World) -> None:
     again = await lines(world, conversation)
     assert [line["state"] for line in again] == ["sending", *["queued"] * (len(found) - 1)]
     assert [len(line["attempts"]) for line in again] == [1, *[0] * (len(found) - 1)]
+
+
+async def test_a_conversation_says_that_its_reply_waits_for_the_contact(world: World) -> None:
+    conversation, message_id = await a_start(world)
+    path = f"/overture/v1/conversations/{conversation}/messages"
+    assert (await world.client.get(path)).json["waits_for_contact"] is False
+    held_back = "UPDATE message SET author = 'agent', status = 'failed', reason = 'window_closed' WHERE id = $1"
+    await change(world, held_back, message_id)
+    told = (await world.client.get(path)).json
+    assert told["waits_for_contact"] is True
+    [line] = told["messages"]
+    assert (line["state"], line["reason"], line["text"]) == ("failed", "window_closed", "Hello, it is the salon.")
+    assert line["reason_description"] == "The customer service window closed before the message left."
+    assert (await world.client.get(f"{path}?after=1")).json["waits_for_contact"] is True  # whatever page is looked at
+    await change(world, "UPDATE conversation SET mode = 'ended', end_reason = 'completed' WHERE id = $1", conversation)
+    assert (await world.client.get(path)).json["waits_for_contact"] is False

@@ -16,7 +16,7 @@ from overture.actions.openings import Answer, Started
 from overture.actions.start_conversation import DryRun, dry_run
 from overture.adapters.twilio.client import TwilioAccount
 from overture.adapters.twilio.content import TwilioContent
-from overture.domain.agent import OpeningPreference, TemplateUse
+from overture.domain.agent import OpeningPreference, TemplateUse, Variable
 from overture.domain.errors import Refusal
 from overture.store import accounts
 from overture.workers.templates import TemplateRoad
@@ -353,3 +353,34 @@ async def test_a_hostile_template_is_text_and_nothing_else(desk: Desk) -> None:
     await desk.road.refresh(WORKSPACE)
     assert await desk.opens_with() == evil.replace("\x00", "").replace("{{1}}", "Ada")
     assert await desk.rows() == [(SID, "approved", False)]
+
+
+@pytest.mark.parametrize(
+    ("has", "named", "given", "code", "field"),
+    [
+        ({}, "{name}", {"name": "Ada"}, "Hello Ada!", None),
+        ({}, "{name|there}", {}, "Hello there!", None),
+        ({}, "{name}", {}, "variable_missing", "custom_variables.name"),
+        ({}, "{name}", {"name": "  "}, "variable_missing", "custom_variables.name"),
+        ({}, "{name}", {"name": "a\nb {name} {{1}}"}, "Hello a b name {{1}}!", None),
+        ({}, "", {}, "template_variables", "agent_id"),
+        ({"approval": "paused"}, "{name}", {"name": "Ada"}, "template_not_approved", "agent_id"),
+        ({"category": "MARKETING"}, "{name}", {"name": "Ada"}, "template_not_allowed", "agent_id"),
+        ({"body": "{{1}} {{2}}"}, "{name}", {"name": "Ada"}, "template_variables", "agent_id"),
+        (None, "{name}", {"name": "Ada"}, "template_unknown", "agent_id"),
+    ],
+)
+async def test_an_agents_own_opening_template_is_checked_at_the_call(
+    desk: Desk, has: dict[str, Any] | None, named: str, given: dict[str, Any], code: str, field: str | None
+) -> None:
+    use = TemplateUse(content_sid=SID, variables={"1": named})
+    await desk.world.saves(msgspec.structs.replace(BOOKER, opening_template=use, variables={"name": Variable()}))
+    if has is not None:
+        desk.content.has(**has)
+    asked: dict[str, Any] = {"text": None, "template": None, "variables": given}
+    if field is None:
+        assert await desk.opens_with(**asked) == code
+    else:
+        assert await desk.refusal(**asked) == (code, field)
+    await desk.world.is_heard_before(WHATSAPP)  # then the greeting opens, and no template is looked at
+    assert await desk.opens_with(**asked) == "Hello! Which day suits you?"

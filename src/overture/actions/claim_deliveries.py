@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from overture.actions.meet_window import meet_windows
 from overture.actions.refuse_delivery import refuse_deliveries
 from overture.domain import breaker
 from overture.domain.agent import Agent
@@ -118,7 +119,8 @@ async def _lock_probe(tx: Writing, senders: Sequence[DueSender], now: datetime, 
         return []
     for priority in Priority:
         for sender in senders:
-            sends = await claims.lock_due(tx, sender.id, priority, now, _PROBES)
+            due = await claims.lock_due(tx, sender.id, priority, now, _PROBES)
+            sends = await meet_windows(tx, due, now, ids)
             authors = await _authors(tx, sends)
             staying = [(send, stay) for send in sends if (stay := may_leave(_facts(send, authors), now)) is not None]
             await refuse_deliveries(tx, staying, now, ids)
@@ -133,6 +135,7 @@ async def _lock_probe(tx: Writing, senders: Sequence[DueSender], now: datetime, 
 async def _claim(
     tx: Writing, sends: Sequence[outbox.Send], now: datetime, ids: Ids, *, probes: bool = False
 ) -> list[Outgoing]:
+    sends = await meet_windows(tx, sends, now, ids)
     authors = await _authors(tx, sends)
     leaving, staying = [], []
     for send in sends:
@@ -180,6 +183,8 @@ def _facts(send: outbox.Send, authors: Authors) -> Leaving:
         last_inbound_at=send.last_inbound_at,
         sender_active=send.sender_removed_at is None,
         confirms_opt_out=send.confirms_opt_out,
+        queued_at=send.created_at,
+        template=send.template,
         rules=_applying(send, authors.get(send.agent)),
     )
 

@@ -8,19 +8,19 @@ be folded in, as often as the budget of redrafts allows.
 from datetime import datetime
 from typing import Final, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
-from overture.actions import claim_turns
+from overture.actions import claim_turns, reach_contact
 from overture.actions.claim_turns import TurnClaim
 from overture.domain.agent import EndReason
-from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.event import Event, EventKind
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
-from overture.domain.sending import REPLY_LIFE, Priority, parts
+from overture.domain.sending import REPLY_LIFE, Priority
 from overture.domain.turn import End, Finish, HandOver, Pause
-from overture.store import conversations, events, messages, outbox, threads, turns
+from overture.store import conversations, events, messages, outbox, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
@@ -85,7 +85,7 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     epoch = present.epoch if mode is Mode.BOT else present.epoch + 1
     last = len(finish.replies) - 1
     said = [Text(text=reply, options=finish.options if n == last else ()) for n, reply in enumerate(finish.replies)]
-    bodies = [part for body in said for part in parts(body, present.channel)]
+    way = await reach_contact.find_way(tx, draft.claim, msgspec.structs.replace(present, state=draft.state), said, now)
     lines = [
         messages.NewMessage(
             id=ids.new(now, present.shard),
@@ -99,12 +99,15 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
             place=finish.place,
             turn_id=draft.turn_id,
         )
-        for seq, body in enumerate(bodies, present.last_seq + 1)
+        for seq, body in enumerate(way.bodies, present.last_seq + 1)
     ]
     await messages.insert_all(tx, lines, now=now, expires_at=now + REPLY_LIFE)
     if epoch != present.epoch and present.thread_id is not None:
         await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch)
-    await _queue(tx, present, lines, epoch, now)
+    if way.waits:
+        await reach_contact.hold_back(tx, lines, now, ids)
+    else:
+        await _queue(tx, present, way.sender_id, lines, epoch, now)
     more = present.in_seq > draft.to_seq and mode is Mode.BOT
     after = turns.After(
         mode=mode,
@@ -119,8 +122,9 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
         expects=finish.expects,
     )
     await turns.finish(tx, present, after, now)
-    await turns.insert(tx, _record(draft, present), now)
-    await events.insert_all(tx, _events(present, lines, finish, mode, reason, note, now, ids), now)
+    await turns.insert(tx, _record(draft, present, waits=way.waits), now)
+    queued = [] if way.waits else lines
+    await events.insert_all(tx, _events(present, queued, finish, mode, reason, note, now, ids), now)
     return Committed(messages=len(lines), mode=mode)
 
 
@@ -139,17 +143,21 @@ def _mode(finish: Finish, *, turns_left: int) -> tuple[Mode, EndReason | None, s
 
 
 async def _queue(
-    tx: Writing, present: Conversation, lines: list[messages.NewMessage], epoch: int, now: datetime
+    tx: Writing,
+    present: Conversation,
+    sender_id: str | None,
+    lines: list[messages.NewMessage],
+    epoch: int,
+    now: datetime,
 ) -> None:
-    if present.channel is Channel.API or present.thread_id is None or not lines:
+    if sender_id is None or present.thread_id is None:
         return
-    pairs = await threads.find_of_conversations(tx, [(present.workspace_id, present.id)])
-    pair = pairs[present.workspace_id, present.id]
-    sends = [outbox.send_of(line, thread_id=present.thread_id, sender_id=pair.sender_id, epoch=epoch) for line in lines]
+    sends = [outbox.send_of(line, thread_id=present.thread_id, sender_id=sender_id, epoch=epoch) for line in lines]
     await outbox.insert_all(tx, sends, now=now, expires_at=now + REPLY_LIFE, priority=Priority.REPLY)
 
 
-def _record(draft: Draft, present: Conversation) -> turns.NewTurn:
+def _record(draft: Draft, present: Conversation, *, waits: bool) -> turns.NewTurn:
+    said = "waits" if waits else "replied"
     return turns.NewTurn(
         id=draft.turn_id,
         shard=present.shard,
@@ -161,7 +169,7 @@ def _record(draft: Draft, present: Conversation) -> turns.NewTurn:
         epoch=present.epoch,
         fence=present.fence,
         redrafts=draft.redrafts,
-        outcome="replied" if draft.finish.replies else "silent",
+        outcome=said if draft.finish.replies else "silent",
         note=draft.finish.control.note if isinstance(draft.finish.control, Pause) else None,
         path=draft.finish.path or (draft.finish.place,),
         started_at=draft.started_at,

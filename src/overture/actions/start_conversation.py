@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from overture.actions import openings
 from overture.actions.openings import Answer
-from overture.agents import kinds, variables
+from overture.agents import kinds, template_values, variables
 from overture.domain import segments, variants
-from overture.domain.agent import Agent
+from overture.domain.agent import Agent, Json
 from overture.domain.channel import Channel
 from overture.domain.errors import Conflict, Refusal
 from overture.domain.message import Template, shown
@@ -32,6 +32,7 @@ from overture.domain.sending import (
     parts,
 )
 from overture.domain.template import Button, Known, render
+from overture.domain.template_opening import OwnTemplate
 from overture.store import agents, senders, templates, threads
 from overture.store.engine import Reading, Writing
 from overture.store.senders import Sender
@@ -154,9 +155,12 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
     pairs = await threads.read_facts(
         tx, [(a, "" if sender is None else sender.id) for a, sender in zip(asked, sender_ids, strict=True)]
     )
-    known_templates = await _read_templates(tx, asked, sender_ids)
+    opening_with = [
+        _own_template(start, known_agents.get((start.workspace_id, start.agent_id)), now) for start in asked
+    ]
+    known_templates = await _read_templates(tx, asked, sender_ids, opening_with)
     facts = []
-    for start, by, sender, pair in zip(asked, able, sender_ids, pairs, strict=True):
+    for start, by, sender, pair, own in zip(asked, able, sender_ids, pairs, opening_with, strict=True):
         agent = known_agents.get((start.workspace_id, start.agent_id))
         greeting, options = None, tuple[str, ...]()
         if agent is not None and start.text is None and start.template is None:
@@ -174,7 +178,8 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 thread=pair.thread,
                 live=pair.live,
                 key=pair.key,
-                template=None if start.template is None else known_templates.get(_template_key(start, sender)),
+                template=known_templates.get(_template_key(start, sender, own)),
+                own_template=own,
                 rules=_applying(agent, sender),
             )
         )
@@ -190,20 +195,39 @@ def _applying(agent: Agent | None, sender: Sender | None) -> Applying:
 
 
 async def _read_templates(
-    tx: Reading, asked: Sequence[Start], known_senders: Sequence[Sender | None]
+    tx: Reading,
+    asked: Sequence[Start],
+    known_senders: Sequence[Sender | None],
+    opening_with: Sequence[OwnTemplate | None],
 ) -> dict[templates.Key, Known]:
-    """The templates that calls name, where they are known; where none names any, nothing is asked."""
+    """The templates that may open, where they are known; where there are none, nothing is asked."""
     keys = [
-        _template_key(start, sender)
-        for start, sender in zip(asked, known_senders, strict=True)
-        if start.template is not None and sender is not None
+        _template_key(start, sender, own)
+        for start, sender, own in zip(asked, known_senders, opening_with, strict=True)
+        if (start.template is not None or own is not None) and sender is not None
     ]
     return await templates.find(tx, keys) if keys else {}
 
 
-def _template_key(start: Start, sender: Sender | None) -> templates.Key:
-    assert start.template is not None
-    return start.workspace_id, "" if sender is None else sender.account_sid, start.template.content_sid
+def _template_key(start: Start, sender: Sender | None, own: OwnTemplate | None) -> templates.Key:
+    """Where the template of a call is looked up; where none may open it, nowhere."""
+    use = start.template or (None if own is None else own.use)
+    return start.workspace_id, "" if sender is None else sender.account_sid, "" if use is None else use.content_sid
+
+
+def _own_template(start: Start, agent: Agent | None, now: datetime) -> OwnTemplate | None:
+    """The agent's own opening template for a call that gives neither text nor template."""
+    if agent is None or not opens_by_own_template(start, agent):
+        return None
+    assert agent.spec.opening_template is not None
+    values = _values(start, agent, now)
+    return None if values is None else template_values.fill(agent.spec, agent.spec.opening_template, values)
+
+
+def opens_by_own_template(start: Start, agent: Agent) -> bool:
+    """Whether a call is opened by its agent's own template where the window is closed."""
+    asks_for_none = start.text is None and start.template is None
+    return asks_for_none and start.channel is Channel.WHATSAPP and agent.spec.opening_template is not None
 
 
 def _missing(start: Start, agent: Agent) -> tuple[str, ...]:
@@ -216,6 +240,14 @@ def _missing(start: Start, agent: Agent) -> tuple[str, ...]:
 
 def _greeting(start: Start, agent: Agent, now: datetime) -> tuple[str | None, tuple[str, ...]]:
     """The agent's own opening, and the choices that it offers."""
+    values = _values(start, agent, now)
+    if values is None:
+        return None, ()
+    return kinds.greeting(agent.spec, values), kinds.greeting_options(agent.spec, values)
+
+
+def _values(start: Start, agent: Agent, now: datetime) -> dict[str, Json] | None:
+    """The values of a call's conversation by name; None where required ones are missing."""
     system = variables.system_variables(
         now=now,
         timezone=agent.spec.timezone,
@@ -226,9 +258,7 @@ def _greeting(start: Start, agent: Agent, now: datetime) -> tuple[str | None, tu
         conversation_id="",
     )
     values = variables.resolve(agent.spec, start.variables, system)
-    if isinstance(values, variables.Missing):
-        return None, ()
-    return kinds.greeting(agent.spec, values), kinds.greeting_options(agent.spec, values)
+    return None if isinstance(values, variables.Missing) else values
 
 
 def _too_busy() -> Refusal:

@@ -11,14 +11,16 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.actions import choose_again
+from overture.actions import choose_again, give_way
 from overture.domain import delivery, reasons
 from overture.domain.agent import Json
+from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryStatus, Known
 from overture.domain.event import Event, EventKind
 from overture.domain.ports import Ids
 from overture.domain.provider_errors import Effect, ErrorClass, describe, problem_code
 from overture.domain.reasons import Meaning, Reason
+from overture.domain.sending import Priority
 from overture.store import conversations, events, messages, outbox, threads, unsettled
 from overture.store.attempts import Attempt
 from overture.store.conversations import Conversation
@@ -75,6 +77,8 @@ async def try_again(tx: Writing, failed: Sequence[Failed], now: datetime, ids: I
         verdict = await _decide(tx, one, line, pair, held.get(place), now)
         statuses.append(_status(one, verdict))
         told.append(_told(one, verdict, now, ids))
+        if _waits(verdict, one.attempt, held.get(place)):
+            told.append(give_way.told_to_wait(*place, [(line.id, line.seq)], Reason.WINDOW_CLOSED.value, now, ids))
         if isinstance(verdict, Again):
             again.append(verdict)
         elif one.standing is not None:
@@ -162,3 +166,10 @@ def _told(one: Failed, verdict: Again | _Stays, now: datetime, ids: Ids) -> Even
         kind = EventKind.MESSAGE_FAILED
         told |= {"reason": verdict.reason, "not_again": verdict.because}
     return events.make(ids, kind, one.attempt.workspace_id, one.attempt.conversation_id, now, **told)
+
+
+def _waits(verdict: Again | _Stays, attempt: Attempt, held: Conversation | None) -> bool:
+    """Whether it is a reply that the contact's next message can still bring."""
+    if not isinstance(verdict, _Stays) or verdict.reason != Reason.WINDOW_CLOSED or held is None:
+        return False
+    return attempt.priority == Priority.REPLY and attempt.epoch == held.epoch and held.mode is Mode.BOT

@@ -11,10 +11,11 @@ from overture.agents import variables, words
 from overture.agents.kinds.flow import known_names
 from overture.agents.lint_flow import lint_flow
 from overture.agents.lint_texts import Finding, error, lint_message, warning
-from overture.domain.agent import AgentSpec, FlowSpec, PromptSpec
+from overture.domain.agent import AgentSpec, FlowSpec, PromptSpec, TemplateUse
 
 __all__ = ["Finding", "lint"]
 
+_CONTENT_SID: Final = re.compile(r"HX[0-9a-fA-F]{32}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 
 
@@ -53,6 +54,20 @@ def _lint_common(spec: AgentSpec, known: frozenset[str]) -> Iterator[Finding]:
     if not spec.fallback.strip():
         yield error("fallback", "It is empty, so a failure would leave the contact in silence.", "Write a sentence.")
     yield from lint_message("fallback", spec.fallback, known)
+    for field, use in (("opening_template", spec.opening_template), ("fallback_template", spec.fallback_template)):
+        if use is not None:
+            yield from _lint_template(field, use, known)
+
+
+def _lint_template(field: str, use: TemplateUse, known: frozenset[str]) -> Iterator[Finding]:
+    if not _CONTENT_SID.fullmatch(use.content_sid):
+        hint = "It is HX and 32 hexadecimal digits: `overture templates list` shows what there is."
+        yield error(f"{field}.content_sid", f"'{use.content_sid[:40]}' is no Content SID.", hint)
+    for place, text in use.variables.items():
+        for name in dict.fromkeys(variables.names_in(text)):
+            if name not in known:
+                hint = f"Add '{name}' to variables, or correct the name."
+                yield error(f"{field}.variables.{place}", f"'{name}' is not declared, so it would stay as it is.", hint)
 
 
 def _lint_prompt(spec: PromptSpec, known: frozenset[str]) -> Iterator[Finding]:

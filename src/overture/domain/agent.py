@@ -147,6 +147,7 @@ class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     on_active: OnActive = OnActive.SUPERSEDE
     opening_preference: OpeningPreference = OpeningPreference.TEXT
     opening_template: TemplateUse | None = None
+    fallback_template: TemplateUse | None = None
     on_uncertain: OnUncertain = OnUncertain.RESEND
     purpose: str = ""
     quiet_seconds: Annotated[float, Meta(ge=0, le=25)] | None = None

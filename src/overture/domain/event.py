@@ -21,6 +21,7 @@ class EventKind(StrEnum):
     MESSAGE_REFUSED = "message.refused"
     MESSAGE_FAILED = "message.failed"
     MESSAGE_NEEDS_REVIEW = "message.needs_review"
+    REPLY_WAITS = "reply.waits_for_contact"
     MESSAGE_RECEIVED = "message.received"
     MESSAGE_FOREIGN = "message.foreign"
     CONTACT_OPTED_OUT = "contact.opted_out"

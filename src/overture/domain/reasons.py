@@ -30,6 +30,8 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     WINDOW_CLOSED = "window_closed"
+    TEMPLATE_NOT_APPROVED = "template_not_approved"
+    TEMPLATE_UNKNOWN = "template_unknown"
     SENDER_REMOVED = "sender_removed"
     NEEDS_REVIEW = "needs_review"
     CANNOT_BE_CLAIMED = "cannot_be_claimed"
@@ -105,6 +107,18 @@ TABLE: Final = _table(
         _STAYS,
         "The customer service window closed before the message left.",
         "Send an approved template, or wait until the contact writes.",
+    ),
+    (
+        Reason.TEMPLATE_NOT_APPROVED,
+        _STAYS,
+        "WhatsApp took back its approval of the template while the message waited.",
+        "See `overture templates show` for why, and use another template.",
+    ),
+    (
+        Reason.TEMPLATE_UNKNOWN,
+        _STAYS,
+        "The template was deleted at the provider while the message waited.",
+        "Use another template: `overture templates list` shows what there is.",
     ),
     (
         Reason.SENDER_REMOVED,

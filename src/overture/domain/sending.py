@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from overture.domain import choices, message, reasons, segments, template_opening, window
+from overture.domain import choices, closed_window, message, reasons, segments, template_opening, window
 from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, TemplateUse
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
@@ -18,6 +18,7 @@ from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unkno
 from overture.domain.reasons import Reason
 from overture.domain.rules import Applying
 from overture.domain.template import Known
+from overture.domain.template_opening import OwnTemplate
 
 OPENING_LIFE: Final = timedelta(hours=4)  # an opening that waited longer than a morning surprises its reader
 REPLY_LIFE: Final = timedelta(minutes=30)  # a reply belongs to the moment it answers
@@ -36,7 +37,8 @@ class Start(Struct, frozen=True, kw_only=True):
     """What a caller asks for: a conversation with `to_number` from `from_number`.
 
     Numbers are read and possible already. `digest` is the fingerprint of everything that was asked;
-    `is_template_missing` where the provider has just said that it has no such template.
+    `is_template_missing` where the provider has just said that it has no such template as it names, or as its agent
+    would open with.
     """
 
     workspace_id: str
@@ -97,8 +99,8 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     `greeting` is the agent's own opening with this call's variables, None where the agent has none, and
     `greeting_options` the choices that it offers; `missing` the required variables that the call did not bring;
-    `channels` what the sender's address can do; `template` the one that the call names, where it is known;
-    `rules` those of its workspace, agent and sender.
+    `channels` what the sender's address can do; `template` the one that the call names, else the agent's
+    `own_template` where that may open, as far as it is known; `rules` those of its workspace, agent and sender.
     """
 
     agent: Agent | None
@@ -113,6 +115,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     live: LiveConversation | None = None
     key: KnownKey | None = None
     template: Known | None = None
+    own_template: OwnTemplate | None = None
     rules: Applying = Applying()
 
 
@@ -230,15 +233,17 @@ def choose_opening(asked: Start, facts: Facts, agent: Agent, now: datetime) -> O
         case None, TemplateUse() as template:
             return _settled(template, asked, facts, now, is_open=is_open)
         case str(), None:
-            return _closed("initial_message")
+            return closed_window.refusal("initial_message")
         case _ if facts.opens_by_turn and is_open:
             return ByTurn()
         case _ if facts.greeting is not None and is_open:
             return message.Text(text=facts.greeting, options=facts.greeting_options)
-        case _ if agent.spec.opening_template is not None and not is_open:
-            return _filled(agent.spec.opening_template)
+        case _ if facts.own_template is not None and not is_open:
+            return template_opening.settle_own(
+                facts.own_template, facts.template, is_missing=asked.is_template_missing, to=asked.to_number, now=now
+            )
         case _ if not is_open:
-            return _closed("template")
+            return closed_window.refusal("template")
         case _:
             return Invalid(
                 "opening_missing",
@@ -265,31 +270,6 @@ def parts(body: message.Text | message.Template, channel: Channel) -> tuple[mess
     return tuple(
         message.Text(text=part, otherwise=None if n else body.otherwise, options=offered if n == last else ())
         for n, part in enumerate(split)
-    )
-
-
-def choose_again(body: message.Body, agent: Agent | None, *, is_open: bool) -> message.Body | None:
-    """What goes in place of a message that WhatsApp refused because its window is closed; None where nothing can.
-
-    Where the contact wrote meanwhile the text may go after all. Else the template does that the caller gave with it,
-    or the agent's for openings. A template that was refused has no place to give way to. It is asked once a message.
-    """
-    if not isinstance(body, message.Text):
-        return None
-    if is_open:
-        return body
-    template = body.otherwise or (None if agent is None else agent.spec.opening_template)
-    if template is None:
-        return None
-    return message.Template(content_sid=template.content_sid, variables=template.variables, instead_of=body.text)
-
-
-def _closed(field: str) -> Refusal:
-    return NotAllowed(
-        "window_closed",
-        "The contact has not written in the last 24 hours, so WhatsApp takes only an approved template.",
-        field=field,
-        hint="Give a template, or wait until the contact writes.",
     )
 
 
@@ -330,7 +310,10 @@ def _beside(live: LiveConversation | None, opening: Opening, agent: Agent) -> Ve
 
 
 class Leaving(Struct, frozen=True, kw_only=True):
-    """What decides, at the last moment, over a message that is to leave; `rules` only where it opens a conversation."""
+    """What decides, at the last moment, over a message that is to leave; `rules` only where it opens a conversation.
+
+    `template` is the one that it uses, where that is known, and `queued_at` when it was written.
+    """
 
     body: message.Text | message.Template
     channel: Channel
@@ -341,6 +324,8 @@ class Leaving(Struct, frozen=True, kw_only=True):
     last_inbound_at: datetime | None
     sender_active: bool
     confirms_opt_out: bool = False
+    queued_at: datetime | None = None
+    template: Known | None = None
     rules: Applying = Applying()
 
 
@@ -358,6 +343,8 @@ STAYS: Final[Mapping[str, str]] = {
         Reason.CANCELLED,
         Reason.EXPIRED,
         Reason.WINDOW_CLOSED,
+        Reason.TEMPLATE_NOT_APPROVED,
+        Reason.TEMPLATE_UNKNOWN,
         Reason.SENDER_REMOVED,
     )
 }
@@ -368,7 +355,6 @@ def may_leave(leaving: Leaving, now: datetime) -> Stay | None:
 
     Asked in the transaction that claims it, so that nothing older than an opt-out or a takeover leaves.
     """
-    reason: str | None = None
     if leaving.opted_out_at is not None and not leaving.confirms_opt_out:
         reason = "recipient_opted_out"
     elif leaving.epoch != leaving.conversation_epoch:
@@ -377,10 +363,14 @@ def may_leave(leaving: Leaving, now: datetime) -> Stay | None:
         reason = "expired"
     elif not leaving.sender_active:
         reason = "sender_removed"
-    elif (
-        leaving.channel is Channel.WHATSAPP
-        and isinstance(leaving.body, message.Text)
-        and not window.is_open(leaving.last_inbound_at, now)
-    ):
-        reason = "window_closed"
-    return None if reason is None else Stay(reason=reason, description=STAYS[reason])
+    else:
+        held = closed_window.holds_back(
+            leaving.body,
+            leaving.template,
+            channel=leaving.channel,
+            heard=leaving.last_inbound_at,
+            since=leaving.queued_at or now,
+            now=now,
+        )
+        return None if held is None else Stay(reason=held.code, description=held.sentence)
+    return Stay(reason=reason, description=STAYS[reason])

@@ -60,11 +60,13 @@ class Began(Struct, frozen=True, kw_only=True, tag="began"):
 class Heard(Struct, frozen=True, kw_only=True, tag="heard"):
     """What the contact wrote since the agent last answered, oldest first: a burst is one observation.
 
-    `payloads` are what tapped buttons and list rows among it carry unseen, oldest first.
+    `payloads` are what tapped buttons and list rows among it carry unseen, oldest first. `unread` is what the agent
+    said last and the contact has not read, because WhatsApp's window was closed.
     """
 
     texts: tuple[str, ...]
     payloads: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class ModelAnswered(Struct, frozen=True, kw_only=True, tag="model_answered"):

@@ -14,6 +14,7 @@ from msgspec import Struct
 from overture.domain.channel import Channel
 from overture.domain.message import Body
 from overture.domain.rules import NONE, Rules
+from overture.domain.template import Known
 from overture.store import messages, rules
 from overture.store.engine import Writing, instant, instant_or_none, stored, stored_or_none
 from overture.store.messages import NewMessage
@@ -137,7 +138,7 @@ class Send(Struct, frozen=True, kw_only=True):
 
     `agent` is the (workspace, agent, version) that carries its conversation.
     `contact_address` is the form to write to, `contact_key` the address the contact was first known by, `sent_to` the
-    form that its last try went to.
+    form that its last try went to, `template` the one that its body uses, for who has looked it up.
     """
 
     message_id: str
@@ -174,6 +175,7 @@ class Send(Struct, frozen=True, kw_only=True):
     sender_rules: Rules
     workspace_rules: Rules
     sent_to: str | None = None
+    template: Known | None = None
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ from overture.store import messages, turns
 from overture.store.engine import Store, Writing
 from overture.store.messages import Message
 from overture.store.signals import Signals
+from overture.turns import unread
 
 TURN: Final = timedelta(seconds=30)  # a person who waits longer for a text message puts the phone away
 MODEL: Final = timedelta(seconds=20)
@@ -75,6 +76,7 @@ class _Turn:
         self._signals: Final = signals
         self._claim: Final = claim
         self._conversation: Final = claim.conversation
+        self._before: Final = unread.look_back(claim.history, claim.conversation.id)
         self._spec: Final = claim.agent.spec
         self._store: Final = store
         self._model: Final = model
@@ -237,15 +239,16 @@ class _Turn:
 
     def _observations(self, heard: Sequence[Message]) -> list[Observation]:
         observations: list[Observation] = []
+        waiting = self._before.waiting
         if self._conversation.state is None:
-            mine = [line for line in self._claim.history if line.conversation_id == self._conversation.id]
-            said = [line.text for line in mine if line.direction is Direction.OUT]
+            mine = [line for line in self._before.lines if line.conversation_id == self._conversation.id]
+            said = [line.text for line in mine if line.direction is Direction.OUT and line.text not in waiting]
             observations.append(Began(opening="\n".join(said) or None, by_contact=not said and bool(heard)))
         if heard:
             # an answer in a flow is what was written alone; a model is told what it replies to
             read = shown if isinstance(self._spec, FlowSpec) else with_quote
             texts = tuple(read(line.body) for line in heard)
-            observations.append(Heard(texts=texts, payloads=_payloads(heard)))
+            observations.append(Heard(texts=texts, payloads=_payloads(heard), unread=waiting))
         return observations
 
     def _scene(self, heard: Sequence[Message]) -> Scene:
@@ -264,7 +267,7 @@ class _Turn:
             now=self._started_at,
             channel=conversation.channel,
             variables=system if isinstance(values, variables.Missing) else values,
-            history=_lines(claim.history),
+            history=_lines(self._before.lines),
             late=self._late(heard),
         )
 

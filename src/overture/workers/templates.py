@@ -14,11 +14,12 @@ import msgspec
 
 from overture import log
 from overture.actions.save_templates import Refreshed, save_template, save_templates
+from overture.domain.channel import Channel
 from overture.domain.errors import Failure, Transient, Unavailable
 from overture.domain.ports import TemplateSource
 from overture.domain.sending import Start
 from overture.domain.template import FRESH, Known, Template
-from overture.store import senders, templates
+from overture.store import agents, senders, templates
 from overture.store.engine import Reading, Store
 from overture.store.templates import Key
 
@@ -71,14 +72,18 @@ class TemplateRoad:
         return [await self._refresh(workspace_id, account_sid) for account_sid in accounts]
 
     async def look_up(self, start: Start) -> Start:
-        """A call whose template has been fetched where it was not known, or may have been approved since."""
-        if start.template is None:
+        """A call whose template has been fetched where it was not known, or may have been approved since.
+
+        Where the call gives neither text nor template, it is the one with which its agent opens.
+        """
+        content_sid = await self._opens_with(start)
+        if content_sid is None:
             return start
         now = self._store.now()
-        remembered = (start.workspace_id, f"{start.channel} {start.from_number}", start.template.content_sid)
+        remembered = (start.workspace_id, f"{start.channel} {start.from_number}", content_sid)
         if _is_within(self._sound, remembered, now):
             return start
-        key, known = await self._store.read(lambda tx: _find(tx, start))
+        key, known = await self._store.read(lambda tx: _find(tx, start, content_sid))
         if key is None:
             return start
         if known is not None and not known.is_worth_asking_again(now):
@@ -86,6 +91,16 @@ class TemplateRoad:
             return start
         is_missing = await self._ask(key, now) and known is None
         return msgspec.structs.replace(start, is_template_missing=True) if is_missing else start
+
+    async def _opens_with(self, start: Start) -> str | None:
+        if start.template is not None:
+            return start.template.content_sid
+        if start.text is not None or start.channel is not Channel.WHATSAPP:
+            return None
+        key = (start.workspace_id, start.agent_id)
+        agent = (await self._store.read(lambda tx: agents.find_current(tx, [key]))).get(key)
+        own = None if agent is None else agent.spec.opening_template
+        return None if own is None else own.content_sid
 
     async def _ask(self, key: Key, now: datetime) -> bool:
         """Whether the provider says that there is no such template; where it says nothing, False."""
@@ -177,14 +192,13 @@ class TemplateRoad:
             _log.warning("templates_unread", account_sid=account_sid, code=failure.code, why=failure.description)
 
 
-async def _find(tx: Reading, start: Start) -> tuple[Key | None, Known | None]:
+async def _find(tx: Reading, start: Start, content_sid: str) -> tuple[Key | None, Known | None]:
     """Where a call's template is looked up, and what is known of it; no key where its sender is none of ours."""
-    assert start.template is not None
     asked = start.workspace_id, start.from_number
     sender = (await senders.find_by_number(tx, [asked])).get(asked, {}).get(start.channel)
     if sender is None:
         return None, None
-    key = (start.workspace_id, sender.account_sid, start.template.content_sid)
+    key = (start.workspace_id, sender.account_sid, content_sid)
     return key, (await templates.find(tx, [key])).get(key)
 
 

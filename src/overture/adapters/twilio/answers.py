@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from overture.adapters.twilio import errors, wire
-from overture.domain.errors import Failure, Transient
+from overture.domain.errors import Failure, Misconfigured, OutcomeUnknown, Transient
 
 _LARGEST: Final = 8 * 1024 * 1024  # a page of a thousand messages of 1,600 characters is a third of it
 _LONGEST_PAUSE: Final = 3600.0  # no Retry-After is believed beyond an hour
@@ -32,6 +32,29 @@ async def whole(response: aiohttp.ClientResponse) -> Answer:
     except (aiohttp.ClientError, TimeoutError, OSError):
         body = None
     return Answer(response.status, body, _pause(response.headers.get("Retry-After"), response.headers.get("Date")))
+
+
+async def get(session: aiohttp.ClientSession, url: str, authorization: str) -> Answer:
+    """The answer to a read: a success, or 404. Raises Transient, Permanent or Misconfigured."""
+    headers = {"Authorization": authorization}
+    try:
+        async with session.get(url, headers=headers, allow_redirects=False) as response:
+            answer = await whole(response)
+    except aiohttp.InvalidURL as error:
+        raise bad_base_url(url) from error
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise Transient("twilio_no_answer", "The provider did not answer.") from error
+    if answer.status in (200, 404):
+        return answer
+    failed = failure(answer)
+    if isinstance(failed, OutcomeUnknown):
+        raise Transient(failed.code, "The provider could not answer.")
+    raise failed
+
+
+def bad_base_url(url: str) -> Misconfigured:
+    """What is to be said of an address that is none."""
+    return Misconfigured("twilio_base_url", "The provider's API address is no URL.", hint=f"Correct it: {url!r}.")
 
 
 async def _all(response: aiohttp.ClientResponse) -> bytes | None:

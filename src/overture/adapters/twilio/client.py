@@ -96,7 +96,7 @@ class TwilioClient:
         try:
             answer = await self._post(account, url, self._form(outgoing, content_sid))
         except aiohttp.InvalidURL as error:
-            raise _bad_base_url(account) from error
+            raise answers.bad_base_url(account.base_url) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unreachable("twilio_unreachable", "No connection to the provider came about.") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -158,28 +158,6 @@ class TwilioClient:
         if answer.status not in (200, 201, 202, 204):
             raise answers.failure(answer)
 
-    async def check_credentials(self, account_sid: str) -> wire.AccountFacts:
-        """What the provider tells of an account to its own credentials. Raises Misconfigured where it refuses them.
-
-        API keys may not read accounts: with one the messages are asked for instead, and only the SID is told.
-        """
-        account = self._account(account_sid)
-        if not account.api_key_sid:
-            return answers.read(wire.ACCOUNT, await self._get(account, f"/2010-04-01/Accounts/{account.sid}.json"))
-        await anext(self.list_pages(account_sid, page_size=1))
-        return wire.AccountFacts(sid=account.sid)
-
-    async def list_numbers(self, account_sid: str, *, limit: int = 1000) -> list[wire.OwnedNumber]:
-        """The phone numbers that an account owns, with what they can do and where their webhooks go."""
-        account = self._account(account_sid)
-        path: str | None = f"/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers.json?PageSize={min(limit, _PAGE)}"
-        found: list[wire.OwnedNumber] = []
-        while path is not None and len(found) < limit:
-            page = answers.read(wire.NUMBERS, await self._get(account, path))
-            found += page.incoming_phone_numbers
-            path = _next(account, page.next_page_uri)
-        return found[:limit]
-
     def _form(self, outgoing: Outgoing, content_sid: str | None) -> bytes:
         fields = {"To": outgoing.to, "From": outgoing.sender, "ValidityPeriod": str(_validity(outgoing))}
         if outgoing.messaging_service_sid:
@@ -222,20 +200,7 @@ class TwilioClient:
 
     async def _get(self, account: TwilioAccount, path: str) -> answers.Answer:
         """The answer to a read: a success, or 404. Raises Transient, Permanent or Misconfigured."""
-        headers = {"Authorization": account.authorization}
-        try:
-            async with self._session().get(account.base_url + path, headers=headers, allow_redirects=False) as response:
-                answer = await answers.whole(response)
-        except aiohttp.InvalidURL as error:
-            raise _bad_base_url(account) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Transient("twilio_no_answer", "The provider did not answer.") from error
-        if answer.status in (200, 404):
-            return answer
-        failure = answers.failure(answer)
-        if isinstance(failure, OutcomeUnknown):
-            raise Transient(failure.code, "The provider could not answer.")
-        raise failure
+        return await answers.get(self._session(), account.base_url + path, account.authorization)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:
@@ -260,9 +225,3 @@ def _next(account: TwilioAccount, uri: str | None) -> str | None:
     if not uri.startswith(f"/2010-04-01/Accounts/{account.sid}/"):
         answers.unreadable()
     return uri
-
-
-def _bad_base_url(account: TwilioAccount) -> Misconfigured:
-    return Misconfigured(
-        "twilio_base_url", "The provider's API address is no URL.", hint=f"Correct it: {account.base_url!r}."
-    )

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from overture.adapters.twilio import answers, content_reading, wire
 from overture.adapters.twilio.accounts import TwilioAccount
-from overture.domain.errors import Misconfigured, OutcomeUnknown, Transient
+from overture.domain.errors import Misconfigured, Transient
 from overture.domain.template import Template
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=5)  # seconds, a page
@@ -125,23 +125,9 @@ class TwilioContent:
         raise answers.failure(answer)
 
     async def _get(self, account: TwilioAccount, path: str) -> answers.Answer:
-        """The answer to a read: a success, or 404. Raises Transient, Permanent or Misconfigured."""
-        headers = {"Authorization": account.authorization}
-        try:
-            async with self._session().get(
-                (account.content_url or account.base_url) + path, headers=headers, allow_redirects=False
-            ) as response:
-                answer = await answers.whole(response)
-        except aiohttp.InvalidURL as error:
-            raise Misconfigured("twilio_base_url", "The provider's API address is no URL.") from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Transient("twilio_no_answer", "The provider did not answer.") from error
-        if answer.status in (200, 404):
-            return answer
-        failure = answers.failure(answer)
-        if isinstance(failure, OutcomeUnknown):
-            raise Transient(failure.code, "The provider could not answer.")
-        raise failure
+        return await answers.get(
+            self._session(), (account.content_url or account.base_url) + path, account.authorization
+        )
 
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:

@@ -16,7 +16,7 @@ from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Transient
 from overture.domain.ports import ProviderMessage
 
-__all__ = ["ACCOUNT", "CREATED", "MESSAGE", "MESSAGES", "NUMBERS", "PROBLEM", "STATUSES", "AccountFacts", "OwnedNumber"]
+__all__ = ["CREATED", "MESSAGE", "MESSAGES", "PROBLEM", "STATUSES"]
 
 
 class Created(Struct, frozen=True):
@@ -96,15 +96,6 @@ class Problem(Struct, frozen=True):
     detail: str | None = None
 
 
-class AccountFacts(Struct, frozen=True, kw_only=True):
-    """What an account tells of itself."""
-
-    sid: str
-    friendly_name: str | None = None
-    status: str | None = None
-    type: str | None = None
-
-
 class Capabilities(Struct, frozen=True, kw_only=True):
     """What a number can do."""
 
@@ -113,30 +104,10 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     voice: bool = False
 
 
-class OwnedNumber(Struct, frozen=True, kw_only=True):
-    """A number of an account, and where its inbound messages are posted."""
-
-    sid: str
-    phone_number: str
-    friendly_name: str | None = None
-    capabilities: Capabilities = Capabilities()
-    sms_url: str | None = None
-    sms_fallback_url: str | None = None
-
-
-class Numbers(Struct, frozen=True):
-    """A page of numbers."""
-
-    incoming_phone_numbers: list[OwnedNumber]
-    next_page_uri: str | None = None
-
-
 CREATED: Final = msgspec.json.Decoder(Created)
 MESSAGE: Final = msgspec.json.Decoder(Message)
 MESSAGES: Final = msgspec.json.Decoder(Messages)
 PROBLEM: Final = msgspec.json.Decoder(Problem)
-ACCOUNT: Final = msgspec.json.Decoder(AccountFacts)
-NUMBERS: Final = msgspec.json.Decoder(Numbers)
 
 
 def whole_number(written: str | int | None) -> int | None:

@@ -103,6 +103,8 @@ def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scen
             stopped = _enter(walk, spec.start)
             walk.said.clear()
             return _finish(walk, state, stopped)
+        case Heard(texts=texts, unread=unread) if unread and state.phase == "waiting" and not _interrupts(walk, texts):
+            return state, _say_again(walk, state, unread)
         case Heard(texts=texts, payloads=payloads):
             after, finish = _hear(walk, state, texts, payloads)
             if finish.replies or finish.control is not None or all(map(beside.is_reaction, texts)):
@@ -114,6 +116,19 @@ def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scen
             raise ValueError("a flow asks no model")
         case _ as never:
             assert_never(never)
+
+
+def _interrupts(walk: _Walk, texts: tuple[str, ...]) -> bool:
+    heard = "\n".join(map(beside.written, texts))
+    return any(answers.says(heard, phrase.phrases) for phrase in walk.spec.globals)
+
+
+def _say_again(walk: _Walk, state: FlowState, unread: Iterable[str]) -> Finish:
+    """What the contact has not read is said now: nothing that they wrote since can be an answer to it."""
+    ask = _ask_at(walk.spec, state.node)
+    return Finish(
+        replies=_replies(unread), place=state.node, path=(state.node,), expects=_expects(ask), options=_options(ask)
+    )
 
 
 class _Stopped(Struct, frozen=True, kw_only=True):

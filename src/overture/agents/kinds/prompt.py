@@ -33,6 +33,7 @@ from overture.domain.turn import (
     Speech,
 )
 
+INITIAL: Final = "initial_message"  # the variable that keeps a caller's text which gave way to a template
 GREETING: Final = "greeting_state"  # the names of the hosted platform's examples, which its clients may look for
 MAIN: Final = "main_state"
 MOST_REPLIES: Final = 2
@@ -40,6 +41,12 @@ HISTORY_LINES: Final = 60  # a text conversation rarely has more; older lines co
 LINE_LENGTH: Final = 4000  # characters of one line; a longer one is a paste, and its beginning says what it is
 
 _OPENING_CUE: Final = "(The conversation begins. Write your first message.)"
+_MEANT: Final = "What was meant to be said first, and was not, so that you may still say it where it matters"
+_CANNOT_HEAR: Final = "The contact sent a voice note that nobody could write down. Ask them, kindly, to write it."
+_UNREAD: Final = (
+    "What you wrote after the contact's last message but this did not reach them: they had been silent for a day, and "
+    "WhatsApp then takes no free text. At most they read a short notice in its place. Say now what of it still matters."
+)
 _CHANNELS: Final = {Channel.SMS: "SMS", Channel.WHATSAPP: "WhatsApp", Channel.API: "a chat"}
 
 
@@ -87,8 +94,9 @@ def step(spec: PromptSpec, state: PromptState, observation: Observation, scene: 
         case Began(opening=opening):
             disclosure = _filled(spec, spec.disclosure, scene.variables)
             return replace(state, disclosed=disclosure in (opening or "")), _silent(GREETING)
-        case Heard(texts=texts):
-            request = _request(spec, state, scene, texts, unheard=any(map(beside.is_unheard, texts)))
+        case Heard(texts=texts, unread=unread):
+            told = (_CANNOT_HEAR * any(map(beside.is_unheard, texts)), _UNREAD * bool(unread))
+            request = _request(spec, state, scene, texts, told=told)
             return replace(state, opening=False, place=MAIN), NeedModel(request=request)
         case ModelAnswered(text=text):
             return _answer(spec, state, scene, text)
@@ -156,12 +164,12 @@ def _filled(spec: PromptSpec, text: str, values: Mapping[str, Json]) -> str:
 
 
 def _request(
-    spec: PromptSpec, state: PromptState, scene: Scene, heard: Iterable[str], *, unheard: bool = False
+    spec: PromptSpec, state: PromptState, scene: Scene, heard: Iterable[str], *, told: tuple[str, ...] = ()
 ) -> ModelRequest:
     before = [_speech(line) for line in scene.history[-HISTORY_LINES:]]
     now = [Speech(role="user", text=_unmarked(text)) for text in heard]
     return ModelRequest(
-        instructions=_instructions(spec, state, scene, unheard=unheard),
+        instructions=_instructions(spec, state, scene, told),
         lines=_merged([*before, *now]),
         endpoint=spec.model,
         temperature=spec.temperature,
@@ -195,7 +203,7 @@ def _merged(lines: Iterable[Speech]) -> tuple[Speech, ...]:
     return tuple(merged)
 
 
-def _instructions(spec: PromptSpec, state: PromptState, scene: Scene, *, unheard: bool) -> str:
+def _instructions(spec: PromptSpec, state: PromptState, scene: Scene, told: Iterable[str]) -> str:
     """The author's instructions, then ours; what changes most often stands last, which spares prompt caches."""
     sections = [variables.fill_instructions(spec.instructions, scene.variables).strip()]
     if spec.purpose.strip():
@@ -205,6 +213,8 @@ def _instructions(spec: PromptSpec, state: PromptState, scene: Scene, *, unheard
         )
     sections.append(_manners(spec, scene.channel))
     sections.append(_endings(spec))
+    if meant := variables.shown(scene.variables.get(INITIAL)):
+        sections.append(f"A template that WhatsApp approved opened the conversation. {_MEANT}: {meant}")
     if state.by_contact and spec.greeting:
         opening = variables.fill_message(spec.greeting, scene.variables, spec.variables)
         sections.append(f"The contact wrote first. Greet in the manner of this line, then answer: {opening}")
@@ -213,11 +223,10 @@ def _instructions(spec: PromptSpec, state: PromptState, scene: Scene, *, unheard
             f"What the contact wrote last reaches you {reply_time.in_words(scene.late)} late. Excuse the delay in a "
             "few words, and mind that what they asked for may have passed."
         )
-    if unheard:
-        sections.append("The contact sent a voice note that nobody could write down. Ask them, kindly, to write it.")
+    sections += told
     clock = [str(scene.variables[name]) for name in ("weekday", "now") if scene.variables.get(name)]
-    told = " ".join(clock) or f"{scene.now:%A %Y-%m-%d %H:%M}"
-    sections.append(f"It is now {told} ({scene.variables.get('timezone') or scene.now.tzname() or 'UTC'}).")
+    clocked = " ".join(clock) or f"{scene.now:%A %Y-%m-%d %H:%M}"
+    sections.append(f"It is now {clocked} ({scene.variables.get('timezone') or scene.now.tzname() or 'UTC'}).")
     return "\n\n".join(section for section in sections if section)
 
 

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from overture.domain import delivery, reasons
 from overture.domain.access import Scope
+from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryState, DeliveryStatus
 from overture.domain.errors import Unknown
 from overture.domain.message import Author, Direction
@@ -14,11 +15,13 @@ from overture.store import conversations, deliveries, messages
 from overture.store.deliveries import Course
 from overture.store.engine import Reading
 from overture.store.messages import Message
+from overture.turns import unread
 from overture.web.api import delivery_shapes
 from overture.web.api.delivery_shapes import AttemptView
 from overture.web.routes import Call, get
 
 _MOST: Final = 500
+_LATEST: Final = 20  # lines: more than an agent says in a row
 
 
 class MessageView(Struct, frozen=True, kw_only=True):
@@ -52,10 +55,14 @@ class MessageView(Struct, frozen=True, kw_only=True):
 
 
 class MessageList(Struct, frozen=True, kw_only=True):
-    """A page of messages, oldest first."""
+    """A page of messages, oldest first.
+
+    `waits_for_contact`: WhatsApp's window closed on what the agent said last; it is said again once the contact writes.
+    """
 
     messages: list[MessageView]
     has_more: bool
+    waits_for_contact: bool = False
 
 
 class ListMessages(Struct, frozen=True, kw_only=True):
@@ -80,7 +87,7 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
     """
     an_id, asked = call.path["conversation_id"], call.query
 
-    async def look(tx: Reading) -> tuple[list[Message], dict[str, Course]]:
+    async def look(tx: Reading) -> tuple[list[Message], dict[str, Course], bool]:
         found = await conversations.find(tx, call.workspace_id, an_id)
         if found is None or found.deleted_at is not None:
             raise Unknown(
@@ -91,11 +98,13 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
             )
         lines = await messages.list_after(tx, call.workspace_id, an_id, asked.after, asked.limit + 1)
         ours = [line.id for line in lines if line.direction is Direction.OUT]
-        return lines, await deliveries.read_courses(tx, ours)
+        last = await messages.list_before(tx, call.workspace_id, an_id, found.last_seq + 1, _LATEST)
+        waits = found.mode is Mode.BOT and bool(unread.look_back(last, an_id).waiting)
+        return lines, await deliveries.read_courses(tx, ours), waits
 
-    lines, courses = await call.parts.store.read(look)
+    lines, courses, waits = await call.parts.store.read(look)
     views = [_view(line, courses.get(line.id, Course()), call.now) for line in lines[: asked.limit]]
-    return MessageList(messages=views, has_more=len(lines) > asked.limit)
+    return MessageList(messages=views, has_more=len(lines) > asked.limit, waits_for_contact=waits)
 
 
 def _view(line: Message, course: Course, now: datetime) -> MessageView:

@@ -140,7 +140,7 @@ async def create_outbound_chat(
     conversation for seven days.
     """
     start = to_start(call.body, call.workspace_id, call.headers.get(b"idempotency-key"))
-    if start.template is not None:
+    if start.text is None or start.template is not None:  # what is opened by a text alone asks nobody
         start = await call.parts.templates.look_up(start)
     if call.query.dry_run:
         would = await call.parts.store.read(lambda tx: dry_run(tx, start, call.now))
