@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from overture.actions.keep_quiet import keep_quiet
 from overture.actions.refuse_delivery import refuse_deliveries
 from overture.domain import breaker
 from overture.domain.agent import Agent
@@ -134,13 +135,16 @@ async def _claim(
     tx: Writing, sends: Sequence[outbox.Send], now: datetime, ids: Ids, *, probes: bool = False
 ) -> list[Outgoing]:
     authors = await _authors(tx, sends)
-    leaving, staying = [], []
+    able, staying = [], []
     for send in sends:
-        stay = may_leave(_facts(send, authors), now)
+        facts = _facts(send, authors)
+        stay = may_leave(facts, now)
         if stay is None:
-            leaving.append(send)
+            able.append((send, facts.rules))
         else:
             staying.append((send, stay))
+    leaving, too_late = await keep_quiet(tx, able, now)
+    staying += too_late
     await attempts.insert_all(tx, [_attempt(send) for send in leaving], now)
     await outbox.update(
         tx,
@@ -189,8 +193,9 @@ def _applying(send: outbox.Send, author: Agent | None) -> Applying:
         return Applying()
     return Applying(
         workspace=send.workspace_rules,
-        agent=NONE if author is None else author.spec.rules,
+        agent=NONE if author is None else author.spec.ruling,
         sender=send.sender_rules,
+        time_zone="UTC" if author is None else author.spec.timezone,
     )
 
 

@@ -1,0 +1,46 @@
+"""Time zones: by name, and which of them a telephone number may be in.
+
+`zoneinfo` reads a table of facts and keeps it; nothing here depends on the machine's own time or place.
+"""
+
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from overture.domain.number_zones import BY_PREFIX
+from overture.domain.variants import canonical
+
+MAINLAND: Final = ("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles")
+"""Where somebody behind a +1 of an area code that the table does not know most likely is."""
+
+_LONGEST: Final = max(map(len, BY_PREFIX))
+_OF_NO_AREA: Final = frozenset(
+    (500, 521, 522, 523, 524, 525, 526, 527, 528, 529, 532, 533, 544, 566, 577, 588, 600, 622, 700, 710)
+    + (800, 833, 844, 855, 866, 877, 888, 900)
+)
+"""Behind +1: toll-free, personal and premium numbers. They may ring anywhere."""
+
+
+def find_zone(name: str) -> ZoneInfo | None:
+    """The time zone of an IANA name, None where there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a name that is a folder of the database
+        return None
+
+
+def zones_of(address: str) -> tuple[str, ...]:
+    """Every time zone that a number in E.164 may be in, by its longest known prefix.
+
+    Nothing where the table does not say: no such prefix, an address that is no number, or behind +1 an area code that
+    was never given out (555) or is newer than the table.
+    """
+    return _zones_of(canonical(address)[: _LONGEST + 1]) if address.startswith("+") else ()
+
+
+@lru_cache(maxsize=8192)
+def _zones_of(start: str) -> tuple[str, ...]:
+    for length in range(len(start), 1, -1):
+        if (zones := BY_PREFIX.get(start[1:length])) is not None:
+            return () if start[1:length] == "1" and int(start[2:5] or 0) not in _OF_NO_AREA else zones
+    return ()
