@@ -18,9 +18,9 @@ from overture.domain.conversation import Mode
 from overture.domain.event import Event, EventKind
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
-from overture.domain.sending import REPLY_LIFE, Priority, parts
+from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Priority, parts
 from overture.domain.turn import End, Finish, HandOver, Pause
-from overture.store import conversations, events, messages, outbox, threads, turns
+from overture.store import conversations, events, messages, outbox, quiet_hours, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
@@ -101,10 +101,11 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
         )
         for seq, body in enumerate(bodies, present.last_seq + 1)
     ]
-    await messages.insert_all(tx, lines, now=now, expires_at=now + REPLY_LIFE)
+    priority, expires_at = await _worth(tx, present, now)
+    await messages.insert_all(tx, lines, now=now, expires_at=expires_at)
     if epoch != present.epoch and present.thread_id is not None:
         await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch)
-    await _queue(tx, present, lines, epoch, now)
+    await _queue(tx, present, lines, epoch, now, expires_at, priority)
     more = present.in_seq > draft.to_seq and mode is Mode.BOT
     after = turns.After(
         mode=mode,
@@ -138,15 +139,30 @@ def _mode(finish: Finish, *, turns_left: int) -> tuple[Mode, EndReason | None, s
             return Mode.BOT, None, None
 
 
+async def _worth(tx: Writing, present: Conversation, now: datetime) -> tuple[Priority, datetime]:
+    """Whether a turn's words open the conversation or reply in it, and until when they are worth sending."""
+    if present.last_seq > 0 or present.thread_id is None:
+        return Priority.REPLY, now + REPLY_LIFE
+    key = (present.workspace_id, present.id)
+    opening = (await quiet_hours.find_openings(tx, [key])).get(key, quiet_hours.NOTHING)
+    return Priority.OPENING, opening.expires_at or now + OPENING_LIFE
+
+
 async def _queue(
-    tx: Writing, present: Conversation, lines: list[messages.NewMessage], epoch: int, now: datetime
+    tx: Writing,
+    present: Conversation,
+    lines: list[messages.NewMessage],
+    epoch: int,
+    now: datetime,
+    expires_at: datetime,
+    priority: Priority,
 ) -> None:
     if present.channel is Channel.API or present.thread_id is None or not lines:
         return
     pairs = await threads.find_of_conversations(tx, [(present.workspace_id, present.id)])
     pair = pairs[present.workspace_id, present.id]
     sends = [outbox.send_of(line, thread_id=present.thread_id, sender_id=pair.sender_id, epoch=epoch) for line in lines]
-    await outbox.insert_all(tx, sends, now=now, expires_at=now + REPLY_LIFE, priority=Priority.REPLY)
+    await outbox.insert_all(tx, sends, now=now, expires_at=expires_at, priority=priority)
 
 
 def _record(draft: Draft, present: Conversation) -> turns.NewTurn:

@@ -34,6 +34,13 @@ async def keep_quiet(
             fact = reasons.TABLE[Reason.EXPIRES_IN_QUIET_HOURS]
             staying.append((send, Stay(reason=fact.code, description=fact.sentence)))
         else:
-            held.append((send.thread_id, send.conversation_id, at))
+            held.append(
+                stored.Held(
+                    workspace_id=send.workspace_id,
+                    conversation_id=send.conversation_id,
+                    thread_id=send.thread_id,
+                    until=at,
+                )
+            )
     await stored.hold(tx, held, priority=Priority.OPENING, because=Reason.QUIET_HOURS.value)
     return leaving, staying

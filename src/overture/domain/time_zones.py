@@ -14,9 +14,9 @@ MAINLAND: Final = ("America/New_York", "America/Chicago", "America/Denver", "Ame
 """Where somebody behind a +1 of an area code that the table does not know most likely is."""
 
 _LONGEST: Final = max(map(len, BY_PREFIX))
-_OF_NO_AREA: Final = frozenset(
-    (500, 521, 522, 523, 524, 525, 526, 527, 528, 529, 532, 533, 544, 566, 577, 588, 600, 622, 700, 710)
-    + (800, 833, 844, 855, 866, 877, 888, 900)
+_OF_NO_AREA: Final = (
+    *(500, 521, 522, 523, 524, 525, 526, 527, 528, 529, 532, 533, 544, 566, 577, 588, 600, 622, 700, 710),
+    *(800, 833, 844, 855, 866, 877, 888, 900),
 )
 """Behind +1: toll-free, personal and premium numbers. They may ring anywhere."""
 

@@ -46,6 +46,13 @@ _HOLD: Final = RowsCommand(
         AND outbox.state = 'queued' AND outbox.priority = rows.priority AND outbox.due_at < rows.due_at
     """,
 )
+_NOTE_HELD: Final = RowsCommand(
+    {"workspace_id": "text", "id": "text", "opening_due_at": "bigint"},
+    """
+    UPDATE conversation SET opening_due_at = rows.opening_due_at FROM rows
+    WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id
+    """,
+)
 _FIND: Final = RowsQuery(
     {"workspace_id": "text", "id": "text"},
     """
@@ -70,6 +77,15 @@ class Opening(Struct, frozen=True, kw_only=True):
 
 
 NOTHING: Final = Opening()
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """An opening that is to wait until an instant."""
+
+    workspace_id: str
+    conversation_id: str
+    thread_id: str
+    until: datetime
 
 
 class Timing(Struct, frozen=True, kw_only=True):
@@ -102,10 +118,11 @@ async def time_messages(tx: Writing, timings: Sequence[Timing]) -> None:
     await tx.run_rows(_TIME_MESSAGES, lines)
 
 
-async def hold(tx: Writing, held: Sequence[tuple[str, str, datetime]], *, priority: int, because: str) -> None:
-    """Let what is queued of a priority in each (thread, conversation) wait until an instant."""
-    rows = sorted((thread, an_id, int(priority), stored(at), because) for thread, an_id, at in held)
+async def hold(tx: Writing, held: Sequence[Held], *, priority: int, because: str) -> None:
+    """Let all that is queued of a priority in these conversations wait."""
+    rows = sorted((h.thread_id, h.conversation_id, int(priority), stored(h.until), because) for h in held)
     await tx.run_rows(_HOLD, rows)
+    await tx.run_rows(_NOTE_HELD, sorted((h.workspace_id, h.conversation_id, stored(h.until)) for h in held))
 
 
 async def find_openings(tx: Reading, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Opening]:
