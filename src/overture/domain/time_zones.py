@@ -14,6 +14,7 @@ MAINLAND: Final = ("America/New_York", "America/Chicago", "America/Denver", "Ame
 """Where somebody behind a +1 of an area code that the table does not know most likely is."""
 
 _LONGEST: Final = max(map(len, BY_PREFIX))
+_AREA: Final = len("1208")
 _OF_NO_AREA: Final = (
     *(500, 521, 522, 523, 524, 525, 526, 527, 528, 529, 532, 533, 544, 566, 577, 588, 600, 622, 700, 710),
     *(800, 833, 844, 855, 866, 877, 888, 900),
@@ -32,8 +33,9 @@ def find_zone(name: str) -> ZoneInfo | None:
 def zones_of(address: str) -> tuple[str, ...]:
     """Every time zone that a number in E.164 may be in, by its longest known prefix.
 
-    Nothing where the table does not say: no such prefix, an address that is no number, or behind +1 an area code that
-    was never given out (555) or is newer than the table.
+    Behind +1 many area codes are told exchange by exchange; a number of another exchange may be in any of their zones.
+    Nothing where the table does not say: no such prefix, an address that is no number, or an area code that was never
+    given out (555) or is newer than the table.
     """
     return _zones_of(canonical(address)[: _LONGEST + 1]) if address.startswith("+") else ()
 
@@ -42,5 +44,11 @@ def zones_of(address: str) -> tuple[str, ...]:
 def _zones_of(start: str) -> tuple[str, ...]:
     for length in range(len(start), 1, -1):
         if (zones := BY_PREFIX.get(start[1:length])) is not None:
-            return () if start[1:length] == "1" and int(start[2:5] or 0) not in _OF_NO_AREA else zones
+            is_told = length > 2 or start[1] != "1" or int(start[2:5] or 0) in _OF_NO_AREA
+            return zones if is_told else _of_area(start[1:5])
     return ()
+
+
+def _of_area(area: str) -> tuple[str, ...]:
+    within = (zones for prefix, zones in BY_PREFIX.items() if prefix.startswith(area) and len(area) == _AREA)
+    return tuple(sorted({zone for zones in within for zone in zones}))

@@ -209,13 +209,6 @@ def to_start(asked: OutboundChatRequest, workspace_id: str, key: bytes | None) -
     sender = _sender_number(asked.from_number)
     template = None if asked.template is None else _template(asked.template)
     consent = None if asked.consent is None else msgspec.to_builtins(asked.consent)
-    if asked.recipient_timezone is not None and find_zone(asked.recipient_timezone) is None:
-        raise Invalid(
-            "invalid_request",
-            f"There is no time zone {asked.recipient_timezone!r}.",
-            field="recipient_timezone",
-            hint="Use an IANA name such as America/Chicago, or leave it out.",
-        )
     told = (
         asked.agent_id,
         asked.channel,
@@ -246,6 +239,13 @@ def to_start(asked: OutboundChatRequest, workspace_id: str, key: bytes | None) -
 
 def _of_time(asked: OutboundChatRequest) -> tuple[Json, ...]:
     """What a fingerprint holds of times: nothing where none are given, as in the fingerprints of older versions."""
+    if asked.recipient_timezone is not None and find_zone(asked.recipient_timezone) is None:
+        raise Invalid(
+            "invalid_request",
+            f"There is no time zone {asked.recipient_timezone!r}.",
+            field="recipient_timezone",
+            hint="Use an IANA name such as America/Chicago, or leave it out.",
+        )
     given = (asked.recipient_timezone, asked.expires_in_seconds)
     return () if given == (None, None) else given
 
