@@ -163,21 +163,41 @@ def _minutes(time: TimeOfDay) -> int:
     return int(time[:2]) * 60 + int(time[3:])
 
 
-@lru_cache(maxsize=16384)
 def _next(demands: tuple[Demand, ...], minute: datetime) -> datetime | None:
-    """The first whole minute that every demand allows in every zone."""
+    """The first whole minute from one on that every demand allows in every zone.
+
+    By night the answer of the hour's beginning is that of all its minutes.
+    """
+    found = _search(demands, minute.replace(minute=0))
+    return found if found is None or found >= minute else _search(demands, minute)
+
+
+@lru_cache(maxsize=16384)
+def _search(demands: tuple[Demand, ...], minute: datetime) -> datetime | None:
+    """As `_next`. Few zones differ: those that show the same time are searched once, and asked again at the end."""
     at, until = minute, minute + HORIZON
+    everything = list(dict.fromkeys((demand.week, zone) for demand in demands for zone in demand.zones))
+    differing = list({(week, _offset(zone, at)): (week, zone) for week, zone in everything}.values())
     while at <= until:
         began = at
-        for demand in demands:
-            for zone in demand.zones:
-                later = _open_from(demand.week, zone, at, until)
-                if later is None:
-                    return None
-                at = later
+        for week, zone in differing:
+            if (later := _open_from(week, zone, at, until)) is None:
+                return None
+            at = later
+        if at > began:
+            continue
+        for week, zone in everything:
+            if (later := _open_from(week, zone, at, until)) is None:
+                return None
+            at = later
         if at == began:
             return at
     return None
+
+
+def _offset(name: str, at: datetime) -> timedelta | None:
+    zone = find_zone(name)
+    return None if zone is None else at.astimezone(zone).utcoffset()
 
 
 def _open_from(week: tuple[_Quiet, ...], name: str, at: datetime, until: datetime) -> datetime | None:

@@ -28,7 +28,7 @@ class RequireConsent(StrEnum):
     ENFORCE = "enforce"
 
 
-class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
     """A part of a day that is quiet: from `start` to `end`, or before `end` and from `start` where that is later.
 
     The same time twice leaves the day free.
@@ -41,7 +41,7 @@ class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 DayHours: TypeAlias = Span | Literal["all_day"] | None
 
 
-class Days(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Days(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, cache_hash=True):
     """Days that have other quiet hours: a part of the day, or all of it."""
 
     mon: DayHours = None
@@ -53,7 +53,7 @@ class Days(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     sun: DayHours = None
 
 
-class QuietHours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class QuietHours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, cache_hash=True):
     """When nobody is to be disturbed, in the recipient's own time: from `start` to `end`, across midnight or not.
 
     Each day is looked at by itself: `sun: {start: "21:00", end: "12:00"}` makes Sunday quiet before noon and from nine

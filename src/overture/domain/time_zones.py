@@ -22,6 +22,7 @@ _OF_NO_AREA: Final = (
 """Behind +1: toll-free, personal and premium numbers. They may ring anywhere."""
 
 
+@lru_cache(maxsize=1024)  # zoneinfo itself holds on to eight, and reads the others anew
 def find_zone(name: str) -> ZoneInfo | None:
     """The time zone of an IANA name, None where there is none of that name."""
     try:

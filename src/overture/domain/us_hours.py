@@ -16,7 +16,7 @@ SOURCE: Final = "vendor tables, counsel must confirm"
 AS_OF: Final = "2026"
 
 
-class Allowed(Struct, frozen=True, kw_only=True):
+class Allowed(Struct, frozen=True, kw_only=True, cache_hash=True):
     """The local hours in which a message may go, from and up to; `sunday` where that day has others."""
 
     place: str
