@@ -9,6 +9,7 @@ from overture.domain.rules import QuietHours, Rules
 from overture.store import instances, rules
 from overture.store.engine import Writing
 from tests.web.conftest import AGENT, SMS_SENDER, WORKSPACE, World
+from tests.web.test_client import client_of
 
 GOOD: dict[str, Any] = {
     "agent_id": AGENT,
@@ -45,6 +46,15 @@ async def test_an_opening_that_waits_says_until_when(world: World) -> None:
     assert (line["waits_because"], line["scheduled_for"], line["due_at"]) == ("quiet_hours", ends, ends)
     dry = await world.client.post("/v2/chat/outbound?dry_run=true", {**GOOD, "to_number": "+4930123457"})
     assert dry.json["response"]["scheduled_for"] == ends
+
+
+async def test_the_client_is_told_too(world: World) -> None:
+    ends = await is_night(world)
+    async with client_of(world) as client:
+        started = await client.start_outbound(**GOOD)
+        assert started.scheduled_for == ends
+        again = await client.start_outbound(**GOOD)
+        assert (again.conversation_id, again.replayed) == (started.conversation_id, True)
 
 
 async def test_what_leaves_at_once_is_not_scheduled(world: World) -> None:
