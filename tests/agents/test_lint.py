@@ -149,6 +149,12 @@ nodes: {start: {say: A, ask: {slot: s, type: choice, choices: [cut, beard trim]}
         (f"nodes: {{start: {{say: {'x' * 321}, end: completed}}}}", "warning", "nodes.start.say", "321 characters"),
         ("nodes: {start: {say: It’s me, end: completed}}", "warning", "nodes.start.say", "'’' (U+2019)"),
         ("timezone: Mars/Base" + CLEAN, "error", "timezone", "no time zone"),
+        (
+            "rules: {quiet_hours: {start: 20:00, time_zone: Mars/Base}}" + CLEAN,
+            "error",
+            "rules.quiet_hours.time_zone",
+            "no time zone",
+        ),
         ("language: english" + CLEAN, "error", "language", "no language tag"),
         ("language: fi" + CLEAN, "warning", "language", "only in English"),
         ("variables: {now: {}}" + CLEAN, "error", "variables.now", "system"),

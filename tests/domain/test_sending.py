@@ -10,7 +10,9 @@ from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
 from overture.domain.message import Template, Text
+from overture.domain.quiet_hours import Times
 from overture.domain.sending import (
+    OPENING_LIFE,
     STAYS,
     ByTurn,
     Facts,
@@ -32,6 +34,7 @@ from overture.domain.template_opening import OwnTemplate
 
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 SMS, WHATSAPP = Channel.SMS, Channel.WHATSAPP
+AT_ONCE = Times(due_at=NOW, expires_at=NOW + OPENING_LIFE)
 USE = TemplateUse(content_sid="HX1", variables={"1": "Ada"})
 TEMPLATE = Template(content_sid="HX1", variables={"1": "Ada"})
 OWN = TemplateUse(content_sid="HX2")
@@ -200,9 +203,9 @@ def test_what_a_live_conversation_means_for_a_new_one(on_active: OnActive, mode:
     hello = Text(text="Hello")
     match verdict:
         case "supersede":
-            assert decided == Open(opening=hello, ends=present)
+            assert decided == Open(opening=hello, times=AT_ONCE, ends=present)
         case "join":
-            assert decided == Join(opening=hello, live=present)
+            assert decided == Join(opening=hello, times=AT_ONCE, live=present)
         case _:
             assert isinstance(decided, Conflict)
 

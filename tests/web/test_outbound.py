@@ -170,6 +170,7 @@ async def test_a_dry_run_decides_and_writes_nothing(world: World) -> None:
             "segments": 1,
             "encoding": "gsm-7",
             "supersedes": None,
+            "scheduled_for": None,
             "template": None,
         },
     }

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from overture.actions.keep_quiet import keep_quiet
 from overture.actions.meet_window import meet_windows
 from overture.actions.refuse_delivery import refuse_deliveries
 from overture.domain import breaker
@@ -137,13 +138,16 @@ async def _claim(
 ) -> list[Outgoing]:
     sends = await meet_windows(tx, sends, now, ids)
     authors = await _authors(tx, sends)
-    leaving, staying = [], []
+    able, staying = [], []
     for send in sends:
-        stay = may_leave(_facts(send, authors), now)
+        facts = _facts(send, authors)
+        stay = may_leave(facts, now)
         if stay is None:
-            leaving.append(send)
+            able.append((send, facts.rules))
         else:
             staying.append((send, stay))
+    leaving, too_late = await keep_quiet(tx, able, now)
+    staying += too_late
     await attempts.insert_all(tx, [_attempt(send) for send in leaving], now)
     await outbox.update(
         tx,
@@ -194,8 +198,9 @@ def _applying(send: outbox.Send, author: Agent | None) -> Applying:
         return Applying()
     return Applying(
         workspace=send.workspace_rules,
-        agent=NONE if author is None else author.spec.rules,
+        agent=NONE if author is None else author.spec.ruling,
         sender=send.sender_rules,
+        time_zone="UTC" if author is None else author.spec.timezone,
     )
 
 

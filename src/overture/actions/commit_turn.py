@@ -18,9 +18,9 @@ from overture.domain.conversation import Mode
 from overture.domain.event import Event, EventKind
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
-from overture.domain.sending import REPLY_LIFE, Priority
+from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Priority
 from overture.domain.turn import End, Finish, HandOver, Pause
-from overture.store import conversations, events, messages, outbox, turns
+from overture.store import conversations, events, messages, outbox, quiet_hours, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
@@ -101,13 +101,14 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
         )
         for seq, body in enumerate(way.bodies, present.last_seq + 1)
     ]
-    await messages.insert_all(tx, lines, now=now, expires_at=now + REPLY_LIFE)
+    priority, expires_at = await _worth(tx, present, now)
+    await messages.insert_all(tx, lines, now=now, expires_at=expires_at)
     if epoch != present.epoch and present.thread_id is not None:
         await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch)
     if way.waits:
         await reach_contact.hold_back(tx, lines, now, ids)
     else:
-        await _queue(tx, present, way.sender_id, lines, epoch, now)
+        await _queue(tx, present, way.sender_id, lines, epoch, now, (priority, expires_at))
     more = present.in_seq > draft.to_seq and mode is Mode.BOT
     after = turns.After(
         mode=mode,
@@ -142,6 +143,15 @@ def _mode(finish: Finish, *, turns_left: int) -> tuple[Mode, EndReason | None, s
             return Mode.BOT, None, None
 
 
+async def _worth(tx: Writing, present: Conversation, now: datetime) -> tuple[Priority, datetime]:
+    """Whether a turn's words open the conversation or reply in it, and until when they are worth sending."""
+    if present.last_seq > 0 or present.thread_id is None:
+        return Priority.REPLY, now + REPLY_LIFE
+    key = (present.workspace_id, present.id)
+    opening = (await quiet_hours.find_openings(tx, [key])).get(key, quiet_hours.NOTHING)
+    return Priority.OPENING, opening.expires_at or now + OPENING_LIFE
+
+
 async def _queue(
     tx: Writing,
     present: Conversation,
@@ -149,11 +159,12 @@ async def _queue(
     lines: list[messages.NewMessage],
     epoch: int,
     now: datetime,
+    worth: tuple[Priority, datetime],
 ) -> None:
     if sender_id is None or present.thread_id is None:
         return
     sends = [outbox.send_of(line, thread_id=present.thread_id, sender_id=sender_id, epoch=epoch) for line in lines]
-    await outbox.insert_all(tx, sends, now=now, expires_at=now + REPLY_LIFE, priority=Priority.REPLY)
+    await outbox.insert_all(tx, sends, now=now, expires_at=worth[1], priority=worth[0])
 
 
 def _record(draft: Draft, present: Conversation, *, waits: bool) -> turns.NewTurn:

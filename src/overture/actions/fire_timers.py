@@ -7,7 +7,7 @@ from overture.actions.end_conversation import end_conversation
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
 from overture.domain.ports import Ids
-from overture.store import agents, conversations, timers
+from overture.store import agents, conversations, quiet_hours, timers
 from overture.store.engine import Writing
 
 _SOON: Final = timedelta(minutes=5)  # a line waits for its answer: that comes first
@@ -20,11 +20,13 @@ async def fire_timers(tx: Writing, limit: int, now: datetime, ids: Ids) -> int:
     found = await conversations.lock_all(tx, [(timer.workspace_id, timer.conversation_id) for timer in due])
     live = [one for one in found.values() if one.mode is not Mode.ENDED]
     versions = await agents.find_versions(tx, ((c.workspace_id, c.agent_id, c.agent_version) for c in live))
+    openings = await quiet_hours.find_openings(tx, [(c.workspace_id, c.id) for c in live])
     again = []
     for conversation in live:
         agent = versions.get((conversation.workspace_id, conversation.agent_id, conversation.agent_version))
         inactivity = _UNKNOWN if agent is None else agent.inactivity
-        rests_until = conversation.last_activity_at + inactivity
+        opens_at = openings[conversation.workspace_id, conversation.id].due_at or conversation.last_activity_at
+        rests_until = max(conversation.last_activity_at, opens_at) + inactivity
         waits = conversation.in_seq > conversation.handled_seq or conversation.turn_due_at is not None
         if rests_until <= now and conversation.mode is Mode.BOT and not waits:
             await end_conversation(

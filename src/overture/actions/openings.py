@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.hold_contact import find_changed
+from overture.actions.time_openings import is_unusual, time_openings
 from overture.domain import variants
 from overture.domain.agent import EndReason, Json
 from overture.domain.errors import Refusal
@@ -21,6 +22,7 @@ from overture.domain.event import Event, EventKind
 from overture.domain.ids import shard_for
 from overture.domain.message import Author, Direction, Template, Text
 from overture.domain.ports import Ids
+from overture.domain.quiet_hours import Times
 from overture.domain.sending import (
     OPENING_LIFE,
     ByTurn,
@@ -39,10 +41,11 @@ from overture.store.engine import Writing
 
 
 class Started(Struct, frozen=True, kw_only=True):
-    """A conversation is on disk. `replayed` where an earlier call had made it."""
+    """A conversation is on disk. `replayed` where an earlier call had made it; its opening leaves now, or when due."""
 
     conversation_id: str
     replayed: bool = False
+    scheduled_for: datetime | None = None
 
 
 Answer: TypeAlias = Started | Refusal
@@ -66,6 +69,7 @@ class Plan:
         self._joins: Final[dict[int, tuple[Start, Facts, Join]]] = {}
         self._messages: Final[dict[int, list[messages.NewMessage]]] = {}
         self._sends: Final[dict[int, list[outbox.NewSend]]] = {}
+        self._times: Final[dict[int, tuple[Start, str, Times]]] = {}
         self._timers: Final[dict[int, timers.Timer]] = {}
         self._consents: Final[dict[int, contacts.ConsentChange]] = {}
         self._events: Final[dict[int, Event]] = {}
@@ -80,12 +84,12 @@ class Plan:
                 return refusal
             case Replay(conversation_id=an_id):
                 return Started(conversation_id=an_id, replayed=True)
-            case Join(live=live) as join:
+            case Join(live=live, times=times) as join:
                 if facts.contact is not None:
                     self._known[n] = (start.workspace_id, facts.contact)
                 self._joins[n] = (start, facts, join)
                 self._key(n, start, live.id)
-                return Started(conversation_id=live.id)
+                return self._started(n, start, live.id, times)
 
     async def write(self, tx: Writing) -> set[int]:
         """Write the plan; the calls that another process overtook, to be decided again."""
@@ -99,6 +103,8 @@ class Plan:
         await messages.insert_openings(tx, said, now=self._now, expires_at=expires_at)
         sends = list(chain.from_iterable(_kept(self._sends, lost)))
         await outbox.insert_all(tx, sends, now=self._now, expires_at=expires_at, priority=Priority.OPENING)
+        timed = [(*self._times[n], self._messages.get(n, ())) for n in self._times if n not in lost]
+        await time_openings(tx, timed)
         await timers.insert_all(tx, _kept(self._timers, lost))
         if self._consents:
             await contacts.record_changes(tx, _kept(self._consents, lost))
@@ -126,13 +132,13 @@ class Plan:
             agent_id=facts.agent.id,
             agent_version=facts.agent.version,
             last_seq=len(bodies),
-            turn_due_at=None if bodies else self._now,
+            turn_due_at=None if bodies else opened.times.due_at,
             variables=_variables(start, opened),
             start_digest=start.digest,
             previous_conversation_id=None if opened.ends is None else opened.ends.id,
         )
         self._timers[n] = timers.Timer(
-            due_at=self._now + facts.agent.inactivity,
+            due_at=opened.times.due_at + facts.agent.inactivity,
             conversation_id=conversation_id,
             kind=timers.TimerKind.INACTIVITY,
             shard=shard,
@@ -153,7 +159,12 @@ class Plan:
         self._say(n, start, facts, (conversation_id, shard, thread_id), bodies, first_seq=1, epoch=0)
         if start.consent is not None:
             self._consents[n] = self._evidence(start, contact)
-        return Started(conversation_id=conversation_id)
+        return self._started(n, start, conversation_id, opened.times)
+
+    def _started(self, n: int, start: Start, conversation_id: str, times: Times) -> Started:
+        if is_unusual(start, times):
+            self._times[n] = (start, conversation_id, times)
+        return Started(conversation_id=conversation_id, scheduled_for=times.due_at if times.is_deferred else None)
 
     def _contact(self, n: int, start: Start, facts: Facts) -> KnownContact:
         if facts.contact is not None:

@@ -61,6 +61,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
     segments: int
     encoding: str
     supersedes: str | None = None
+    scheduled_for: datetime | None = None
     template: DryRunTemplate | None = None
 
 
@@ -99,9 +100,17 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
             return verdict
         case Replay():
             return DryRun(verdict="replay", opening=None, kind=None, segments=0, encoding="none")
-        case Open(opening=opening) | Join(opening=opening):
+        case Open(opening=opening, times=times) | Join(opening=opening, times=times):
+            scheduled_for = times.due_at if times.is_deferred else None
             if isinstance(opening, ByTurn):
-                return DryRun(verdict="open", opening=None, kind="agent", segments=0, encoding="unknown")
+                return DryRun(
+                    verdict="open",
+                    opening=None,
+                    kind="agent",
+                    segments=0,
+                    encoding="unknown",
+                    scheduled_for=scheduled_for,
+                )
             carried = [shown(part) for part in parts(opening, asked.channel)]
             text, sms = "\n".join(carried), asked.channel is Channel.SMS
             return DryRun(
@@ -111,6 +120,7 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
                 segments=sum(segments.count(part) for part in carried) if sms else len(carried),
                 encoding=segments.encoding_of(text).value if sms else "none",
                 supersedes=verdict.ends.id if isinstance(verdict, Open) and verdict.ends else None,
+                scheduled_for=scheduled_for,
                 template=_told(opening, facts.template, asked.channel) if isinstance(opening, Template) else None,
             )
         case _ as never:
@@ -189,8 +199,9 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
 def _applying(agent: Agent | None, sender: Sender | None) -> Applying:
     return Applying(
         workspace=NONE if sender is None else sender.workspace_rules,
-        agent=NONE if agent is None else agent.spec.rules,
+        agent=NONE if agent is None else agent.spec.ruling,
         sender=NONE if sender is None else sender.rules,
+        time_zone="UTC" if agent is None else agent.spec.timezone,
     )
 
 

@@ -12,6 +12,7 @@ from overture.agents.kinds.flow import known_names
 from overture.agents.lint_flow import lint_flow
 from overture.agents.lint_texts import Finding, error, lint_message, warning
 from overture.domain.agent import AgentSpec, FlowSpec, PromptSpec, TemplateUse
+from overture.domain.time_zones import find_zone
 
 __all__ = ["Finding", "lint"]
 
@@ -41,8 +42,11 @@ def _lint_common(spec: AgentSpec, known: frozenset[str]) -> Iterator[Finding]:
         yield warning(
             "language", f"Yes, no and number words are not known in '{spec.language}', only in English.", hint
         )
-    if variables.zone(spec.timezone) is None:
-        yield error("timezone", f"There is no time zone '{spec.timezone}'.", "Use an IANA name such as Europe/Berlin.")
+    quiet = spec.rules.quiet_hours
+    of_rules = None if quiet is None else quiet.time_zone
+    for where, zone in (("timezone", spec.timezone), ("rules.quiet_hours.time_zone", of_rules)):
+        if zone is not None and find_zone(zone) is None:
+            yield error(where, f"There is no time zone '{zone}'.", "Use an IANA name such as Europe/Berlin.")
     for name, variable in spec.variables.items():
         where = f"variables.{name}"
         if name in variables.SYSTEM:

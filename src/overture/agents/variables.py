@@ -9,9 +9,8 @@ the pattern cannot backtrack over more than one name and one default, so that ti
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +18,7 @@ from msgspec import Struct
 from overture.domain.agent import AgentSpec, Json
 from overture.domain.channel import Channel
 from overture.domain.errors import Invalid
+from overture.domain.time_zones import find_zone
 
 SYSTEM: Final = frozenset(
     {
@@ -176,7 +176,7 @@ def system_variables(
 
     `from_phone_number` and `to_phone_number` follow the first message of the conversation: who wrote it to whom.
     """
-    local = now.astimezone(zone(timezone) or ZoneInfo("UTC"))
+    local = now.astimezone(find_zone(timezone) or UTC)
     weekdays = _WEEKDAYS.get(language[:2].lower(), _WEEKDAYS["en"])
     first, second = (contact_number, agent_number) if opened_by_contact else (agent_number, contact_number)
     return {
@@ -197,15 +197,7 @@ def system_variables(
 
 def today(now: datetime, timezone: str) -> date:
     """The day it is in a time zone (UTC where the zone is not known here)."""
-    return now.astimezone(zone(timezone) or ZoneInfo("UTC")).date()
-
-
-def zone(name: str) -> ZoneInfo | None:
-    """The time zone of an IANA name, None where there is none of that name."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a name that is a folder of the database
-        return None
+    return now.astimezone(find_zone(timezone) or UTC).date()
 
 
 def normalise_custom(value: Json) -> dict[str, Json]:

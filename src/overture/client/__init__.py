@@ -39,10 +39,14 @@ from overture.web.api.templates import RefreshedTemplates, TemplateList, Templat
 
 
 class StartedChat(Struct, frozen=True, kw_only=True):
-    """A conversation is on disk; `replayed` where an earlier call had opened it."""
+    """A conversation is on disk; `replayed` where an earlier call had opened it.
+
+    `scheduled_for` is when its opening leaves, where it waits for quiet hours to end.
+    """
 
     conversation_id: str
     replayed: bool = False
+    scheduled_for: datetime | None = None
 
 
 class Client(AccountCalls):
@@ -59,6 +63,8 @@ class Client(AccountCalls):
         template: Mapping[str, Json] | None = None,
         custom_variables: Mapping[str, Json] | None = None,
         consent: Mapping[str, Json] | None = None,
+        recipient_timezone: str | None = None,
+        expires_in_seconds: int | None = None,
         idempotency_key: str | None = None,
     ) -> StartedChat:
         """Open a conversation with a person."""
@@ -71,13 +77,18 @@ class Client(AccountCalls):
             "template": template,
             "custom_variables": custom_variables,
             "consent": consent,
+            "recipient_timezone": recipient_timezone,
+            "expires_in_seconds": expires_in_seconds,
         }
         body = {name: value for name, value in asked.items() if value is not None}
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         raw, answered = await self._call("POST", "/v2/chat/outbound", body, headers=headers)
         started = read(raw, OutboundChatResponse).response
+        scheduled_for = answered.get("Overture-Scheduled-For")
         return StartedChat(
-            conversation_id=started.conversation_id, replayed=answered.get("Overture-Replayed") == "true"
+            conversation_id=started.conversation_id,
+            replayed=answered.get("Overture-Replayed") == "true",
+            scheduled_for=None if scheduled_for is None else datetime.fromisoformat(scheduled_for),
         )
 
     async def open_chat(self, agent_id: str, *, chat_id: str | None = None) -> Chat:

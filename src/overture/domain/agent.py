@@ -8,9 +8,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
+import msgspec
 from msgspec import Meta, Struct
 
-from overture.domain.rules import NONE, Rules, TimeOfDay
+from overture.domain.rules import FOR_MARKETING, NONE, Rules, TimeOfDay
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -155,6 +156,13 @@ class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_turns: Annotated[int, Meta(ge=1, le=1000)] = 50
     rules: Rules = NONE
     fallback: str = "Sorry, something went wrong on our side. A colleague will get back to you."
+
+    @property
+    def ruling(self) -> Rules:
+        """Its rules. An agent for marketing keeps quiet hours, unless it has other ones of its own."""
+        if self.rules.quiet_hours is not None or self.purpose.strip().casefold() != "marketing":
+            return self.rules
+        return msgspec.structs.replace(self.rules, quiet_hours=FOR_MARKETING)
 
 
 class FlowSpec(Common, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="flow", tag_field="kind"):

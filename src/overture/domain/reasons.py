@@ -53,6 +53,8 @@ class Reason(StrEnum):
     SENDER_SHUT_RESTORE = "sender_shut_restore"
     TRIES_AGAIN = "tries_again"
     NOT_YET_DUE = "not_yet_due"
+    QUIET_HOURS = "quiet_hours"
+    EXPIRES_IN_QUIET_HOURS = "expires_in_quiet_hours"
     OUTCOME_UNKNOWN = "outcome_unknown"
 
 
@@ -216,6 +218,18 @@ TABLE: Final = _table(
     ),
     (Reason.TRIES_AGAIN, _WAITS, "The last try did not get through; the next one has its time.", None),
     (Reason.NOT_YET_DUE, _WAITS, "The message has its time, and that has not come.", None),
+    (
+        Reason.QUIET_HOURS,
+        _WAITS,
+        "It is quiet hours where the recipient may be; the message leaves when they end.",
+        "Nothing to do. Where the recipient's time zone is known, the call may give it as recipient_timezone.",
+    ),
+    (
+        Reason.EXPIRES_IN_QUIET_HOURS,
+        _STAYS,
+        "The message would have expired before the recipient's quiet hours end.",
+        "Start the conversation again, in allowed hours or with a longer expires_in_seconds.",
+    ),
     (
         Reason.OUTCOME_UNKNOWN,
         _WAITS,

@@ -4,7 +4,7 @@ They hold for openings and follow-ups, never for replies. Where several apply to
 """
 
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -28,11 +28,44 @@ class RequireConsent(StrEnum):
     ENFORCE = "enforce"
 
 
-class QuietHours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """When nobody is to be disturbed, in the recipient's own time: from `start` to `end`, across midnight or not."""
+class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
+    """A part of a day that is quiet: from `start` to `end`, or before `end` and from `start` where that is later.
+
+    The same time twice leaves the day free.
+    """
+
+    start: TimeOfDay
+    end: TimeOfDay
+
+
+DayHours: TypeAlias = Span | Literal["all_day"] | None
+
+
+class Days(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, cache_hash=True):
+    """Days that have other quiet hours: a part of the day, or all of it."""
+
+    mon: DayHours = None
+    tue: DayHours = None
+    wed: DayHours = None
+    thu: DayHours = None
+    fri: DayHours = None
+    sat: DayHours = None
+    sun: DayHours = None
+
+
+class QuietHours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, cache_hash=True):
+    """When nobody is to be disturbed, in the recipient's own time: from `start` to `end`, across midnight or not.
+
+    Each day is looked at by itself: `sun: {start: "21:00", end: "12:00"}` makes Sunday quiet before noon and from nine
+    in the evening. `time_zone` counts for numbers that do not tell theirs. With `stricter_states` numbers of the United
+    States are also quiet when federal law or their state asks for it (`domain/us_hours.py`).
+    """
 
     start: TimeOfDay = "20:00"
     end: TimeOfDay = "09:00"
+    days: Days = Days()
+    time_zone: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")] | None = None
+    stricter_states: bool = True
 
 
 class Cap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -55,14 +88,22 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 NONE: Final = Rules()
+FOR_MARKETING: Final = QuietHours()
+"""What an agent whose purpose is marketing keeps unless it says otherwise: stricter than any law we know."""
 
 
 class Applying(Struct, frozen=True, kw_only=True):
-    """The rules that apply to one message, by whose they are."""
+    """The rules that apply to one message, by whose they are; `time_zone` is the agent's."""
 
     workspace: Rules = NONE
     agent: Rules = NONE
     sender: Rules = NONE
+    time_zone: str = "UTC"
+
+    @property
+    def asks_for_quiet(self) -> bool:
+        """Whether any of them sets quiet hours."""
+        return any(one.quiet_hours is not None for one in (self.workspace, self.agent, self.sender))
 
     def each(self) -> tuple[tuple[Scope, Rules], ...]:
         """Those that say anything, the widest first."""

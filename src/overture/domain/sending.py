@@ -10,11 +10,12 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from overture.domain import choices, closed_window, message, reasons, segments, template_opening, window
+from overture.domain import choices, closed_window, message, quiet_hours, reasons, segments, template_opening, window
 from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, TemplateUse
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
+from overture.domain.quiet_hours import Times
 from overture.domain.reasons import Reason
 from overture.domain.rules import Applying
 from overture.domain.template import Known
@@ -38,7 +39,8 @@ class Start(Struct, frozen=True, kw_only=True):
 
     Numbers are read and possible already. `digest` is the fingerprint of everything that was asked;
     `is_template_missing` where the provider has just said that it has no such template as it names, or as its agent
-    would open with.
+    would open with. `time_zone` is the recipient's and `life` how long the opening is worth sending, where the caller
+    says so.
     """
 
     workspace_id: str
@@ -53,6 +55,8 @@ class Start(Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     consent: dict[str, Json] | None = None
     is_template_missing: bool = False
+    time_zone: str | None = None
+    life: timedelta | None = None
 
 
 class KnownContact(Struct, frozen=True, kw_only=True):
@@ -136,6 +140,7 @@ class Open(Struct, frozen=True, kw_only=True):
     """Go: open a conversation with this message. `ends` is the live conversation that gives way."""
 
     opening: Opening
+    times: Times
     ends: LiveConversation | None = None
 
 
@@ -143,6 +148,7 @@ class Join(Struct, frozen=True, kw_only=True):
     """Go: say this in the conversation that is going on already."""
 
     opening: message.Text | message.Template
+    times: Times
     live: LiveConversation
 
 
@@ -188,7 +194,10 @@ def decide_start(asked: Start, facts: Facts, now: datetime) -> Verdict:
     opening = choose_opening(asked, facts, facts.agent, now)
     if isinstance(opening, Refusal):
         return opening
-    return _beside(facts.live, opening, facts.agent)
+    times = quiet_hours.times_of(
+        facts.rules, asked.to_number, now, time_zone=asked.time_zone, life=asked.life, usual=OPENING_LIFE
+    )
+    return times if isinstance(times, Refusal) else _beside(facts.live, opening, facts.agent, times)
 
 
 def _refuse_sender(asked: Start, facts: Facts) -> Refusal | None:
@@ -290,10 +299,10 @@ def _filled(template: TemplateUse) -> message.Template:
     return message.Template(content_sid=template.content_sid, variables=template.variables)
 
 
-def _beside(live: LiveConversation | None, opening: Opening, agent: Agent) -> Verdict:
+def _beside(live: LiveConversation | None, opening: Opening, agent: Agent, times: Times) -> Verdict:
     """What a live conversation on the same pair means for the new one."""
     if live is None:
-        return Open(opening=opening)
+        return Open(opening=opening, times=times)
     on_active = agent.spec.on_active
     if live.mode is Mode.HUMAN or on_active is OnActive.REJECT:
         return Conflict(
@@ -305,8 +314,8 @@ def _beside(live: LiveConversation | None, opening: Opening, agent: Agent) -> Ve
             else "End it first, or let the agent's on_active be supersede or join.",
         )
     if on_active is OnActive.JOIN and not isinstance(opening, ByTurn):
-        return Join(opening=opening, live=live)
-    return Open(opening=opening, ends=live)
+        return Join(opening=opening, times=times, live=live)
+    return Open(opening=opening, times=times, ends=live)
 
 
 class Leaving(Struct, frozen=True, kw_only=True):

@@ -183,7 +183,7 @@ def _of_template(template: Template, to: str, purpose: Purpose) -> list[Problem]
                 twilio_code=63016,
             )
         )
-    if template.category is Category.MARKETING and _is_american(to):
+    if template.category is Category.MARKETING and is_american(to):
         problems.append(
             Problem(
                 kind=Kind.MARKETING_TO_US,
@@ -286,5 +286,6 @@ _ELSEWHERE: Final = (
 """Area codes behind +1 that are not the United States': Canada's, Bermuda's and the Caribbean's."""
 
 
-def _is_american(number: str) -> bool:
+def is_american(number: str) -> bool:
+    """Whether a number is one of the United States, by its area code."""
     return number.startswith("+1") and number[2:5] not in _ELSEWHERE

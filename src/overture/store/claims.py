@@ -41,13 +41,16 @@ _NEXT_DUE: Final = Query(
     {_OPEN}
     """
 )
-_IS_FIRST: Final = """
+_IS_PASSED: Final = """
+    e.due_at > $3 AND (e.may_be_passed OR (o.priority = 0 AND coalesce(e.waits_because, '') = 'quiet_hours'))
+"""
+_IS_FIRST: Final = f"""
     NOT EXISTS (
         SELECT 1 FROM outbox e
         WHERE e.thread_id = o.thread_id AND e.state <> 'needs_review' AND e.message_id <> o.message_id AND (
             e.state <> 'queued'
-            OR (NOT (e.may_be_passed AND e.due_at > $3) AND e.conversation_id = o.conversation_id AND e.seq < o.seq)
-            OR (NOT (e.may_be_passed AND e.due_at > $3) AND e.conversation_id <> o.conversation_id
+            OR (NOT ({_IS_PASSED}) AND e.conversation_id = o.conversation_id AND e.seq < o.seq)
+            OR (NOT ({_IS_PASSED}) AND e.conversation_id <> o.conversation_id
                 AND (e.created_at, e.message_id) < (o.created_at, o.message_id))
         )
     )

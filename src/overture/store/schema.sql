@@ -118,7 +118,7 @@ CREATE TABLE conversation (
     created_at bigint NOT NULL,
     last_activity_at bigint NOT NULL,
     ended_at bigint,
-    deleted_at bigint,
+    deleted_at bigint, recipient_timezone text, opening_due_at bigint, opening_expires_at bigint,
     PRIMARY KEY (workspace_id, id, shard)
 )  WITHOUT ROWID;
 

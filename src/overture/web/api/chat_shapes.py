@@ -15,11 +15,12 @@ from overture.agents import kinds, transcript
 from overture.domain import turn
 from overture.domain.agent import Agent, EndReason, Json
 from overture.domain.channel import Channel
-from overture.domain.conversation import ChatStatus, chat_status
+from overture.domain.conversation import ChatStatus, Mode, chat_status
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Invalid
 from overture.domain.message import Author, Direction
-from overture.store import agents, conversations, messages, threads, turns
+from overture.domain.reasons import Reason
+from overture.store import agents, conversations, messages, quiet_hours, threads, turns
 from overture.store.conversations import Conversation, Listed
 from overture.store.engine import Reading, instant, stored
 from overture.store.messages import Message
@@ -69,6 +70,9 @@ class Chat(Struct, frozen=True, kw_only=True):
     contact_number: Annotated[str | None, Meta(description="The person's number; null in a chat over the API.")] = None
     end_reason: EndReason | None = None
     metadata: dict[str, Any] = {}
+    scheduled_for: Annotated[
+        datetime | None, Meta(description="When the opening may leave, while it waits for quiet hours to end.")
+    ] = None
 
 
 class ChatResponse(Struct, frozen=True, kw_only=True):
@@ -119,6 +123,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     agent: Agent | None
     turns: list[turns.TurnRecord]
     contact_number: str | None = None
+    scheduled_for: datetime | None = None
 
 
 async def find_seen(tx: Reading, workspace_id: str, conversation_id: str) -> Seen | None:
@@ -133,6 +138,7 @@ async def find_seen(tx: Reading, workspace_id: str, conversation_id: str) -> See
         agent=(await agents.find_versions(tx, [version])).get(version),
         turns=await turns.list_of_conversation(tx, workspace_id, conversation_id),
         contact_number=await _find_number(tx, conversation.thread_id),
+        scheduled_for=await _find_scheduled(tx, conversation),
     )
 
 
@@ -141,6 +147,17 @@ async def _find_number(tx: Reading, thread_id: str | None) -> str | None:
         return None
     found = (await threads.find_numbers(tx, [thread_id])).get(thread_id)
     return None if found is None else found[0]
+
+
+async def _find_scheduled(tx: Reading, conversation: Conversation) -> datetime | None:
+    if conversation.thread_id is None or conversation.mode is not Mode.BOT:
+        return None
+    workspace, an_id = conversation.workspace_id, conversation.id
+    if conversation.last_seq == 0:  # the turn that composes it waits in its stead
+        kept = await quiet_hours.find_openings(tx, [(workspace, an_id)])
+        return kept[workspace, an_id].due_at
+    because = Reason.QUIET_HOURS.value
+    return await quiet_hours.find_scheduled(tx, workspace, an_id, conversation.thread_id, because=because)
 
 
 def chat(seen: Seen, *, with_history: bool = True) -> Chat:
@@ -160,6 +177,7 @@ def chat(seen: Seen, *, with_history: bool = True) -> Chat:
         contact_number=seen.contact_number,
         end_reason=conversation.end_reason,
         metadata=conversation.metadata,
+        scheduled_for=seen.scheduled_for,
     )
 
 

@@ -11,6 +11,7 @@ from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryState, DeliveryStatus
 from overture.domain.errors import Unknown
 from overture.domain.message import Author, Direction
+from overture.domain.reasons import Reason
 from overture.store import conversations, deliveries, messages
 from overture.store.deliveries import Course
 from overture.store.engine import Reading
@@ -29,7 +30,7 @@ class MessageView(Struct, frozen=True, kw_only=True):
 
     What is told of a delivery is null and empty for a contact's message. `status` is the provider's word, `state` where
     the message stands on its whole way; `reason` is why it failed or is in review, `waits_because` why it has not left
-    yet, each with its sentence; `hint` is what can be done.
+    yet, each with its sentence; `hint` is what can be done. `scheduled_for` is when quiet hours let it go.
     """
 
     id: str
@@ -49,6 +50,7 @@ class MessageView(Struct, frozen=True, kw_only=True):
     hint: str | None = None
     waits_because: str | None = None
     waits_description: str | None = None
+    scheduled_for: datetime | None = None
     due_at: datetime | None = None
     expires_at: datetime | None = None
     attempts: list[AttemptView] = []
@@ -130,6 +132,7 @@ def _view(line: Message, course: Course, now: datetime) -> MessageView:
         hint=delivery_shapes.hint_of(why, waits),
         waits_because=None if waits is None else waits.code,
         waits_description=None if waits is None else waits.sentence,
+        scheduled_for=waiting.due_at if waiting and waits and waits.code == Reason.QUIET_HOURS else None,
         due_at=None if waiting is None else waiting.due_at,
         expires_at=course.expires_at or line.expires_at,
         attempts=delivery_shapes.attempts_of(course),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 
@@ -18,6 +18,7 @@ from overture.domain.agent import Json, TemplateUse
 from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.errors import Invalid, Refusal
 from overture.domain.sending import Start
+from overture.domain.time_zones import find_zone
 from overture.web import answers, reading
 from overture.web.routes import Answer, Call, post
 
@@ -81,6 +82,30 @@ class OutboundChatRequest(Struct, frozen=True, kw_only=True):
         Any, Meta(description="Values for the agent's variables: an object, or an array of {key, value}.")
     ] = None
     consent: Annotated[ConsentEvidence, Meta(description="Evidence that the recipient agreed.")] | None = None
+    recipient_timezone: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=64,
+                description="The recipient's time zone where you know it, as an IANA name; quiet hours then go by it "
+                "and not by the number.",
+            ),
+        ]
+        | None
+    ) = None
+    expires_in_seconds: (
+        Annotated[
+            int,
+            Meta(
+                ge=60,
+                le=604_800,
+                description="How long the opening is worth sending, from now. Left out, it is four hours from when it "
+                "may first leave.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class ConversationStarted(Struct, frozen=True, kw_only=True):
@@ -137,7 +162,8 @@ async def create_outbound_chat(
 
     Opens an SMS or WhatsApp conversation with a person, carried on by an agent. The answer comes once the
     conversation is on disk. Repeat a call safely with the header Idempotency-Key: the same key brings the same
-    conversation for seven days.
+    conversation for seven days. An opening that falls into quiet hours waits until they end, and the header
+    Overture-Scheduled-For says when that is.
     """
     start = to_start(call.body, call.workspace_id, call.headers.get(b"idempotency-key"))
     if start.text is None or start.template is not None:  # what is opened by a text alone asks nobody
@@ -146,11 +172,16 @@ async def create_outbound_chat(
         would = await call.parts.store.read(lambda tx: dry_run(tx, start, call.now))
         return would if isinstance(would, Refusal) else DryRunResponse(response=would)
     match await call.parts.starts.submit(start):
-        case Started(conversation_id=an_id, replayed=replayed):
+        case Started(conversation_id=an_id, replayed=replayed, scheduled_for=scheduled_for):
             shown = OutboundChatResponse(response=ConversationStarted(conversation_id=an_id))
-            return Answer(body=answers.encode(shown), headers=_REPLAYED) if replayed else shown
+            headers = (_REPLAYED if replayed else ()) + _scheduled(scheduled_for)
+            return Answer(body=answers.encode(shown), headers=headers) if headers else shown
         case refusal:
             return refusal
+
+
+def _scheduled(at: datetime | None) -> answers.Headers:
+    return () if at is None else ((b"overture-scheduled-for", at.strftime("%Y-%m-%dT%H:%M:%SZ").encode()),)
 
 
 def to_start(asked: OutboundChatRequest, workspace_id: str, key: bytes | None) -> Start:
@@ -187,6 +218,7 @@ def to_start(asked: OutboundChatRequest, workspace_id: str, key: bytes | None) -
         template,
         custom,
         consent,
+        *_of_time(asked),
     )
     return Start(
         workspace_id=workspace_id,
@@ -200,7 +232,22 @@ def to_start(asked: OutboundChatRequest, workspace_id: str, key: bytes | None) -
         variables=custom,
         idempotency_key=None if key is None else key.decode("ascii"),
         consent=consent,
+        time_zone=asked.recipient_timezone,
+        life=None if asked.expires_in_seconds is None else timedelta(seconds=asked.expires_in_seconds),
     )
+
+
+def _of_time(asked: OutboundChatRequest) -> tuple[Json, ...]:
+    """What a fingerprint holds of times: nothing where none are given, as in the fingerprints of older versions."""
+    if asked.recipient_timezone is not None and find_zone(asked.recipient_timezone) is None:
+        raise Invalid(
+            "invalid_request",
+            f"There is no time zone {asked.recipient_timezone!r}.",
+            field="recipient_timezone",
+            hint="Use an IANA name such as America/Chicago, or leave it out.",
+        )
+    given = (asked.recipient_timezone, asked.expires_in_seconds)
+    return () if given == (None, None) else given
 
 
 def _sender_number(text: str) -> str:
