@@ -86,7 +86,7 @@ class Ledger:
     async def _save(
         self, tx: Writing, tallies: Mapping[Key, list[Tally]], lines: Mapping[Key, list[Line]], ids: Ids
     ) -> None:
-        saved: list[tuple[Key, Tally, Told, int]] = []
+        saved: list[tuple[Key, Tally, Told]] = []
         news: list[Event] = []
         at = int(self._now.timestamp())
         for key, found in tallies.items():
@@ -99,10 +99,8 @@ class Ledger:
                     news.append(_told(EventKind.CAP_REACHED, key[0], line, tally, self._now, ids))
                 elif near:
                     news.append(_told(EventKind.CAP_NEARLY_REACHED, key[0], line, tally, self._now, ids))
-            cap, first = found[0].cap, found[0]
-            end = max([caps.until(cap, start) for start in first.buckets], default=at)
-            saved.append((key, first, Told(near_at=near_at, reached_at=reached_at), end))
-        await counted.save(tx, saved)
+            saved.append((key, found[0], Told(near_at=near_at, reached_at=reached_at)))
+        await counted.save(tx, saved, self._now)
         await events.insert_all(tx, news, self._now)
 
 

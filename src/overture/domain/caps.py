@@ -19,6 +19,7 @@ from overture.domain.rules import Applying, Cap, Measure, Per, Rules, Scope
 NEAR: Final = 80  # per cent: there is time left to do something about it
 _BUCKETS: Final = 24  # an hour of a day, two and a half minutes of an hour
 _SHORTEST_BUCKET: Final = 60  # seconds
+_KEPT: Final = 64  # buckets, more than two windows: those that are over count again where a clock steps back to them
 
 SPENT: Final = frozenset({Measure.SEGMENTS, Measure.MONEY})
 """What replies count into as well: a budget that is silent about half of what it pays for would be no budget."""
@@ -125,7 +126,7 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class Tally:
-    """What a cap has counted, as long as it counts. Of recipients it knows those who are asked for now, by `contacts`:
+    """What a cap has counted of late. Of recipients it knows those who are asked for now, by `contacts`:
     in which bucket each was last written to.
     """
 
@@ -135,14 +136,15 @@ class Tally:
         self.cap: Final = cap
         self.told: Final = told
         self._now: Final = now
-        over = horizon(cap, now)
-        self._contacts: Final = {contact: start for contact, start in contacts.items() if start > over}
-        self.buckets: Final = {start: count for start, count in buckets.items() if start > over and count}
+        self._over: Final = horizon(cap, now)
+        self._contacts: Final = {contact: start for contact, start in contacts.items() if start > self._over}
+        newest = sorted(buckets, reverse=True)[:_KEPT]
+        self.buckets: Final = {start: buckets[start] for start in newest}
 
     @property
     def used(self) -> int:
         """How much of the cap is taken."""
-        return sum(self.buckets.values())
+        return sum(count for start, count in self.buckets.items() if start > self._over)
 
     def copy(self) -> "Tally":
         """The same, to be counted on apart."""
@@ -166,8 +168,6 @@ class Tally:
 
     def change(self, start: int, by: int) -> None:
         """Let a bucket hold more, or less."""
-        if start <= horizon(self.cap, self._now):
-            return
         count = self.buckets.get(start, 0) + by
         if count > 0:
             self.buckets[start] = count
@@ -178,6 +178,8 @@ class Tally:
         """Seconds until an opening fits, if nothing else is counted; a whole window where it never does."""
         excess = self._excess(wanted, contact)
         for start, count in sorted(self.buckets.items()):
+            if start <= self._over:
+                continue
             if excess <= 0:
                 break
             excess -= count

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from overture.domain.caps import Line, Tally, Told, horizon
+from overture.domain.caps import Line, Tally, Told, horizon, until
 from overture.domain.rules import Measure
 from overture.store.engine import Reading, Writing
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery, insert
@@ -169,6 +169,8 @@ async def hold(tx: Writing, asked: Sequence[Asked], now: datetime) -> dict[Key, 
     differences = await tx.all_of(_LOCK_UNCOUNTED, keys)
     tallies = await _tallies(tx, asked, found, differences, now)
     if differences:
+        changed = {(row[0], row[1]) for row in differences}
+        await save(tx, [(key, tallies[key][0], tallies[key][0].told) for key in changed], now)
         await tx.run_rows(_MARK_COUNTED, sorted((row[5], row[1], row[6], row[3]) for row in differences))
     return tallies
 
@@ -209,17 +211,18 @@ async def _tallies(
     return tallies
 
 
-async def save(tx: Writing, counted: Iterable[tuple[Key, Tally, Told, int]]) -> None:
-    """Keep what caps have counted and told, until then; the caller holds them."""
+async def save(tx: Writing, counted: Iterable[tuple[Key, Tally, Told]], now: datetime) -> None:
+    """Keep what caps have counted and told; the caller holds them."""
+    at = int(now.timestamp())
     rows = [
         (
             *key,
             msgspec.json.encode(sorted(tally.buckets.items())).decode(),
             told.near_at,
             told.reached_at,
-            until,
+            max((until(tally.cap, start) for start in tally.buckets), default=at),
         )
-        for key, tally, told, until in counted
+        for key, tally, told in counted
     ]
     await tx.run_rows(_SAVE, sorted(rows))
 
