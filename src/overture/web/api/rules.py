@@ -10,10 +10,11 @@ from overture.actions.retire_sender import unknown_sender
 from overture.domain import explaining, rules
 from overture.domain.access import Scope
 from overture.domain.channel import Channel
+from overture.domain.errors import Invalid
 from overture.domain.explaining import Ruling
 from overture.domain.rules import Rules
+from overture.store import instances, senders
 from overture.store import rules as stored
-from overture.store import senders
 from overture.store.engine import Writing
 from overture.web.routes import Call, get, put
 
@@ -91,8 +92,14 @@ async def set_rules(call: Call[Rules, None]) -> Rules:
 
     They take the place of those that were, and hold from the next opening on.
     """
-    await call.parts.store.write(lambda tx: stored.set_of_workspace(tx, call.workspace_id, call.body))
-    return call.body
+    given = _given(call)
+
+    async def save(tx: Writing) -> None:
+        await instances.add_workspace(tx, call.workspace_id, call.workspace_id, call.now)
+        await stored.set_of_workspace(tx, call.workspace_id, given)
+
+    await call.parts.store.write(save)
+    return given
 
 
 @get("/overture/v1/senders/{sender_id}/rules", may=Scope.READ, gives=Rules, tag="Rules", refusals=(404,))
@@ -122,15 +129,15 @@ async def set_sender_rules(call: Call[Rules, None]) -> Rules:
 
     They take the place of those that were, and hold from the next opening on.
     """
-    sender_id = call.path["sender_id"]
+    sender_id, given = call.path["sender_id"], _given(call)
 
     async def save(tx: Writing) -> None:
         if await senders.lock(tx, call.workspace_id, sender_id) is None:
             raise unknown_sender(sender_id)
-        await stored.set_of_sender(tx, call.workspace_id, sender_id, call.body)
+        await stored.set_of_sender(tx, call.workspace_id, sender_id, given)
 
     await call.parts.store.write(save)
-    return call.body
+    return given
 
 
 @get(
@@ -176,3 +183,10 @@ async def explain(call: Call[None, ExplainFor]) -> ExplainedView:
             for one in found.said
         ],
     )
+
+
+def _given(call: Call[Rules, None]) -> Rules:
+    """The rules that were sent. No body is no wish: it would lift every rule there is."""
+    if not call.raw:
+        raise Invalid("invalid_request", "There is no body.", hint="Send {} to take all rules away.")
+    return call.body
