@@ -118,6 +118,8 @@ async def look_at_caps(tx: Reading, asked: Sequence[tuple[Start, Facts]], now: d
 
 def lines_of(start: Start, facts: Facts) -> tuple[Line, ...]:
     """The caps that a call falls under."""
+    if not caps.are_set(facts.rules):
+        return ()
     agent_id = None if facts.agent is None else facts.agent.id
     return caps.lines(
         facts.rules, caps.Whose(agent_id=agent_id, sender_id=facts.sender_id, contact=contact_of(start, facts))

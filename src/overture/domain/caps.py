@@ -55,8 +55,6 @@ class Whose(Struct, frozen=True, kw_only=True):
 
 def lines(applying: Applying, whose: Whose) -> tuple[Line, ...]:
     """The caps that apply to a message, the widest first."""
-    if not (applying.workspace.caps or applying.agent.caps or applying.sender.caps):
-        return ()
     found = []
     for scope, rules, an_id in (
         (Scope.WORKSPACE, applying.workspace, ""),
@@ -72,6 +70,11 @@ def lines(applying: Applying, whose: Whose) -> tuple[Line, ...]:
 def _name(scope: Scope, an_id: str, cap: Cap, contact: str) -> str:
     apart = contact if cap.per is Per.CONTACT else "-"
     return f"{cap.count.value} {cap.within_seconds} {apart} {scope.value} {an_id}"
+
+
+def are_set(applying: Applying) -> bool:
+    """Whether any cap applies at all."""
+    return bool(applying.workspace.caps or applying.agent.caps or applying.sender.caps)
 
 
 def spends(rules: Rules) -> bool:
