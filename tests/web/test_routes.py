@@ -29,6 +29,7 @@ BODIES: dict[str, Any] = {
     "change-one-sender": {"messaging_service_sid": None},
     "link-contact-address": {"address": "+15550100002"},
     "preview-template": {"variables": {"1": "Ada"}},
+    "set-sender-rules": {"countries": []},
 }
 
 

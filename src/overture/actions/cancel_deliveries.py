@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from overture.actions.give_back import give_back
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
+from overture.domain.ids import shard_of
 from overture.domain.ports import Ids
 from overture.domain.sending import STAYS
 from overture.store import events, messages, outbox
@@ -21,6 +23,7 @@ async def cancel_deliveries(
     taken = await outbox.cancel_queued(tx, waiting)
     if not taken:
         return
+    await give_back(tx, [(message_id, shard_of(message_id)) for *_, message_id in taken])
     changes = [
         messages.StatusChange(
             workspace_id=workspace_id,

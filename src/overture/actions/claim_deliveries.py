@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from overture.actions.count_replies import count_replies
 from overture.actions.keep_quiet import keep_quiet
 from overture.actions.meet_window import meet_windows
 from overture.actions.refuse_delivery import refuse_deliveries
@@ -166,6 +167,7 @@ async def _claim(
             for send in leaving
         ],
     )
+    await count_replies(tx, leaving, now)
     await refuse_deliveries(tx, staying, now, ids)
     return [_outgoing(send, now, probes=probes) for send in leaving]
 

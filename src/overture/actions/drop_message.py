@@ -6,6 +6,7 @@ Should the provider report of it later all the same, its word is recorded: what 
 from datetime import datetime
 
 from overture.actions import in_review
+from overture.actions.give_back import give_back
 from overture.actions.in_review import Decided
 from overture.domain import reasons
 from overture.domain.delivery import DeliveryState, DeliveryStatus
@@ -33,6 +34,7 @@ async def drop_message(
         raise in_review.undecidable(held.state)
     why = reasons.TABLE[Reason.DROPPED_BY_OPERATOR]
     await outbox.delete(tx, [(held.message_id, held.shard)])
+    await give_back(tx, [(held.message_id, held.shard)])
     change = messages.StatusChange(
         workspace_id=workspace_id,
         conversation_id=held.conversation_id,

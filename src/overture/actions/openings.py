@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.hold_contact import find_changed
+from overture.actions.reserve_openings import Carrier, Ledger
 from overture.actions.time_openings import is_unusual, time_openings
 from overture.domain import variants
 from overture.domain.agent import EndReason, Json
@@ -55,7 +56,8 @@ _T = TypeVar("_T")
 class Plan:
     """The rows that one round of decisions asks for."""
 
-    def __init__(self, *, now: datetime, ids: Ids) -> None:
+    def __init__(self, caps: Ledger, *, now: datetime, ids: Ids) -> None:
+        self._caps: Final = caps
         self._now: Final = now
         self._ids: Final = ids
         self._contacts: Final[dict[int, contacts.NewContact]] = {}
@@ -77,7 +79,7 @@ class Plan:
 
     def decide(self, n: int, start: Start, facts: Facts) -> Answer:
         """The answer to one call, with its rows put on the plan."""
-        match decide_start(start, facts, self._now):
+        match self._caps.decide(n, start, facts, decide_start(start, facts, self._now)):
             case Open() as opened:
                 return self._open(n, start, facts, opened)
             case Refusal() as refusal:
@@ -105,11 +107,18 @@ class Plan:
         await outbox.insert_all(tx, sends, now=self._now, expires_at=expires_at, priority=Priority.OPENING)
         timed = [(*self._times[n], self._messages.get(n, ())) for n in self._times if n not in lost]
         await time_openings(tx, timed)
+        await self._caps.write(tx, self._carriers, lost, self._ids)
         await timers.insert_all(tx, _kept(self._timers, lost))
         if self._consents:
             await contacts.record_changes(tx, _kept(self._consents, lost))
         await events.insert_all(tx, _kept(self._events, lost), self._now)
         return lost
+
+    def _carriers(self, n: int) -> list[Carrier]:
+        """What carries an opening: its messages, or the conversation in which the agent will compose it."""
+        return [(m.id, m.shard) for m in self._messages.get(n, ())] or [
+            (self._conversations[n].id, self._conversations[n].shard)
+        ]
 
     def _open(self, n: int, start: Start, facts: Facts, opened: Open) -> Answer:
         assert facts.agent is not None

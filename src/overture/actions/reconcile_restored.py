@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.actions.give_back import give_back
 from overture.actions.write_down import write_down
 from overture.domain import reasons, variants
 from overture.domain.channel import address_on, split_address
@@ -112,7 +113,9 @@ async def _is_behind(tx: Writing, workspace_id: str, conversation_id: str, pendi
 async def _take_back(tx: Writing, thread_ids: Sequence[str], pending: Pending, now: datetime, ids: Ids) -> None:
     """Take out what waits on these threads since before the restore. What was asked for after it is wanted anew."""
     waiting = await restores.lock_waiting(tx, thread_ids, pending.restored_at)
-    await outbox.delete(tx, [(one.message_id, one.shard) for one in waiting])
+    ended = [(one.message_id, one.shard) for one in waiting]
+    await outbox.delete(tx, ended)
+    await give_back(tx, ended)
     changes = [
         messages.StatusChange(
             workspace_id=one.workspace_id,

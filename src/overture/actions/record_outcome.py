@@ -17,6 +17,7 @@ from typing import Final, TypeAlias, assert_never
 from msgspec import Struct
 
 from overture.actions import find_known, learn_from_failure, record_delivery, try_again
+from overture.actions.give_back import give_back, recount
 from overture.domain import reasons, retry
 from overture.domain.delivery import DeliveryStatus, Known
 from overture.domain.errors import Failure, Misconfigured, OutcomeUnknown, Permanent, Transient
@@ -99,6 +100,8 @@ class _Records:
         self._ids: Final = ids
         self._finished: Final[list[attempts.Finished]] = []
         self._gone: Final[list[tuple[str, int]]] = []
+        self._unsent: Final[list[tuple[str, int]]] = []
+        self._taken: Final[list[tuple[outbox.Send, int | None]]] = []
         self._changes: Final[list[outbox.Change]] = []
         self._statuses: Final[list[messages.StatusChange]] = []
         self._events: Final[list[Event]] = []
@@ -134,6 +137,8 @@ class _Records:
         """Write everything."""
         await attempts.finish(tx, self._finished, self._now)
         await outbox.delete(tx, self._gone)
+        await give_back(tx, self._unsent)
+        await recount(tx, self._taken)
         await outbox.update(tx, self._changes)
         await messages.set_statuses(tx, self._statuses)
         for send, stops, because in self._stops:
@@ -154,6 +159,7 @@ class _Records:
             )
         )
         self._gone.append((send.message_id, send.shard))
+        self._taken.append((send, accepted.segments))
         self._statuses.append(_status(send, accepted.status, sid=accepted.sid))
         self._tell(EventKind.MESSAGE_ACCEPTED, send, provider_sid=accepted.sid)
 
@@ -176,6 +182,7 @@ class _Records:
             self._closed.append(try_again.Failed(attempt=attempt, known=refused, failures=1, standing=standing))
         else:
             self._gone.append((send.message_id, send.shard))
+            self._unsent.append((send.message_id, send.shard))
             self._statuses.append(_status(send, DeliveryStatus.FAILED, error_code=number, reason=failure.code))
             told = {"reason": failure.code, "description": failure.description}
             self._tell(EventKind.MESSAGE_FAILED, send, error_code=number, **told)
@@ -185,6 +192,7 @@ class _Records:
             self._gone.append((send.message_id, send.shard))
         elif self._now + wait >= send.expires_at:
             self._gone.append((send.message_id, send.shard))
+            self._unsent.append((send.message_id, send.shard))
             self._statuses.append(_status(send, DeliveryStatus.FAILED, reason="expired"))
             stay = Stay(reason="expired", description="The provider could not take the message in time.")
             self._tell(EventKind.MESSAGE_FAILED, send, reason=stay.reason, description=stay.description)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from overture.actions.give_back import give_back
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids
@@ -15,7 +16,9 @@ async def refuse_deliveries(tx: Writing, staying: Sequence[tuple[outbox.Send, St
     """Take messages out of the outbox that will never leave. The caller commits."""
     if not staying:
         return
-    await outbox.delete(tx, [(send.message_id, send.shard) for send, _ in staying])
+    ended = [(send.message_id, send.shard) for send, _ in staying]
+    await outbox.delete(tx, ended)
+    await give_back(tx, ended)
     await messages.set_statuses(
         tx,
         [

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from overture.actions import openings
 from overture.actions.openings import Answer
+from overture.actions.reserve_openings import hold_caps, look_at_caps
 from overture.agents import kinds, template_values, variables
 from overture.domain import segments, variants
 from overture.domain.agent import Agent, Json
@@ -74,7 +75,8 @@ async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime
             break
         this_round, left = _apart(asked, left)
         facts = await _read_facts(tx, [asked[n] for n in this_round], now)
-        plan = openings.Plan(now=now, ids=ids)
+        caps = await hold_caps(tx, [(asked[n], known) for n, known in zip(this_round, facts, strict=True)], now)
+        plan = openings.Plan(caps, now=now, ids=ids)
         people: set[str] = set()
         later: set[int] = set()
         for n, known in zip(this_round, facts, strict=True):
@@ -94,7 +96,8 @@ async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime
 async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
     """What one call would do now; nothing is written."""
     [facts] = await _read_facts(tx, [asked], now)
-    verdict = decide_start(asked, facts, now)
+    caps = await look_at_caps(tx, [(asked, facts)], now)
+    verdict = caps.decide(0, asked, facts, decide_start(asked, facts, now))
     match verdict:
         case Refusal():
             return verdict

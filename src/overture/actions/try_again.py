@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from overture.actions import choose_again, give_way
+from overture.actions.give_back import give_back
 from overture.domain import delivery, reasons
 from overture.domain.agent import Json
 from overture.domain.conversation import Mode
@@ -84,6 +85,7 @@ async def try_again(tx: Writing, failed: Sequence[Failed], now: datetime, ids: I
         elif one.standing is not None:
             gone.append((one.attempt.message_id, one.attempt.shard))
     await outbox.delete(tx, gone)
+    await give_back(tx, gone)
     await unsettled.put_back(tx, again, now)
     await messages.set_statuses(tx, statuses)
     await events.insert_all(tx, told, now)

@@ -35,6 +35,8 @@ class EventKind(StrEnum):
     DATABASE_RESTORED = "database.restored"
     INSTANCE_SHUT = "instance.shut"
     INSTANCE_ADOPTED = "instance.adopted"
+    CAP_NEARLY_REACHED = "cap.nearly_reached"
+    CAP_REACHED = "cap.reached"
     INBOUND_UNROUTED = "inbound.unrouted"
     INBOUND_PARKED = "inbound.parked"
 

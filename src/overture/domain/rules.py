@@ -8,6 +8,12 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from overture.domain.country_codes import COUNTRIES
+
+MOST_CAPS: Final = 32  # of one workspace, agent or sender; each is one more row to hold for every opening
+LONGEST_WINDOW: Final = 366 * 86400
+MOST: Final = 10**15  # a thousand million, in millionths: room for any budget, and for sums of it in 64 bits
+
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
 
@@ -68,23 +74,51 @@ class QuietHours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     stricter_states: bool = True
 
 
-class Cap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """At most so much in any stretch of time."""
+class Measure(StrEnum):
+    """What a cap counts: messages, their SMS segments, their price in millionths, or different people."""
 
-    at_most: Annotated[int, Meta(ge=0)]
-    within_seconds: Annotated[int, Meta(ge=60)]
+    MESSAGES = "messages"
+    SEGMENTS = "segments"
+    MONEY = "money"
+    RECIPIENTS = "recipients"
+
+
+class Per(StrEnum):
+    """What a cap counts apart."""
+
+    CONTACT = "contact"
+
+
+class Cap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """At most so much in any stretch of so many seconds, all together or `per` contact; zero allows nothing.
+
+    Money is counted in millionths of the price table's currency.
+    """
+
+    at_most: Annotated[int, Meta(ge=0, le=MOST)]
+    within_seconds: Annotated[int, Meta(ge=60, le=LONGEST_WINDOW)]
+    count: Measure = Measure.MESSAGES
+    per: Per | None = None
+
+    def __post_init__(self) -> None:
+        if self.count is Measure.RECIPIENTS and self.per is not None:
+            raise ValueError("a contact is one recipient: count recipients of all together, or messages per contact")
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one of them allows. Whatever is not set is allowed.
 
-    `countries` are those that may be written to, by ISO 3166.
+    `countries` are those that may be written to, by ISO 3166; where the list is empty, none.
     """
 
     quiet_hours: QuietHours | None = None
     countries: list[CountryCode] | None = None
-    caps: list[Cap] = []
+    caps: Annotated[list[Cap], Meta(max_length=MOST_CAPS)] = []
     require_consent: RequireConsent | None = None
+
+    def __post_init__(self) -> None:
+        if unknown := next((code for code in self.countries or () if code not in COUNTRIES), None):
+            raise ValueError(f"no country with numbers of its own has the code {unknown!r}")
 
 
 NONE: Final = Rules()

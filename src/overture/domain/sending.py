@@ -10,7 +10,17 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from overture.domain import choices, closed_window, message, quiet_hours, reasons, segments, template_opening, window
+from overture.domain import (
+    choices,
+    closed_window,
+    countries,
+    message,
+    quiet_hours,
+    reasons,
+    segments,
+    template_opening,
+    window,
+)
 from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, TemplateUse
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
@@ -104,7 +114,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     `greeting` is the agent's own opening with this call's variables, None where the agent has none, and
     `greeting_options` the choices that it offers; `missing` the required variables that the call did not bring;
     `channels` what the sender's address can do; `template` the one that the call names, else the agent's
-    `own_template` where that may open, as far as it is known; `rules` those of its workspace, agent and sender.
+    `own_template` where that may open, as far as it is known; `rules` those of its workspace, agent and sender;
+    `cost_micros` the price of a segment (of a message, where the channel has none), None where it is not known.
     """
 
     agent: Agent | None
@@ -121,6 +132,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     template: Known | None = None
     own_template: OwnTemplate | None = None
     rules: Applying = Applying()
+    cost_micros: int | None = None
 
 
 class Replay(Struct, frozen=True, kw_only=True):
@@ -194,6 +206,8 @@ def decide_start(asked: Start, facts: Facts, now: datetime) -> Verdict:
     opening = choose_opening(asked, facts, facts.agent, now)
     if isinstance(opening, Refusal):
         return opening
+    if (refused := countries.refuse(asked.to_number, facts.rules)) is not None:
+        return refused
     times = quiet_hours.times_of(
         facts.rules, asked.to_number, now, time_zone=asked.time_zone, life=asked.life, usual=OPENING_LIFE
     )

@@ -55,6 +55,18 @@ CREATE UNIQUE INDEX attempt_by_sid ON attempt (account_sid, sid, shard) WHERE si
 
 CREATE INDEX attempt_unnamed ON attempt (thread_id) WHERE sid IS NULL AND state IN ('uncertain', 'absent');
 
+CREATE TABLE cap (
+    workspace_id text NOT NULL,
+    name text NOT NULL,
+    buckets text NOT NULL,
+    near_at bigint,
+    reached_at bigint,
+    until bigint NOT NULL,
+    PRIMARY KEY (workspace_id, name)
+)  WITHOUT ROWID;
+
+CREATE INDEX cap_by_end ON cap (workspace_id, until);
+
 CREATE TABLE consent (
     id text NOT NULL,
     shard integer NOT NULL,
@@ -289,6 +301,25 @@ CREATE TABLE provider_account (
 );
 
 CREATE UNIQUE INDEX provider_account_of_api ON provider_account (sid) WHERE origin = 'api';
+
+CREATE TABLE reservation (
+    message_id text NOT NULL,
+    cap text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    contact text NOT NULL,
+    bucket bigint NOT NULL,
+    amount bigint NOT NULL,
+    counted bigint NOT NULL,
+    until bigint NOT NULL,
+    PRIMARY KEY (message_id, cap, shard)
+)  WITHOUT ROWID;
+
+CREATE INDEX reservation_by_end ON reservation (workspace_id, until);
+
+CREATE INDEX reservation_of_cap ON reservation (workspace_id, cap, contact, bucket);
+
+CREATE INDEX reservation_uncounted ON reservation (workspace_id, cap) WHERE amount <> counted;
 
 CREATE TABLE second_sid (
     account_sid text NOT NULL,

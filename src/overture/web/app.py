@@ -29,6 +29,7 @@ from overture.web.api import (
     media,
     outbound,
     probes,
+    rules,
     senders,
     templates,
     wirings,
@@ -43,7 +44,7 @@ from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
     *(outbound, chat, assistants, agents, conversations, contacts, templates, deliveries, inbox, media),
-    *(accounts, senders, keys, backups, instance, wirings, twilio, probes),
+    *(accounts, senders, rules, keys, backups, instance, wirings, twilio, probes),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))

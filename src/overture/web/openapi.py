@@ -48,6 +48,7 @@ _TAGS: Final = {
     "Assistants": "Agents in the words of the hosted platform.",
     "Agents": "Agents as specifications: flows and prompts, linted before they are kept.",
     "Accounts": "Provider accounts and their senders, set up and changed while the server runs.",
+    "Rules": "What is allowed of messages that nobody waits for, and what that means for one recipient.",
     "Keys": "API keys and what they may do.",
     "Backups": "Backups of the database, made while the server runs; at the machine itself.",
     "Webhooks": "Where the provider brings messages and delivery statuses.",

@@ -1,0 +1,57 @@
+"""Count what replies take of caps that watch over segments and money, as they are handed to the provider.
+
+Replies are never refused for a cap, so they may take a budget over its line; openings then wait until it has room.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from overture.domain import caps
+from overture.domain.rules import NONE, Applying
+from overture.domain.sending import Priority
+from overture.store import agents, outbox
+from overture.store import caps as counted
+from overture.store.caps import Reservation
+from overture.store.engine import Writing
+
+
+async def count_replies(
+    tx: Writing, leaving: Sequence[outbox.Send], now: datetime, *, cost_micros: int | None = None
+) -> None:
+    """Count the replies among what leaves now; openings were counted when they were accepted. The caller commits.
+
+    `cost_micros` is the price of a segment, where one is known.
+    """
+    replies = [send for send in leaving if send.priority == Priority.REPLY]
+    if not replies:
+        return
+    versions = await agents.find_versions(tx, [send.agent for send in replies])
+    reservations: list[Reservation] = []
+    for send in replies:
+        author = versions.get(send.agent)
+        agent_rules = NONE if author is None else author.spec.rules
+        if any(caps.spends(rules) for rules in (send.workspace_rules, agent_rules, send.sender_rules)):
+            applying = Applying(workspace=send.workspace_rules, agent=agent_rules, sender=send.sender_rules)
+            reservations += _reservations(send, applying, now, cost_micros)
+    if reservations:
+        await counted.reserve(tx, reservations)
+
+
+def _reservations(send: outbox.Send, applying: Applying, now: datetime, cost_micros: int | None) -> list[Reservation]:
+    whose = caps.Whose(agent_id=send.agent[1], sender_id=send.sender_id, contact=send.contact_key)
+    wanted = caps.wanted_of(send.body, send.channel, cost_micros)
+    found = {line.name: line.cap for line in caps.lines(applying, whose) if line.cap.count in caps.SPENT}
+    return [
+        Reservation(
+            message_id=send.message_id,
+            cap=name,
+            shard=send.shard,
+            workspace_id=send.workspace_id,
+            contact=send.contact_key,
+            bucket=caps.bucket(cap, now),
+            amount=caps.amount(cap, wanted),
+            counted=0,
+            until=caps.until(cap, caps.bucket(cap, now)),
+        )
+        for name, cap in found.items()
+    ]

@@ -1,0 +1,114 @@
+"""Explain what every rule says of an opening to somebody, now. Nothing is written."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from overture.domain import caps, explaining, numbers, variants
+from overture.domain.channel import Channel
+from overture.domain.errors import Invalid, Unknown
+from overture.domain.explaining import Asking, Said
+from overture.domain.rules import NONE, Applying, Rules
+from overture.store import agents, rules, senders, threads
+from overture.store import caps as counted
+from overture.store.caps import Asked
+from overture.store.engine import Reading
+from overture.store.senders import Sender
+
+
+class Explained(Struct, frozen=True, kw_only=True):
+    """Who was asked about, from which sender if one was found, and what each rule says."""
+
+    to_number: str
+    channel: Channel
+    from_number: str | None
+    agent_id: str | None
+    said: list[Said]
+
+
+async def explain_rules(
+    tx: Reading,
+    workspace_id: str,
+    *,
+    to_number: str,
+    channel: Channel,
+    agent_id: str | None,
+    from_number: str | None,
+    now: datetime,
+) -> Explained:
+    """What every rule says. Raises Invalid for a number that is none, Unknown for an agent or a sender.
+
+    Where no sender is named, the only one of the channel is meant; of several, none.
+    """
+    address = numbers.read_address(channel, to_number)
+    if address is None:
+        raise Invalid(
+            "to_number_invalid",
+            "The recipient is no number that can be: it starts with + and the country code.",
+            field="to_number",
+            hint="In a URL write the + as %2B.",
+        )
+    sender = await _sender(tx, workspace_id, channel, from_number)
+    agent_rules = await _agent_rules(tx, workspace_id, agent_id)
+    [pair] = await threads.read_pairs(tx, [(workspace_id, address, "" if sender is None else sender.id)])
+    contact = variants.canonical(address) if pair.contact is None else pair.contact.address
+    applying = Applying(
+        workspace=await rules.get_of_workspace(tx, workspace_id),
+        agent=agent_rules,
+        sender=NONE if sender is None else sender.rules,
+    )
+    whose = caps.Whose(agent_id=agent_id, sender_id=None if sender is None else sender.id, contact=contact)
+    found = caps.lines(applying, whose)
+    asked = [Asked(workspace_id=workspace_id, line=line, contact=contact) for line in found]
+    tallies = await counted.look(tx, asked, now) if asked else {}
+    asking = Asking(
+        to_number=address,
+        channel=channel,
+        contact=contact,
+        opted_out_at=None if pair.contact is None else pair.contact.opted_out_at,
+        last_inbound_at=None if pair.thread is None else pair.thread.last_inbound_at,
+        applying=applying,
+        tallies=tuple(
+            (one.line, next(tally for tally in tallies[one.key] if tally.cap == one.line.cap)) for one in asked
+        ),
+        waiting=None if sender is None else await counted.count_waiting(tx, workspace_id, sender.id),
+        stopped_because=None if sender is None else sender.stopped_because,
+    )
+    return Explained(
+        to_number=address,
+        channel=channel,
+        from_number=None if sender is None else sender.address,
+        agent_id=agent_id,
+        said=explaining.say_all(asking, now),
+    )
+
+
+async def _agent_rules(tx: Reading, workspace_id: str, agent_id: str | None) -> Rules:
+    if agent_id is None:
+        return NONE
+    name = (workspace_id, agent_id)
+    found = (await agents.find_current(tx, [name])).get(name)
+    if found is None:
+        raise Unknown(
+            "agent_unknown",
+            f"There is no agent {agent_id!r} in this workspace.",
+            field="agent_id",
+            hint="`overture agents list` shows the agents there are.",
+        )
+    return found.spec.rules
+
+
+async def _sender(tx: Reading, workspace_id: str, channel: Channel, from_number: str | None) -> Sender | None:
+    able = [one for one in await senders.list_active(tx, workspace_id) if one.channel is channel]
+    if from_number is None:
+        return able[0] if len(able) == 1 else None
+    address = numbers.read_number(from_number) or from_number
+    found = next((one for one in able if one.address == address), None)
+    if found is None:
+        raise Unknown(
+            "sender_unknown",
+            f"There is no sender of that number for {channel.value} in this workspace.",
+            field="from_number",
+            hint="`overture senders list` shows the senders there are.",
+        )
+    return found

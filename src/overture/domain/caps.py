@@ -1,0 +1,246 @@
+"""Caps: how much of a measure was taken in a stretch of time, whether more fits, and when it will.
+
+A cap counts in buckets of a 24th of its window, of a minute at least. A bucket counts in full until the last instant
+that it covers has left the window: so the stretch that is watched is never shorter than the window, and longer by a
+bucket at most. Buckets of the future, which a clock that stepped back leaves behind, count as well.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from overture.domain import message, segments
+from overture.domain.channel import Channel
+from overture.domain.errors import Limited
+from overture.domain.rules import Applying, Cap, Measure, Per, Rules, Scope
+
+NEAR: Final = 80  # per cent: there is time left to do something about it
+_BUCKETS: Final = 24  # an hour of a day, two and a half minutes of an hour
+_SHORTEST_BUCKET: Final = 60  # seconds
+_KEPT: Final = 64  # buckets, more than two windows: those that are over count again where a clock steps back to them
+
+SPENT: Final = frozenset({Measure.SEGMENTS, Measure.MONEY})
+"""What replies count into as well: a budget that is silent about half of what it pays for would be no budget."""
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """A cap that applies to a message: whose it is (`owner`: the agent or sender), and the name that it is counted by.
+
+    The name does not hold the limit: a cap that is raised goes on from where it stood.
+    """
+
+    name: str
+    scope: Scope
+    owner: str
+    cap: Cap
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What one message would take. `cost_micros` is None where its price is not known: then no money is counted."""
+
+    messages: int = 1
+    segments: int = 1
+    cost_micros: int | None = None
+
+
+class Whose(Struct, frozen=True, kw_only=True):
+    """Whom a message is from and to. `contact` is the address that the contact was first known by."""
+
+    agent_id: str | None
+    sender_id: str | None
+    contact: str
+
+
+def lines(applying: Applying, whose: Whose) -> tuple[Line, ...]:
+    """The caps that apply to a message, the widest first."""
+    found = []
+    for scope, rules, an_id in (
+        (Scope.WORKSPACE, applying.workspace, ""),
+        (Scope.AGENT, applying.agent, whose.agent_id or ""),
+        (Scope.SENDER, applying.sender, whose.sender_id or ""),
+    ):
+        found += [
+            Line(name=_name(scope, an_id, cap, whose.contact), scope=scope, owner=an_id, cap=cap) for cap in rules.caps
+        ]
+    return tuple(found)
+
+
+def _name(scope: Scope, an_id: str, cap: Cap, contact: str) -> str:
+    apart = contact if cap.per is Per.CONTACT else "-"
+    return f"{cap.count.value} {cap.within_seconds} {apart} {scope.value} {an_id}"
+
+
+def are_set(applying: Applying) -> bool:
+    """Whether any cap applies at all."""
+    return bool(applying.workspace.caps or applying.agent.caps or applying.sender.caps)
+
+
+def spends(rules: Rules) -> bool:
+    """Whether replies count into any of its caps."""
+    return any(cap.count in SPENT for cap in rules.caps)
+
+
+def width(cap: Cap) -> int:
+    """Seconds that one bucket of a cap covers."""
+    return max(_SHORTEST_BUCKET, -(-cap.within_seconds // _BUCKETS))
+
+
+def bucket(cap: Cap, now: datetime) -> int:
+    """The bucket of an instant, by the second in which it starts."""
+    return int(now.timestamp()) // width(cap) * width(cap)
+
+
+def horizon(cap: Cap, now: datetime) -> int:
+    """The last bucket that counts no longer."""
+    return int(now.timestamp()) - cap.within_seconds - width(cap)
+
+
+def until(cap: Cap, start: int) -> int:
+    """The second from which a bucket counts no longer."""
+    return start + width(cap) + cap.within_seconds
+
+
+def amount(cap: Cap, wanted: Wanted) -> int:
+    """What a message takes of a cap that counts no recipients."""
+    match cap.count:
+        case Measure.MESSAGES:
+            return wanted.messages
+        case Measure.SEGMENTS:
+            return wanted.segments
+        case Measure.MONEY:
+            return wanted.cost_micros or 0
+        case Measure.RECIPIENTS:
+            return 1
+
+
+def wanted_of(body: message.Body, channel: Channel, cost_micros: int | None) -> Wanted:
+    """What one message takes; `cost_micros` is the price of one of its segments, or of it on any other channel."""
+    count = segments.count(message.shown(body)) if channel is Channel.SMS else 1
+    return Wanted(segments=count, cost_micros=None if cost_micros is None else cost_micros * count)
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """When it was last told that a cap is nearly, or wholly, used up; in seconds."""
+
+    near_at: int | None = None
+    reached_at: int | None = None
+
+
+class Tally:
+    """What a cap has counted of late. Of recipients it knows those who are asked for now, by `contacts`:
+    in which bucket each was last written to.
+    """
+
+    def __init__(
+        self, cap: Cap, buckets: Mapping[int, int], told: Told, contacts: Mapping[str, int], now: datetime
+    ) -> None:
+        self.cap: Final = cap
+        self.told: Final = told
+        self._now: Final = now
+        self._over: Final = horizon(cap, now)
+        self._contacts: Final = {contact: start for contact, start in contacts.items() if start > self._over}
+        newest = sorted(buckets, reverse=True)[:_KEPT]
+        self.buckets: Final = {start: buckets[start] for start in newest}
+
+    @property
+    def used(self) -> int:
+        """How much of the cap is taken."""
+        return sum(count for start, count in self.buckets.items() if start > self._over)
+
+    def copy(self) -> "Tally":
+        """The same, to be counted on apart."""
+        return Tally(self.cap, self.buckets, self.told, self._contacts, self._now)
+
+    def fits(self, wanted: Sequence[Wanted], contact: str) -> bool:
+        """Whether an opening fits. One whose price is unknown fits as long as anything is left."""
+        return self._excess(wanted, contact) <= 0
+
+    def add(self, wanted: Sequence[Wanted], contact: str) -> None:
+        """Count an opening."""
+        start = bucket(self.cap, self._now)
+        if self.cap.count is Measure.RECIPIENTS:
+            if (before := self._contacts.get(contact)) is not None:
+                self.change(before, -1)
+                start = max(start, before)
+            self._contacts[contact] = start
+            self.change(start, 1)
+        else:
+            self.change(start, sum(amount(self.cap, one) for one in wanted))
+
+    def change(self, start: int, by: int) -> None:
+        """Let a bucket hold more, or less."""
+        count = self.buckets.get(start, 0) + by
+        if count > 0:
+            self.buckets[start] = count
+        else:
+            self.buckets.pop(start, None)
+
+    def frees_in(self, wanted: Sequence[Wanted], contact: str) -> int:
+        """Seconds until an opening fits, if nothing else is counted; a whole window where it never does."""
+        excess = self._excess(wanted, contact)
+        for start, count in sorted(self.buckets.items()):
+            if start <= self._over:
+                continue
+            if excess <= 0:
+                break
+            excess -= count
+            if excess <= 0:
+                return max(1, until(self.cap, start) - int(self._now.timestamp()))
+        return self.cap.within_seconds
+
+    def _excess(self, wanted: Sequence[Wanted], contact: str) -> int:
+        if self.cap.count is Measure.RECIPIENTS:
+            return 0 if contact in self._contacts and self.cap.at_most else self.used + 1 - self.cap.at_most
+        more = max(1, sum(amount(self.cap, one) for one in wanted))
+        return self.used + more - self.cap.at_most
+
+    def news(self) -> tuple[bool, bool]:
+        """Whether it is to be told now that the cap is nearly, or wholly, used up: once a window each."""
+        if self.cap.per is not None or not self.cap.at_most:
+            return False, False
+        near = self.used * 100 >= self.cap.at_most * NEAR and self._is_over(self.told.near_at)
+        reached = self.used >= self.cap.at_most and self._is_over(self.told.reached_at)
+        return near, reached
+
+    def _is_over(self, told_at: int | None) -> bool:
+        return told_at is None or int(self._now.timestamp()) - told_at >= self.cap.within_seconds
+
+
+def refuse(line: Line, tally: Tally, wanted: Sequence[Wanted], contact: str) -> Limited | None:
+    """Why an opening is refused for a cap; None where it fits."""
+    if tally.fits(wanted, contact):
+        return None
+    return Limited(
+        "cap_reached",
+        f"{name(line)} is reached: {taken(tally)} is used.",
+        retry_after_seconds=tally.frees_in(wanted, contact),
+        hint="Try again when Retry-After has passed, or raise the cap with `overture rules set`.",
+    )
+
+
+def name(line: Line) -> str:
+    """A cap in words: `The workspace's cap of 100 messages in 1 day`."""
+    cap = line.cap
+    apart = " to one contact" if cap.per is Per.CONTACT else ""
+    return f"The {line.scope.value}'s cap of {_much(cap, cap.at_most)}{apart} in {length(cap.within_seconds)}"
+
+
+def taken(tally: Tally) -> str:
+    """What is used in words: `20 of 100 messages`."""
+    return f"{tally.used:,} of {_much(tally.cap, tally.cap.at_most)}"
+
+
+def _much(cap: Cap, count: int) -> str:
+    if cap.count is Measure.MONEY:
+        return f"{count:,} millionths of money"
+    return f"{count:,} {cap.count.value.removesuffix('s') if count == 1 else cap.count.value}"
+
+
+def length(seconds: int) -> str:
+    """A length of time in words: `1 day`, `90 seconds`."""
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds % size == 0 and seconds >= size:
+            return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
