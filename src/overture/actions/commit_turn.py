@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from overture.actions import claim_turns
 from overture.actions.claim_turns import TurnClaim
+from overture.actions.expect_costs import expect_costs
 from overture.domain.agent import EndReason
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
@@ -24,6 +25,7 @@ from overture.store import conversations, events, messages, outbox, threads, tur
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
+from overture.store.threads import Pair
 
 REDRAFTS: Final = 2  # a contact who keeps writing is answered all the same
 
@@ -101,10 +103,12 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
         )
         for seq, body in enumerate(bodies, present.last_seq + 1)
     ]
+    pair = await _pair(tx, present) if lines else None
+    lines = await expect_costs(tx, lines, pair)
     await messages.insert_all(tx, lines, now=now, expires_at=now + REPLY_LIFE)
     if epoch != present.epoch and present.thread_id is not None:
         await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch)
-    await _queue(tx, present, lines, epoch, now)
+    await _queue(tx, pair, lines, epoch, now)
     more = present.in_seq > draft.to_seq and mode is Mode.BOT
     after = turns.After(
         mode=mode,
@@ -138,14 +142,17 @@ def _mode(finish: Finish, *, turns_left: int) -> tuple[Mode, EndReason | None, s
             return Mode.BOT, None, None
 
 
-async def _queue(
-    tx: Writing, present: Conversation, lines: list[messages.NewMessage], epoch: int, now: datetime
-) -> None:
-    if present.channel is Channel.API or present.thread_id is None or not lines:
-        return
+async def _pair(tx: Writing, present: Conversation) -> Pair | None:
+    if present.channel is Channel.API or present.thread_id is None:
+        return None
     pairs = await threads.find_of_conversations(tx, [(present.workspace_id, present.id)])
-    pair = pairs[present.workspace_id, present.id]
-    sends = [outbox.send_of(line, thread_id=present.thread_id, sender_id=pair.sender_id, epoch=epoch) for line in lines]
+    return pairs[present.workspace_id, present.id]
+
+
+async def _queue(tx: Writing, pair: Pair | None, lines: list[messages.NewMessage], epoch: int, now: datetime) -> None:
+    if pair is None:
+        return
+    sends = [outbox.send_of(line, thread_id=pair.thread_id, sender_id=pair.sender_id, epoch=epoch) for line in lines]
     await outbox.insert_all(tx, sends, now=now, expires_at=now + REPLY_LIFE, priority=Priority.REPLY)
 
 

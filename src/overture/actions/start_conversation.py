@@ -14,12 +14,13 @@ from msgspec import Struct
 from overture.actions import openings
 from overture.actions.openings import Answer
 from overture.agents import kinds, variables
-from overture.domain import segments, variants
+from overture.domain import cost, segments, variants
 from overture.domain.agent import Agent
 from overture.domain.channel import Channel
 from overture.domain.errors import Conflict, Refusal
 from overture.domain.message import Template, shown
 from overture.domain.ports import Ids
+from overture.domain.prices import Cost, amount
 from overture.domain.rules import NONE, Applying
 from overture.domain.sending import (
     ByTurn,
@@ -32,7 +33,7 @@ from overture.domain.sending import (
     parts,
 )
 from overture.domain.template import Button, Known, render
-from overture.store import agents, senders, templates, threads
+from overture.store import agents, prices, senders, templates, threads
 from overture.store.engine import Reading, Writing
 from overture.store.senders import Sender
 
@@ -51,6 +52,14 @@ class DryRunTemplate(Struct, frozen=True, kw_only=True):
     fetched_at: datetime
 
 
+class DryRunCost(Struct, frozen=True, kw_only=True):
+    """What the opening would cost, by the price table; null where that gives no price for it."""
+
+    amount: str | None = None
+    currency: str | None = None
+    is_known: bool = False
+
+
 class DryRun(Struct, frozen=True, kw_only=True):
     """What a call would have done."""
 
@@ -61,6 +70,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
     encoding: str
     supersedes: str | None = None
     template: DryRunTemplate | None = None
+    cost: DryRunCost = DryRunCost()
 
 
 async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime, ids: Ids) -> list[Answer]:
@@ -103,6 +113,7 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
                 return DryRun(verdict="open", opening=None, kind="agent", segments=0, encoding="unknown")
             carried = [shown(part) for part in parts(opening, asked.channel)]
             text, sms = "\n".join(carried), asked.channel is Channel.SMS
+            counted = cost.of_opening(asked, facts, parts(opening, asked.channel), now)
             return DryRun(
                 verdict="open" if isinstance(verdict, Open) else "join",
                 opening=text,
@@ -111,9 +122,16 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
                 encoding=segments.encoding_of(text).value if sms else "none",
                 supersedes=verdict.ends.id if isinstance(verdict, Open) and verdict.ends else None,
                 template=_told(opening, facts.template, asked.channel) if isinstance(opening, Template) else None,
+                cost=_dry_cost(cost.total(counted)),
             )
         case _ as never:
             assert_never(never)
+
+
+def _dry_cost(expected: Cost | None) -> DryRunCost:
+    if expected is None:
+        return DryRunCost()
+    return DryRunCost(amount=amount(expected.micros), currency=expected.currency, is_known=True)
 
 
 def _told(opening: Template, known: Known | None, channel: Channel) -> DryRunTemplate | None:
@@ -155,6 +173,7 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
         tx, [(a, "" if sender is None else sender.id) for a, sender in zip(asked, sender_ids, strict=True)]
     )
     known_templates = await _read_templates(tx, asked, sender_ids)
+    tables = await prices.find_all_in_force(tx, ((s.workspace_id, s.prices_revision) for s in sender_ids if s))
     facts = []
     for start, by, sender, pair in zip(asked, able, sender_ids, pairs, strict=True):
         agent = known_agents.get((start.workspace_id, start.agent_id))
@@ -176,6 +195,7 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 key=pair.key,
                 template=None if start.template is None else known_templates.get(_template_key(start, sender)),
                 rules=_applying(agent, sender),
+                prices=tables.get(start.workspace_id),
             )
         )
     return facts
