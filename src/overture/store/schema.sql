@@ -292,7 +292,7 @@ CREATE TABLE price (
 
 CREATE TABLE price_look (
     number integer NOT NULL PRIMARY KEY,
-    looked_to bigint NOT NULL
+    looked_to text NOT NULL
 );
 
 CREATE TABLE provider_account (

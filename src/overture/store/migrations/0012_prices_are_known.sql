@@ -22,8 +22,8 @@ ALTER TABLE attempt ADD COLUMN price_currency text;
 ALTER TABLE second_sid ADD COLUMN price_micros bigint;
 ALTER TABLE second_sid ADD COLUMN price_currency text;
 
--- How far messages without a price were asked for once more, by the number of the look.
+-- The message up to which those without a price were asked for once more, by the number of the look.
 CREATE TABLE price_look (
     number integer NOT NULL PRIMARY KEY,
-    looked_to bigint NOT NULL
+    looked_to text NOT NULL
 );
