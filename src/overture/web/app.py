@@ -28,8 +28,10 @@ from overture.web.api import (
     keys,
     media,
     outbound,
+    prices,
     probes,
     senders,
+    spend,
     templates,
     wirings,
 )
@@ -43,6 +45,7 @@ from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
     *(outbound, chat, assistants, agents, conversations, contacts, templates, deliveries, inbox, media),
+    *(prices, spend),
     *(accounts, senders, keys, backups, instance, wirings, twilio, probes),
 )
 
