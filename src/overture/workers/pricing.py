@@ -5,7 +5,6 @@ later is asked for by its id, three times at most, and then let be.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +12,7 @@ from typing import Final
 from overture import log
 from overture.actions.settle_prices import settle_prices
 from overture.domain.errors import Failure
-from overture.domain.ports import Provider, ProviderMessage
+from overture.domain.ports import Provider
 from overture.store import charges
 from overture.store.charges import Unpriced
 from overture.store.engine import Store
@@ -51,21 +50,21 @@ class PriceRoad:
     async def _ask(self, taken: Sequence[Unpriced]) -> None:
         gate = asyncio.Semaphore(_AT_ONCE)
 
-        async def fetch(one: Unpriced) -> ProviderMessage | None:
+        async def ask(one: Unpriced) -> int:
             async with gate:
-                try:
-                    return await self._provider.fetch(one.account_sid, one.sid)
-                except Failure as failure:
-                    _log.warning("price_not_fetched", sid=one.sid, code=failure.code, why=failure.description)
-                    return None
+                return await self._settle(one)
 
-        found: defaultdict[str, list[ProviderMessage]] = defaultdict(list)
-        for one, message in zip(taken, await asyncio.gather(*map(fetch, taken)), strict=True):
-            if message is not None and message.sid == one.sid:
-                found[one.account_sid].append(message)
-        settled = [await self._settle(account_sid, messages) for account_sid, messages in found.items()]
+        settled = sum(await asyncio.gather(*map(ask, taken)))
         if taken:
-            _log.info("prices_fetched", asked=len(taken), settled=sum(settled))
+            _log.info("prices_fetched", asked=len(taken), settled=settled)
 
-    async def _settle(self, account_sid: str, messages: Sequence[ProviderMessage]) -> int:
-        return await self._store.write(lambda tx: settle_prices(tx, account_sid, messages))
+    async def _settle(self, one: Unpriced) -> int:
+        """How many prices were news. Each is a commit of its own: none waits for another that holds it."""
+        try:
+            found = await self._provider.fetch(one.account_sid, one.sid)
+        except Failure as failure:
+            _log.warning("price_not_fetched", sid=one.sid, code=failure.code, why=failure.description)
+            return 0
+        if found is None or found.sid != one.sid:
+            return 0
+        return await self._store.write(lambda tx: settle_prices(tx, one.account_sid, [found]))

@@ -1,5 +1,6 @@
 """The workspace's price table: bring one, look at it, take it away."""
 
+import asyncio
 from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
@@ -101,7 +102,7 @@ async def import_prices(call: Call[bytes, None]) -> SavedPrices:
     table that was; where a line is wrong nothing is kept, and each such line is named. What was written before keeps
     the cost that was expected then.
     """
-    given = price_list.read(call.body)
+    given = await asyncio.to_thread(price_list.read, call.body)  # of a long one it takes a second or two
     revision = call.parts.ids.new(call.now)
     table = await call.parts.store.write(lambda tx: prices.replace(tx, call.workspace_id, revision, given))
     return SavedPrices(revision=table.revision, currency=table.currency, total=len(table.rows))
