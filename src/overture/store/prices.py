@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from overture.domain.channel import Channel
+from overture.domain.errors import Unknown
 from overture.domain.price_list import PriceList
 from overture.domain.prices import Category, Price, PriceTable
 from overture.store.engine import Reading, Writing
@@ -19,7 +20,7 @@ _OF_WORKSPACE: Final = Query(
     """
 )
 _REVISION: Final = Query("SELECT prices_revision FROM workspace WHERE id = $1")
-_SET_REVISION: Final = Command("UPDATE workspace SET prices_revision = $2 WHERE id = $1")
+_SET_REVISION: Final = Command("UPDATE workspace SET prices_revision = $2 WHERE id = $1 RETURNING id")
 _DELETE: Final = Command("DELETE FROM price WHERE workspace_id = $1")
 _INSERT: Final = insert(
     "price",
@@ -31,8 +32,10 @@ _kept: Final[dict[str, PriceTable]] = {}
 
 
 async def replace(tx: Writing, workspace_id: str, revision: str, given: PriceList) -> PriceTable:
-    """Let these be a workspace's prices, in place of all that were."""
-    await tx.run(_SET_REVISION, workspace_id, revision)  # holds the workspace: of two at once the later one counts
+    """Let these be a workspace's prices, in place of all that were. Raises Unknown where there is no workspace."""
+    held = await tx.run(_SET_REVISION, workspace_id, revision)  # of two at once the later one counts
+    if not held:
+        raise Unknown("workspace_unknown", "There is no such workspace.")
     await tx.run(_DELETE, workspace_id)
     rows = [(row.channel.value, row.prefix, row.category.value, row.micros) for row in given.rows]
     await tx.run_rows(_INSERT, rows, workspace_id, revision, given.currency)
