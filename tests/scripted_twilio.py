@@ -53,7 +53,7 @@ Step: TypeAlias = Then | Refuse | Hold
 class ScriptedTwilio:
     """`posts` holds every form that came, `taken` every message that the provider now has, oldest first.
 
-    `posted` is set with the first post.
+    `posted` is set with the first post; `fetched` holds the SIDs that were asked for singly.
     """
 
     def __init__(self, clock: Clock, account_sid: str) -> None:
@@ -67,6 +67,7 @@ class ScriptedTwilio:
         self.listings = 0
         self.arriving: deque[dict[str, str]] = deque()
         self.lists: deque[Refuse | None] = deque()
+        self.fetched: list[str] = []
 
     @property
     def said(self) -> list[str]:
@@ -135,6 +136,13 @@ class ScriptedTwilio:
             self.take(self.arriving.popleft())
         return web.json_response({"messages": found[number * size : end], "next_page_uri": following})
 
+    async def fetch(self, request: web.Request) -> web.Response:
+        """One message by its SID, as it is now."""
+        sid = request.match_info["sid"]
+        self.fetched.append(sid)
+        found = next((message for message in self.taken if message["sid"] == sid), None)
+        return web.Response(status=404) if found is None else web.json_response(found)
+
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["ScriptedTwilio"]:
         """Serve on a free port of loopback."""
@@ -142,6 +150,7 @@ class ScriptedTwilio:
         app = web.Application()
         app.router.add_post(path, self.post)
         app.router.add_get(path, self.list)
+        app.router.add_get(path.replace(".json", "/{sid}.json"), self.fetch)
         runner = web.AppRunner(app, shutdown_timeout=0.1, handle_signals=False)
         await runner.setup()
         try:

@@ -172,6 +172,7 @@ async def test_a_dry_run_decides_and_writes_nothing(world: World) -> None:
             "supersedes": None,
             "scheduled_for": None,
             "template": None,
+            "cost": {"amount": None, "currency": None, "is_known": False},
         },
     }
     assert await world.rows() == before

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from overture.actions import claim_turns, reach_contact
 from overture.actions.claim_turns import TurnClaim
+from overture.actions.expect_costs import expect_costs
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
 from overture.domain.event import Event, EventKind
@@ -24,6 +25,7 @@ from overture.store import conversations, events, messages, outbox, quiet_hours,
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
+from overture.store.threads import Pair
 
 REDRAFTS: Final = 2  # a contact who keeps writing is answered all the same
 
@@ -101,14 +103,15 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
         )
         for seq, body in enumerate(way.bodies, present.last_seq + 1)
     ]
-    priority, expires_at = await _worth(tx, present, now)
-    await messages.insert_all(tx, lines, now=now, expires_at=expires_at)
+    lines = await expect_costs(tx, lines, way.pair)
+    worth = await _worth(tx, present, now)
+    await messages.insert_all(tx, lines, now=now, expires_at=worth[1])
     if epoch != present.epoch and present.thread_id is not None:
         await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch)
     if way.waits:
         await reach_contact.hold_back(tx, lines, now, ids)
     else:
-        await _queue(tx, present, way.sender_id, lines, epoch, now, (priority, expires_at))
+        await _queue(tx, way.pair, lines, epoch, now, worth)
     more = present.in_seq > draft.to_seq and mode is Mode.BOT
     after = turns.After(
         mode=mode,
@@ -154,16 +157,15 @@ async def _worth(tx: Writing, present: Conversation, now: datetime) -> tuple[Pri
 
 async def _queue(
     tx: Writing,
-    present: Conversation,
-    sender_id: str | None,
+    pair: Pair | None,
     lines: list[messages.NewMessage],
     epoch: int,
     now: datetime,
     worth: tuple[Priority, datetime],
 ) -> None:
-    if sender_id is None or present.thread_id is None:
+    if pair is None:
         return
-    sends = [outbox.send_of(line, thread_id=present.thread_id, sender_id=sender_id, epoch=epoch) for line in lines]
+    sends = [outbox.send_of(line, thread_id=pair.thread_id, sender_id=pair.sender_id, epoch=epoch) for line in lines]
     await outbox.insert_all(tx, sends, now=now, expires_at=worth[1], priority=worth[0])
 
 

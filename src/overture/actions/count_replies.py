@@ -15,13 +15,8 @@ from overture.store.caps import Reservation
 from overture.store.engine import Writing
 
 
-async def count_replies(
-    tx: Writing, leaving: Sequence[outbox.Send], now: datetime, *, cost_micros: int | None = None
-) -> None:
-    """Count the replies among what leaves now; openings were counted when they were accepted. The caller commits.
-
-    `cost_micros` is the price of a segment, where one is known.
-    """
+async def count_replies(tx: Writing, leaving: Sequence[outbox.Send], now: datetime) -> None:
+    """Count the replies among what leaves now; openings were counted when they were accepted. The caller commits."""
     replies = [send for send in leaving if send.priority == Priority.REPLY]
     if not replies:
         return
@@ -32,14 +27,14 @@ async def count_replies(
         agent_rules = NONE if author is None else author.spec.rules
         if any(caps.spends(rules) for rules in (send.workspace_rules, agent_rules, send.sender_rules)):
             applying = Applying(workspace=send.workspace_rules, agent=agent_rules, sender=send.sender_rules)
-            reservations += _reservations(send, applying, now, cost_micros)
+            reservations += _reservations(send, applying, now)
     if reservations:
         await counted.reserve(tx, reservations)
 
 
-def _reservations(send: outbox.Send, applying: Applying, now: datetime, cost_micros: int | None) -> list[Reservation]:
+def _reservations(send: outbox.Send, applying: Applying, now: datetime) -> list[Reservation]:
     whose = caps.Whose(agent_id=send.agent[1], sender_id=send.sender_id, contact=send.contact_key)
-    wanted = caps.wanted_of(send.body, send.channel, cost_micros)
+    wanted = caps.wanted_of(send.body, send.channel, send.cost_micros)
     found = {line.name: line.cap for line in caps.lines(applying, whose) if line.cap.count in caps.SPENT}
     return [
         Reservation(

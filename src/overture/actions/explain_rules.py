@@ -73,6 +73,7 @@ async def explain_rules(
         ),
         waiting=None if sender is None else await counted.count_waiting(tx, workspace_id, sender.id),
         stopped_because=None if sender is None else sender.stopped_because,
+        is_priced=sender is not None and sender.prices_revision is not None,
     )
     return Explained(
         to_number=address,
@@ -95,7 +96,7 @@ async def _agent_rules(tx: Reading, workspace_id: str, agent_id: str | None) -> 
             field="agent_id",
             hint="`overture agents list` shows the agents there are.",
         )
-    return found.spec.rules
+    return found.spec.ruling
 
 
 async def _sender(tx: Reading, workspace_id: str, channel: Channel, from_number: str | None) -> Sender | None:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from overture.actions import change_consent, hand_over, keep_medium
+from overture.actions.expect_costs import expect_costs
 from overture.actions.hand_over import HandOver
 from overture.actions.hold_contact import find_changed
 from overture.domain import consent, reply_time
@@ -156,7 +157,9 @@ class Rows:
             )
             send = outbox.send_of(new, thread_id=thread_id, sender_id=sender_id, epoch=epoch)
             until = self._now + REPLY_LIFE
-            await messages.insert_all(tx, [new], now=self._now, expires_at=until)
+            place = (line.workspace_id, line.conversation_id)
+            pair = (await threads.find_of_conversations(tx, [place])).get(place)
+            await messages.insert_all(tx, await expect_costs(tx, [new], pair), now=self._now, expires_at=until)
             await outbox.insert_all(
                 tx, [send], now=self._now, expires_at=until, priority=Priority.REPLY, confirms_opt_out=True
             )

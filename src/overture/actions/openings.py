@@ -16,7 +16,7 @@ from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.hold_contact import find_changed
 from overture.actions.reserve_openings import Carrier, Ledger
 from overture.actions.time_openings import is_unusual, time_openings
-from overture.domain import variants
+from overture.domain import cost, variants
 from overture.domain.agent import EndReason, Json
 from overture.domain.errors import Refusal
 from overture.domain.event import Event, EventKind
@@ -222,7 +222,8 @@ class Plan:
         assert facts.sender_id is not None
         conversation_id, shard, thread_id = where
         author = Author.AGENT if start.text is None and start.template is None else Author.CALLER
-        for seq, body in enumerate(bodies, first_seq):
+        counted = cost.of_opening(start, facts, bodies, self._now)
+        for seq, (body, of_it) in enumerate(zip(bodies, counted, strict=True), first_seq):
             new = messages.NewMessage(
                 id=self._ids.new(self._now, shard),
                 workspace_id=start.workspace_id,
@@ -232,6 +233,8 @@ class Plan:
                 direction=Direction.OUT,
                 author=author,
                 body=body,
+                segments=of_it.segments,
+                cost=of_it.cost,
             )
             send = outbox.send_of(new, thread_id=thread_id, sender_id=facts.sender_id, epoch=epoch)
             self._messages.setdefault(n, []).append(new)

@@ -18,16 +18,17 @@ from overture.domain.sending import parts
 from overture.store import events, messages, threads
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
+from overture.store.threads import Pair
 
 
 class Way(Struct, frozen=True, kw_only=True):
-    """How a turn's words go: the bodies that carry them, and the sender; None where they leave over no provider.
+    """How a turn's words go: the bodies that carry them, and between whom; None where they leave over no provider.
 
     Where the words wait for the contact, they are kept as they are and nothing leaves.
     """
 
     bodies: Sequence[Text | Template]
-    sender_id: str | None = None
+    pair: Pair | None = None
     waits: bool = False
 
 
@@ -39,7 +40,7 @@ async def find_way(tx: Reading, claim: TurnClaim, present: Conversation, said: S
     place = (present.workspace_id, present.id)
     pair = (await threads.find_of_conversations(tx, [place]))[place]
     if present.channel is not Channel.WHATSAPP or window.is_open(pair.last_inbound_at, now):
-        return Way(bodies=bodies, sender_id=pair.sender_id)
+        return Way(bodies=bodies, pair=pair)
     closed = give_way.Closed(
         text=closed_window.with_all(said),
         seq=present.last_seq + 1,
@@ -51,7 +52,7 @@ async def find_way(tx: Reading, claim: TurnClaim, present: Conversation, said: S
     instead = await give_way.find_stand_in(tx, closed, now)
     if instead is None:
         return Way(bodies=bodies, waits=True)
-    return Way(bodies=[instead], sender_id=pair.sender_id)
+    return Way(bodies=[instead], pair=pair)
 
 
 async def hold_back(tx: Writing, lines: Sequence[messages.NewMessage], now: datetime, ids: Ids) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.domain import caps, variants
+from overture.domain import caps, cost, variants
 from overture.domain.caps import Line, Tally, Told, Wanted
 from overture.domain.errors import Refusal
 from overture.domain.event import Event, EventKind
@@ -50,7 +50,7 @@ class Ledger:
         if not self._tallies or isinstance(verdict, Refusal | Replay):
             return verdict
         found, contact = lines_of(start, facts), contact_of(start, facts)
-        wanted = wanted_of(start, facts, verdict)
+        wanted = wanted_of(start, facts, verdict, self._now)
         for line in found:
             for tally in self._tallies[start.workspace_id, line.name]:
                 if tally.cap == line.cap and (refused := caps.refuse(line, tally, wanted, contact)) is not None:
@@ -131,12 +131,16 @@ def contact_of(start: Start, facts: Facts) -> str:
     return variants.canonical(start.to_number) if facts.contact is None else facts.contact.address
 
 
-def wanted_of(start: Start, facts: Facts, opened: Open | Join) -> tuple[Wanted, ...]:
+def wanted_of(start: Start, facts: Facts, opened: Open | Join, now: datetime) -> tuple[Wanted, ...]:
     """What each message of an opening takes. One that is yet to be composed is a message; the rest is not known."""
     if isinstance(opened.opening, ByTurn):
         return (Wanted(segments=0),)
     bodies = parts(opened.opening, start.channel)
-    return tuple(caps.wanted_of(body, start.channel, facts.cost_micros) for body in bodies)
+    costs = [one.cost for one in cost.of_opening(start, facts, bodies, now)]
+    return tuple(
+        caps.wanted_of(body, start.channel, None if known is None else known.micros)
+        for body, known in zip(bodies, costs, strict=True)
+    )
 
 
 def _asked(asked: Sequence[tuple[Start, Facts]]) -> list[Asked]:

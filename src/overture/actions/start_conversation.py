@@ -15,12 +15,13 @@ from overture.actions import openings
 from overture.actions.openings import Answer
 from overture.actions.reserve_openings import hold_caps, look_at_caps
 from overture.agents import kinds, template_values, variables
-from overture.domain import segments, variants
+from overture.domain import cost, segments, variants
 from overture.domain.agent import Agent, Json
 from overture.domain.channel import Channel
 from overture.domain.errors import Conflict, Refusal
 from overture.domain.message import Template, shown
 from overture.domain.ports import Ids
+from overture.domain.prices import Cost, amount
 from overture.domain.rules import NONE, Applying
 from overture.domain.sending import (
     ByTurn,
@@ -34,7 +35,7 @@ from overture.domain.sending import (
 )
 from overture.domain.template import Button, Known, render
 from overture.domain.template_opening import OwnTemplate
-from overture.store import agents, senders, templates, threads
+from overture.store import agents, prices, senders, templates, threads
 from overture.store.engine import Reading, Writing
 from overture.store.senders import Sender
 
@@ -53,6 +54,14 @@ class DryRunTemplate(Struct, frozen=True, kw_only=True):
     fetched_at: datetime
 
 
+class DryRunCost(Struct, frozen=True, kw_only=True):
+    """What the opening would cost, by the price table; null where that gives no price for it."""
+
+    amount: str | None = None
+    currency: str | None = None
+    is_known: bool = False
+
+
 class DryRun(Struct, frozen=True, kw_only=True):
     """What a call would have done."""
 
@@ -64,6 +73,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
     supersedes: str | None = None
     scheduled_for: datetime | None = None
     template: DryRunTemplate | None = None
+    cost: DryRunCost = DryRunCost()
 
 
 async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime, ids: Ids) -> list[Answer]:
@@ -116,6 +126,7 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
                 )
             carried = [shown(part) for part in parts(opening, asked.channel)]
             text, sms = "\n".join(carried), asked.channel is Channel.SMS
+            counted = cost.of_opening(asked, facts, parts(opening, asked.channel), now)
             return DryRun(
                 verdict="open" if isinstance(verdict, Open) else "join",
                 opening=text,
@@ -125,9 +136,16 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
                 supersedes=verdict.ends.id if isinstance(verdict, Open) and verdict.ends else None,
                 scheduled_for=scheduled_for,
                 template=_told(opening, facts.template, asked.channel) if isinstance(opening, Template) else None,
+                cost=_dry_cost(cost.total(counted)),
             )
         case _ as never:
             assert_never(never)
+
+
+def _dry_cost(expected: Cost | None) -> DryRunCost:
+    if expected is None:
+        return DryRunCost()
+    return DryRunCost(amount=amount(expected.micros), currency=expected.currency, is_known=True)
 
 
 def _told(opening: Template, known: Known | None, channel: Channel) -> DryRunTemplate | None:
@@ -172,6 +190,7 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
         _own_template(start, known_agents.get((start.workspace_id, start.agent_id)), now) for start in asked
     ]
     known_templates = await _read_templates(tx, asked, sender_ids, opening_with)
+    tables = await prices.find_all_in_force(tx, ((s.workspace_id, s.prices_revision) for s in sender_ids if s))
     facts = []
     for start, by, sender, pair, own in zip(asked, able, sender_ids, pairs, opening_with, strict=True):
         agent = known_agents.get((start.workspace_id, start.agent_id))
@@ -194,6 +213,7 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 template=known_templates.get(_template_key(start, sender, own)),
                 own_template=own,
                 rules=_applying(agent, sender),
+                prices=tables.get(start.workspace_id),
             )
         )
     return facts

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from overture.actions import keep_past
 from overture.actions.record_delivery import record_deliveries
+from overture.actions.settle_prices import settle_prices
 from overture.domain import sweep
 from overture.domain.channel import split_address
 from overture.domain.errors import Failure, Invalid
@@ -79,6 +80,7 @@ async def keep_found(
     reports = [_report(account_sid, message) for _, message in found if not message.inbound]
     if reports:
         await record_deliveries(tx, reports, now, ids)
+    await settle_prices(tx, account_sid, [message for _, message in found])
     return Kept(messages=kept, unreadable=unreadable)
 
 

@@ -47,6 +47,16 @@ def _lint_common(spec: AgentSpec, known: frozenset[str]) -> Iterator[Finding]:
     for where, zone in (("timezone", spec.timezone), ("rules.quiet_hours.time_zone", of_rules)):
         if zone is not None and find_zone(zone) is None:
             yield error(where, f"There is no time zone '{zone}'.", "Use an IANA name such as Europe/Berlin.")
+    yield from _lint_variables(spec)
+    if not spec.fallback.strip():
+        yield error("fallback", "It is empty, so a failure would leave the contact in silence.", "Write a sentence.")
+    yield from lint_message("fallback", spec.fallback, known)
+    for field, use in (("opening_template", spec.opening_template), ("fallback_template", spec.fallback_template)):
+        if use is not None:
+            yield from _lint_template(field, use, known)
+
+
+def _lint_variables(spec: AgentSpec) -> Iterator[Finding]:
     for name, variable in spec.variables.items():
         where = f"variables.{name}"
         if name in variables.SYSTEM:
@@ -55,12 +65,6 @@ def _lint_common(spec: AgentSpec, known: frozenset[str]) -> Iterator[Finding]:
             yield warning(where, "It is required and has a default, which is used.", "Drop required, or the default.")
         if variable.max_length < 1:
             yield error(where, "max_length leaves no room for a value.", "Set it to 1 or more.")
-    if not spec.fallback.strip():
-        yield error("fallback", "It is empty, so a failure would leave the contact in silence.", "Write a sentence.")
-    yield from lint_message("fallback", spec.fallback, known)
-    for field, use in (("opening_template", spec.opening_template), ("fallback_template", spec.fallback_template)):
-        if use is not None:
-            yield from _lint_template(field, use, known)
 
 
 def _lint_template(field: str, use: TemplateUse, known: frozenset[str]) -> Iterator[Finding]:

@@ -48,6 +48,9 @@ from overture.workers.accounts import AccountsRoad
 from overture.workers.inbox import InboxRoad
 from overture.workers.media import MediaRoad
 from overture.workers.outbox import OutboxRoad
+from overture.workers.pricing import EVERY_SECONDS as PRICES_WAIT_SECONDS
+from overture.workers.pricing import ROAD as PRICES
+from overture.workers.pricing import PriceRoad
 from overture.workers.restoring import RestoreRoad
 from overture.workers.sweeping import ROAD as SWEEP
 from overture.workers.sweeping import SweepRoad
@@ -157,6 +160,8 @@ class House:
             (TEMPLATES, self._templates.look),
         ):
             self._start(road, look)
+        pricing = PriceRoad(store=self.store, provider=self._provider)
+        self._start(PRICES, sweep.unless_shut(pricing.look), longest_wait_seconds=PRICES_WAIT_SECONDS)
         self._drains.extend(
             (
                 lambda: turns.drain(ending.TURNS_SECONDS),

@@ -14,6 +14,7 @@ from overture.domain.errors import Unknown
 from overture.domain.message import Direction
 from overture.settings import Settings
 from overture.web.api.conversations import MessageView
+from overture.web.api.cost_shapes import CostView
 from overture.web.api.deliveries import DecisionView, DeliveryList
 from overture.web.api.delivery_shapes import AttemptView, DeliveryView
 
@@ -124,6 +125,7 @@ def _print(one: DeliveryView) -> None:
         ("why", _why(one) or None),
         ("what to do", one.hint),
         ("twice?", "The provider may have taken it twice." if one.possible_duplicate else None),
+        ("cost", _cost(one.cost)),
         ("written", _at(one.created_at)),
         ("due", None if one.due_at is None else _at(one.due_at)),
         ("worth sending until", None if one.expires_at is None else _at(one.expires_at)),
@@ -153,13 +155,22 @@ def _print_all(lines: Sequence[MessageView]) -> None:
     if not ours:
         print("Nothing was said to the contact in this conversation.")
         return
-    table = Table("line", for_ids("message"), "state, tries", "why, text", box=None, pad_edge=False)
+    table = Table("line", for_ids("message"), "state, tries", "cost", "why, text", box=None, pad_edge=False)
     for line in ours:
         state = "" if line.state is None else line.state.value
         why = fit(line.reason_description or line.waits_description or "", 200)
         said = "\n".join(filter(None, (why, _words(line.text))))
-        table.add_row(str(line.seq), line.id, f"{state}\n{len(line.attempts)}", said)
+        table.add_row(str(line.seq), line.id, f"{state}\n{len(line.attempts)}", _cost(line.cost) or "", said)
     on_screen().print(table)
+
+
+def _cost(cost: CostView | None) -> str | None:
+    """What was charged, else what is expected; None where neither is known."""
+    if cost is None or cost.currency is None:
+        return None
+    if cost.charged is not None:
+        return f"{cost.charged} {cost.charged_currency or cost.currency}"
+    return f"about {cost.estimated} {cost.currency}"
 
 
 def _why(one: DeliveryView) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from overture.cli import looking_after, provider, ruling, safekeeping, telling
+from overture.cli import costs, looking_after, provider, ruling, safekeeping, telling
 from overture.cli.options import AsJson, Config, Data
 from overture.cli.twilio import twilio
 
@@ -93,6 +93,7 @@ def doctor(
 
 
 safekeeping.register(app)
+costs.register(app)
 
 
 @app.command()

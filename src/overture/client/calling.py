@@ -107,12 +107,14 @@ class Caller:
         *,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        csv: bytes | None = None,
         accepts: frozenset[int] | set[int] = frozenset(),
     ) -> tuple[bytes, Mapping[str, str]]:
         if self._session is None:
             raise RuntimeError("use the client as an asynchronous context")
-        data = None if body is None else msgspec.json.encode(body)
-        sent = {**(headers or {}), **({} if data is None else {"Content-Type": "application/json"})}
+        data = csv if body is None else msgspec.json.encode(body)
+        kind = "application/json" if csv is None else "text/csv"
+        sent = {**(headers or {}), **({} if data is None else {"Content-Type": kind})}
         try:
             async with self._session.request(
                 method, self._base + path, data=data, params=query, headers=sent

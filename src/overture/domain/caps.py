@@ -116,9 +116,9 @@ def amount(cap: Cap, wanted: Wanted) -> int:
 
 
 def wanted_of(body: message.Body, channel: Channel, cost_micros: int | None) -> Wanted:
-    """What one message takes; `cost_micros` is the price of one of its segments, or of it on any other channel."""
+    """What one message takes; `cost_micros` is what it will cost, where that is known."""
     count = segments.count(message.shown(body)) if channel is Channel.SMS else 1
-    return Wanted(segments=count, cost_micros=None if cost_micros is None else cost_micros * count)
+    return Wanted(segments=count, cost_micros=cost_micros)
 
 
 class Told(Struct, frozen=True, kw_only=True):

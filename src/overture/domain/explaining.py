@@ -41,7 +41,8 @@ class Said(Struct, frozen=True, kw_only=True):
 
 class Asking(Struct, frozen=True, kw_only=True):
     """Everything that rules ask of one recipient. `waiting` is how many messages the sender has queued, None where no
-    sender is known; `tallies` are the caps that apply with what they have counted.
+    sender is known; `tallies` are the caps that apply with what they have counted;
+    `is_priced` whether the workspace has a price table.
     """
 
     to_number: str
@@ -53,6 +54,7 @@ class Asking(Struct, frozen=True, kw_only=True):
     tallies: tuple[tuple[Line, Tally], ...] = ()
     waiting: int | None = None
     stopped_because: str | None = None
+    is_priced: bool = False
 
 
 Rule = Callable[[Asking, datetime], Sequence[Said]]
@@ -115,7 +117,8 @@ def _caps(asking: Asking, now: datetime) -> list[Said]:
             ending = "An opening is refused until enough of it is over."
         else:
             ending = f"{left:,} left."
-        unpriced = " No price is known, so no money is counted." if line.cap.count is Measure.MONEY else ""
+        is_blind = line.cap.count is Measure.MONEY and not asking.is_priced
+        unpriced = " There is no price table, so no money is counted." if is_blind else ""
         told = Said(
             rule="cap",
             scope=line.scope,

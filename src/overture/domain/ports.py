@@ -9,6 +9,7 @@ from msgspec import Struct
 from overture.domain.account import Credentials
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Body, Referral
+from overture.domain.prices import Cost
 from overture.domain.template import Template
 from overture.domain.turn import ModelAnswered, ModelRequest
 
@@ -56,7 +57,8 @@ class ProviderMessage(Struct, frozen=True, kw_only=True):
 
     `account_sid` is the account that the record names, None where it names none; `media` how many files came with it;
     `service` the Messaging Service that sent it, which may not have chosen a sender yet; `automatic` where the provider
-    answered an inbound message by itself.
+    answered an inbound message by itself; `price` what it charged, None as long as it has not said; `segments` as it
+    counted them, None where it did not.
     """
 
     sid: str
@@ -71,6 +73,8 @@ class ProviderMessage(Struct, frozen=True, kw_only=True):
     media: int = 0
     service: str | None = None
     automatic: bool = False
+    price: Cost | None = None
+    segments: int | None = None
 
 
 class MessagePage(Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, Temp
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
+from overture.domain.prices import PriceTable
 from overture.domain.quiet_hours import Times
 from overture.domain.reasons import Reason
 from overture.domain.rules import Applying
@@ -114,8 +115,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     `greeting` is the agent's own opening with this call's variables, None where the agent has none, and
     `greeting_options` the choices that it offers; `missing` the required variables that the call did not bring;
     `channels` what the sender's address can do; `template` the one that the call names, else the agent's
-    `own_template` where that may open, as far as it is known; `rules` those of its workspace, agent and sender;
-    `cost_micros` the price of a segment (of a message, where the channel has none), None where it is not known.
+    `own_template` where that may open, as far as it is known; `rules` those of its workspace, agent and sender,
+    `prices` the workspace's, where it has any.
     """
 
     agent: Agent | None
@@ -132,7 +133,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     template: Known | None = None
     own_template: OwnTemplate | None = None
     rules: Applying = Applying()
-    cost_micros: int | None = None
+    prices: PriceTable | None = None
 
 
 class Replay(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from overture.domain.channel import Channel
 from overture.domain.delivery import DeliveryState, DeliveryStatus
 from overture.domain.ids import is_uuid, shard_of
 from overture.domain.message import Author, shown
+from overture.domain.prices import Cost
 from overture.domain.reasons import Waiting
 from overture.store import messages
 from overture.store.attempts import AttemptState
@@ -37,7 +38,7 @@ _TRIES_OF: Final = RowsQuery(
     {"message_id": "text", "shard": "int"},
     """
     SELECT a.message_id, a.number, a.state, a.sid, a.status, a.error_code, a.reason, a.duplicate, a.started_at,
-        a.finished_at
+        a.finished_at, a.price_micros, a.price_currency
     FROM rows JOIN attempt a ON a.message_id = rows.message_id AND a.shard = rows.shard
     ORDER BY a.message_id, a.number
     """,
@@ -45,14 +46,15 @@ _TRIES_OF: Final = RowsQuery(
 _SECOND_SIDS_OF: Final = RowsQuery(
     {"message_id": "text"},
     """
-    SELECT t.message_id, t.number, t.sid FROM rows JOIN second_sid t ON t.message_id = rows.message_id
+    SELECT t.message_id, t.number, t.sid, t.price_micros, t.price_currency
+    FROM rows JOIN second_sid t ON t.message_id = rows.message_id
     ORDER BY t.message_id, t.number, t.seen_at, t.sid
     """,
 )
 _FACTS: Final = f"""
     {_QUEUE}, m.id, m.conversation_id, m.seq, m.author, m.body, m.status, m.provider_sid, m.error_code, m.reason,
     m.possible_duplicate, m.created_at, coalesce(o.expires_at, m.expires_at), v.agent_id, v.channel,
-    t.contact_address, s.address
+    t.contact_address, s.address, m.cost_micros, m.cost_currency
 """
 _JOINED: Final = """
     JOIN message m ON m.workspace_id = o.workspace_id AND m.conversation_id = o.conversation_id AND m.seq = o.seq
@@ -90,7 +92,10 @@ _FIND: Final = Query(
 
 
 class Try(Struct, frozen=True, kw_only=True):
-    """One try to hand a message over, as it is told. `reason` is as `domain/reasons.py` keeps it."""
+    """One try to hand a message over, as it is told. `reason` is as `domain/reasons.py` keeps it.
+
+    `charged` is what each of the provider's ids for it cost, as far as that is known.
+    """
 
     number: int
     state: AttemptState
@@ -102,6 +107,7 @@ class Try(Struct, frozen=True, kw_only=True):
     second_sids: tuple[str, ...]
     started_at: datetime
     finished_at: datetime | None
+    charged: tuple[Cost, ...] = ()
 
 
 class Course(Struct, frozen=True, kw_only=True):
@@ -110,6 +116,14 @@ class Course(Struct, frozen=True, kw_only=True):
     tries: tuple[Try, ...] = ()
     waiting: Waiting | None = None
     expires_at: datetime | None = None
+
+    @property
+    def charged(self) -> Cost | None:
+        """What all of its tries cost, as far as it is known; None where nothing is, or currencies differ."""
+        costs = [cost for one in self.tries for cost in one.charged]
+        if len({cost.currency for cost in costs}) != 1:
+            return None
+        return Cost(micros=sum(cost.micros for cost in costs), currency=costs[0].currency)
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -132,6 +146,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     contact_address: str | None
     sender_address: str | None
     waiting: Waiting | None
+    cost: Cost | None = None
 
     @property
     def state(self) -> DeliveryState | None:
@@ -162,9 +177,9 @@ async def find(tx: Reading, workspace_id: str, message_id: str) -> Delivery | No
 async def read_courses(tx: Reading, message_ids: Sequence[str]) -> dict[str, Course]:
     """The way so far of each message that has begun one: three queries, however many messages."""
     keys = sorted((an_id, shard_of(an_id)) for an_id in set(message_ids))
-    seconds: dict[tuple[str, int], list[str]] = {}
+    seconds: dict[tuple[str, int], list[Row]] = {}
     for row in await tx.all_of(_SECOND_SIDS_OF, [(an_id,) for an_id, _ in keys]):
-        seconds.setdefault((row[0], row[1]), []).append(row[2])
+        seconds.setdefault((row[0], row[1]), []).append(row)
     tries: dict[str, list[Try]] = {}
     for row in await tx.all_of(_TRIES_OF, keys):
         tries.setdefault(row[0], []).append(_try(row, tuple(seconds.get((row[0], row[1]), ()))))
@@ -189,7 +204,8 @@ def _waiting(row: Row) -> Waiting | None:
     )
 
 
-def _try(row: Row, second_sids: tuple[str, ...]) -> Try:
+def _try(row: Row, seconds: Sequence[Row]) -> Try:
+    charges = [(row[10], row[11]), *((second[3], second[4]) for second in seconds)]
     return Try(
         number=row[1],
         state=AttemptState(row[2]),
@@ -198,9 +214,10 @@ def _try(row: Row, second_sids: tuple[str, ...]) -> Try:
         error_code=row[5],
         reason=row[6],
         duplicate=bool(row[7]),
-        second_sids=second_sids,
+        second_sids=tuple(second[2] for second in seconds),
         started_at=instant(row[8]),
         finished_at=instant_or_none(row[9]),
+        charged=tuple(Cost(micros=micros, currency=currency) for micros, currency in charges if micros is not None),
     )
 
 
@@ -223,6 +240,7 @@ def _delivery(row: Row) -> Delivery:
         contact_address=row[21],
         sender_address=row[22],
         waiting=_waiting(row),
+        cost=None if row[23] is None else Cost(micros=row[23], currency=row[24]),
     )
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Author, Body, Direction, shown
+from overture.domain.prices import Cost
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
 from overture.store.statement import Query, Row, RowsCommand, RowsQuery, insert
 
@@ -28,6 +29,8 @@ _INSERT: Final = insert(
         "status": "text",
         "provider_sid": "text",
         "segments": "int",
+        "cost_micros": "bigint",
+        "cost_currency": "text",
     },
     same={"created_at": "$1", "expires_at": "$2", "possible_duplicate": "FALSE"},
 )
@@ -41,12 +44,15 @@ _INSERT_OPENINGS: Final = insert(
         "id": "text",
         "author": "text",
         "body": "text",
+        "segments": "int",
+        "cost_micros": "bigint",
+        "cost_currency": "text",
     },
     same={"created_at": "$1", "expires_at": "$2", "direction": "'out'", "possible_duplicate": "FALSE"},
 )
 _COLUMNS: Final = """
     id, conversation_id, seq, direction, author, body, place, status, provider_sid, error_code, reason, segments,
-    possible_duplicate, created_at, expires_at
+    possible_duplicate, created_at, expires_at, cost_micros, cost_currency
 """
 _LIST: Final = Query(
     f"""
@@ -101,7 +107,7 @@ _FIND: Final = RowsQuery(
 _SET_BODY: Final = RowsCommand(
     {"workspace_id": "text", "conversation_id": "text", "seq": "int", "body": "text"},
     """
-    UPDATE message SET body = rows.body FROM rows
+    UPDATE message SET body = rows.body, cost_micros = NULL, cost_currency = NULL FROM rows
     WHERE message.workspace_id = rows.workspace_id AND message.conversation_id = rows.conversation_id
         AND message.seq = rows.seq
     """,
@@ -120,7 +126,7 @@ _decode_body: Final = msgspec.json.Decoder(Body).decode
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """One line of a conversation.
+    """One line of a conversation. `cost` is what it was expected to cost when it was written.
 
     `status` is the provider's word (None until it has one, and always for an API chat); a message that did not leave
     has status failed and a `reason`.
@@ -141,6 +147,7 @@ class Message(Struct, frozen=True, kw_only=True):
     possible_duplicate: bool
     created_at: datetime
     expires_at: datetime | None = None
+    cost: Cost | None = None
 
     @property
     def text(self) -> str:
@@ -164,6 +171,7 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     status: DeliveryStatus | None = None
     provider_sid: str | None = None
     segments: int | None = None
+    cost: Cost | None = None
 
 
 class StatusChange(Struct, frozen=True, kw_only=True):
@@ -197,6 +205,7 @@ async def insert_all(
             None if m.status is None else m.status.value,
             m.provider_sid,
             m.segments,
+            *_amount(m.cost),
         )
         for m in messages
     ]
@@ -206,7 +215,12 @@ async def insert_all(
 async def insert_openings(tx: Writing, messages: Sequence[NewMessage], *, now: datetime, expires_at: datetime) -> None:
     """Keep messages that go out and were composed by no turn."""
     rows = [
-        (m.workspace_id, m.conversation_id, m.seq, m.shard, m.id, m.author.value, encode_body(m.body)) for m in messages
+        (
+            *(m.workspace_id, m.conversation_id, m.seq, m.shard, m.id, m.author.value, encode_body(m.body)),
+            m.segments,
+            *_amount(m.cost),
+        )
+        for m in messages
     ]
     await tx.run_rows(_INSERT_OPENINGS, rows, stored(now), stored(expires_at))
 
@@ -245,7 +259,10 @@ async def find_all(tx: Reading, keys: Sequence[tuple[str, str, int]]) -> dict[st
 
 
 async def set_bodies(tx: Writing, bodies: Sequence[tuple[str, str, int, Body]]) -> None:
-    """Let messages, as (workspace, conversation, seq, body), say something else: what they said did not go out."""
+    """Let messages, as (workspace, conversation, seq, body), say something else: what they said did not go out.
+
+    What they were expected to cost goes with their words.
+    """
     await tx.run_rows(_SET_BODY, sorted((ws, an_id, seq, encode_body(body)) for ws, an_id, seq, body in bodies))
 
 
@@ -265,6 +282,10 @@ def decode_body(text: str) -> Body:
     return body
 
 
+def _amount(cost: Cost | None) -> tuple[int | None, str | None]:
+    return (None, None) if cost is None else (cost.micros, cost.currency)
+
+
 def _message(row: Row) -> Message:
     return Message(
         id=row[0],
@@ -282,4 +303,5 @@ def _message(row: Row) -> Message:
         possible_duplicate=bool(row[12]),
         created_at=instant(row[13]),
         expires_at=instant_or_none(row[14]),
+        cost=None if row[15] is None else Cost(micros=row[15], currency=row[16]),
     )

@@ -50,7 +50,7 @@ FACTS: Final = """
     o.tries, o.looks, o.resent, o.state, o.started_at, o.created_at, o.expires_at,
     s.account_sid, s.channel, s.address, s.messaging_service_sid, s.removed_at,
     t.contact_address, t.last_inbound_at, c.opted_out_at, c.id, c.address, v.epoch, o.confirms_opt_out, m.body,
-    o.priority, o.sent_to, v.agent_id, v.agent_version, s.rules, w.rules
+    o.priority, o.sent_to, v.agent_id, v.agent_version, s.rules, w.rules, m.cost_micros
 """
 JOINS: Final = """
     FROM outbox o
@@ -175,6 +175,7 @@ class Send(Struct, frozen=True, kw_only=True):
     sender_rules: Rules
     workspace_rules: Rules
     sent_to: str | None = None
+    cost_micros: int | None = None
     template: Known | None = None
 
 
@@ -195,6 +196,7 @@ class Change(Struct, frozen=True, kw_only=True):
     resent: bool = False
     waits_because: str | None = None
     sent_to: str | None = None
+    cost_micros: int | None = None
 
 
 def send_of(message: NewMessage, *, thread_id: str, sender_id: str, epoch: int) -> NewSend:
@@ -306,6 +308,7 @@ def read_send(row: Any) -> Send:
         confirms_opt_out=bool(row[27]),
         priority=row[29],
         sent_to=row[30],
+        cost_micros=row[35],
         agent=(row[2], row[31], row[32]),
         sender_rules=rules.decode(row[33]),
         workspace_rules=NONE if row[34] is None else rules.decode(row[34]),

@@ -47,7 +47,7 @@ CREATE TABLE attempt (
     reason text,
     duplicate boolean NOT NULL,
     started_at bigint NOT NULL,
-    finished_at bigint, thread_id text, epoch integer, priority integer, confirms_opt_out boolean,
+    finished_at bigint, thread_id text, epoch integer, priority integer, confirms_opt_out boolean, price_micros bigint, price_currency text,
     PRIMARY KEY (message_id, number, shard)
 )  WITHOUT ROWID;
 
@@ -237,7 +237,7 @@ CREATE TABLE message (
     segments integer,
     possible_duplicate boolean NOT NULL,
     created_at bigint NOT NULL,
-    expires_at bigint,
+    expires_at bigint, cost_micros bigint, cost_currency text,
     PRIMARY KEY (workspace_id, conversation_id, seq, shard)
 )  WITHOUT ROWID;
 
@@ -291,6 +291,22 @@ CREATE TABLE past_line (
 
 CREATE INDEX past_line_by_time ON past_line (at);
 
+CREATE TABLE price (
+    workspace_id text NOT NULL,
+    revision text NOT NULL,
+    channel text NOT NULL,
+    prefix text NOT NULL,
+    category text NOT NULL,
+    micros bigint NOT NULL,
+    currency text NOT NULL,
+    PRIMARY KEY (workspace_id, revision, channel, prefix, category)
+)  WITHOUT ROWID;
+
+CREATE TABLE price_look (
+    number integer NOT NULL PRIMARY KEY,
+    looked_to text NOT NULL
+);
+
 CREATE TABLE provider_account (
     workspace_id text NOT NULL,
     sid text NOT NULL,
@@ -329,7 +345,7 @@ CREATE TABLE second_sid (
     number integer NOT NULL,
     status text,
     error_code integer,
-    seen_at bigint NOT NULL,
+    seen_at bigint NOT NULL, price_micros bigint, price_currency text,
     PRIMARY KEY (account_sid, sid, shard)
 )  WITHOUT ROWID;
 
@@ -454,4 +470,4 @@ CREATE TABLE workspace (
     id text NOT NULL PRIMARY KEY,
     name text NOT NULL,
     created_at bigint NOT NULL
-, rules text NOT NULL DEFAULT '{}');
+, rules text NOT NULL DEFAULT '{}', prices_revision text);

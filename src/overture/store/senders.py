@@ -20,7 +20,8 @@ _COLUMNS: Final = """
     sender.messaging_service_sid, sender.keyword_handling, sender.inbound_agent_id, sender.activated_at,
     sender.stopped_at, sender.stopped_because, sender.removed_at, sender.webhook_seen_at,
     sender.inbound, sender.foreign_outbound, sender.past_read_at, sender.origin,
-    sender.rules, (SELECT workspace.rules FROM workspace WHERE workspace.id = sender.workspace_id)
+    sender.rules, (SELECT workspace.rules FROM workspace WHERE workspace.id = sender.workspace_id),
+    (SELECT workspace.prices_revision FROM workspace WHERE workspace.id = sender.workspace_id)
 """
 _UPSERT: Final = Command(
     """
@@ -109,7 +110,7 @@ class Sender(Struct, frozen=True, kw_only=True):
     """One address of ours on one channel.
 
     `webhook_seen_at` is when a signed webhook of its own first reached us, `past_read_at` when the day before its
-    activation was read.
+    activation was read, `prices_revision` names its workspace's price table.
     """
 
     id: str
@@ -132,6 +133,7 @@ class Sender(Struct, frozen=True, kw_only=True):
     origin: Origin = Origin.SETTINGS
     rules: Rules = NONE
     workspace_rules: Rules = NONE
+    prices_revision: str | None = None
 
     @property
     def is_polled(self) -> bool:
@@ -295,4 +297,5 @@ def _sender(row: Row) -> Sender:
         origin=Origin(row[17]),
         rules=rules.decode(row[18]),
         workspace_rules=NONE if row[19] is None else rules.decode(row[19]),
+        prices_revision=row[20],
     )

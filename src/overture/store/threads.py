@@ -55,7 +55,8 @@ _OF_CONVERSATIONS: Final = RowsQuery(
     {"workspace_id": "text", "conversation_id": "text"},
     """
     SELECT rows.workspace_id, rows.conversation_id, thread.id, thread.channel, thread.sender_id, contact.id,
-        contact.address, thread.last_inbound_at
+        contact.address, thread.last_inbound_at, thread.contact_address,
+        (SELECT workspace.prices_revision FROM workspace WHERE workspace.id = rows.workspace_id)
     FROM rows
     JOIN conversation v ON v.workspace_id = rows.workspace_id AND v.id = rows.conversation_id
     JOIN thread ON thread.id = v.thread_id
@@ -127,7 +128,7 @@ class NewThread(Struct, frozen=True, kw_only=True):
 
 
 class Pair(Struct, frozen=True, kw_only=True):
-    """Who a conversation is between."""
+    """Who a conversation is between. `contact_address` is the form to write to."""
 
     thread_id: str
     channel: Channel
@@ -135,6 +136,8 @@ class Pair(Struct, frozen=True, kw_only=True):
     contact_id: str
     contact_key: str
     last_inbound_at: datetime | None = None
+    contact_address: str = ""
+    prices_revision: str | None = None
 
 
 async def find_of_conversations(tx: Reading, asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Pair]:
@@ -147,6 +150,8 @@ async def find_of_conversations(tx: Reading, asked: Sequence[tuple[str, str]]) -
             contact_id=row[5],
             contact_key=row[6],
             last_inbound_at=instant_or_none(row[7]),
+            contact_address=row[8],
+            prices_revision=row[9],
         )
         for row in await tx.all_of(_OF_CONVERSATIONS, sorted(set(asked)))
     }

@@ -28,9 +28,11 @@ from overture.web.api import (
     keys,
     media,
     outbound,
+    prices,
     probes,
     rules,
     senders,
+    spend,
     templates,
     wirings,
 )
@@ -44,6 +46,7 @@ from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
     *(outbound, chat, assistants, agents, conversations, contacts, templates, deliveries, inbox, media),
+    *(prices, spend),
     *(accounts, senders, rules, keys, backups, instance, wirings, twilio, probes),
 )
 

@@ -58,6 +58,13 @@ _SAMPLES: Final[dict[str, Any]] = {
     "opening": "Hi there!",
     "outcome": "no sender of ours has this number",
     "content_sid": "HX0123456789abcdef0123456789abcdef",
+    "estimated": "0.0079",
+    "charged": "0.0079",
+    "price": "0.0079",
+    "amount": "0.0079",
+    "currency": "USD",
+    "charged_currency": None,
+    "prefix": "+1",
 }
 
 
@@ -216,6 +223,8 @@ def _curl(document: dict[str, Any], path: str, method: str, operation: dict[str,
         lines.append('  -H "Authorization: Bearer $OVERTURE_KEY"')
     if operation["x-permission"] == "provider":
         lines.append('  -H "X-Twilio-Signature: …" --data-urlencode "MessageSid=SM…"')
+    if "text/csv" in operation.get("requestBody", {}).get("content", {}):
+        lines.append('  -H "Content-Type: text/csv" --data-binary @prices.csv')
     if body is not None:
         lines.append('  -H "Content-Type: application/json"')
         example = body.get("example", None) or _sample(document, body["schema"], "", 0, only_required=True)
@@ -255,4 +264,6 @@ def _sample(
         return [_sample(document, shape["items"], "", depth + 1)] if shape.get("items") else []
     if shape.get("format") == "date-time":
         return "2026-01-01T10:00:00Z"
+    if shape.get("format") == "date":
+        return "2026-01-01"
     return {"string": "…", "integer": 1, "number": 1.5, "boolean": True}.get(str(kind))

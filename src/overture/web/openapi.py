@@ -10,7 +10,7 @@ from overture import __version__
 from overture.domain.access import Scope
 from overture.web.errors import NATIVE, ChatError, ProblemDetails
 from overture.web.reading import needs_body
-from overture.web.routes import Door, Route
+from overture.web.routes import FORM, Door, Route
 
 _REF: Final = "#/components/schemas/{name}"
 _WRONG: Final = {
@@ -43,6 +43,7 @@ _TAGS: Final = {
     "Conversations": "Open a conversation with a person, and see what became of its messages.",
     "Contacts": "Who is known by which addresses, and what goes on with them.",
     "Templates": "The provider's templates: what there is, what is wrong with one, and how it reads.",
+    "Costs": "What messages will cost by your price table, what they cost, and both in sums.",
     "Deliveries": "Messages on their way, and those that a person has to decide over.",
     "Chats": "Chats over the API, and every conversation as a chat: open, write, read, list, end.",
     "Assistants": "Agents in the words of the hosted platform.",
@@ -104,8 +105,8 @@ def _operation(
     if number > 1:
         operation["x-alias-of"] = route.paths[0]
     if route.takes is bytes:
-        form = {"application/x-www-form-urlencoded": {"schema": {"type": "object", "additionalProperties": True}}}
-        operation["requestBody"] = {"required": True, "content": form}
+        shape = {"type": "object", "additionalProperties": True} if route.takes_media == FORM else {"type": "string"}
+        operation["requestBody"] = {"required": True, "content": {route.takes_media: {"schema": shape}}}
     elif route.takes is not None:
         content: dict[str, Any] = {"schema": shapes[route.takes]}
         if route.example is not None:

@@ -21,6 +21,7 @@ QueryT = TypeVar("QueryT")
 
 API_BODY: Final = 64 * 1024  # bytes; the longest call anybody has reason to make is a tenth of it
 SPEC_BODY: Final = 1024 * 1024  # an agent's specification: 200,000 characters, some of four bytes, as JSON
+FORM: Final = "application/x-www-form-urlencoded"
 WEBHOOK_BODY: Final = 256 * 1024  # a provider's form with media and a long text stays under 20 KiB
 
 
@@ -67,8 +68,9 @@ Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """A door. `paths` are its names, the first one its own; `takes` is the body's type (bytes: as it came), `asks`
-    the query's, `gives` the answer's, which travels as `media`; `accepts` are headers with what they are for.
+    """A door. `paths` are its names, the first one its own; `takes` is the body's type (bytes: as it came, as
+    `takes_media`), `asks` the query's, `gives` the answer's, which travels as `media`; `accepts` are headers with what
+    they are for.
     """
 
     method: str
@@ -86,6 +88,7 @@ class Route:
     refusals: tuple[int, ...] = ()
     media: str = "application/json"
     accepts: tuple[tuple[str, str], ...] = ()
+    takes_media: str = FORM
 
     @property
     def summary(self) -> str:
@@ -113,6 +116,7 @@ def declare(
     refusals: tuple[int, ...] = (),
     media: str = "application/json",
     accepts: tuple[tuple[str, str], ...] = (),
+    takes_media: str = FORM,
 ) -> Callable[[Handler], Route]:
     """Make a function the route of a method and paths."""
 
@@ -133,6 +137,7 @@ def declare(
             refusals=refusals,
             media=media,
             accepts=accepts,
+            takes_media=takes_media,
         )
 
     return route

@@ -1,10 +1,13 @@
 """The shapes of Twilio's answers, as far as they are read. Fields that are not named here are passed over.
 
-Dates are RFC 2822; numbers come as text (`num_segments`), as numbers or as null, by the resource's age.
+Dates are RFC 2822; numbers come as text (`num_segments`), as numbers or as null, by the resource's age. A price is a
+negative decimal of its unit, and null until some minutes after the message left (Messages resource).
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -15,8 +18,13 @@ from overture.adapters.twilio.reading import MOST_MEDIA, STATUSES
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Transient
 from overture.domain.ports import ProviderMessage
+from overture.domain.prices import MICROS, Cost
 
 __all__ = ["CREATED", "MESSAGE", "MESSAGES", "PROBLEM", "STATUSES"]
+
+
+_PRICE: Final = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,18})?")
+_UNIT: Final = re.compile(r"[A-Za-z]{3}")
 
 
 class Created(Struct, frozen=True):
@@ -41,6 +49,9 @@ class Message(Struct, frozen=True, kw_only=True):
     account_sid: str | None = None
     num_media: str | int | None = None
     messaging_service_sid: str | None = None
+    num_segments: str | int | None = None
+    price: str | int | float | None = None
+    price_unit: str | None = None
 
     def to_domain(self, created_at: datetime | None = None) -> ProviderMessage:
         """The record in our words, dated `created_at` where given. Raises Transient where its date cannot be read."""
@@ -59,6 +70,8 @@ class Message(Struct, frozen=True, kw_only=True):
             media=min(whole_number(self.num_media) or 0, MOST_MEDIA),
             service=self.messaging_service_sid or None,
             automatic=self.direction == "outbound-reply",
+            price=charged(self.price, self.price_unit),
+            segments=whole_number(self.num_segments) or None,
         )
 
     def dated(self) -> datetime | None:
@@ -115,3 +128,14 @@ def whole_number(written: str | int | None) -> int | None:
     if isinstance(written, int):
         return written
     return int(written) if written and written.isascii() and written.isdigit() and len(written) <= 9 else None
+
+
+def charged(price: str | float | None, unit: str | None) -> Cost | None:
+    """What a price says that was charged: the amount without its minus, to the millionth; None where it says nothing.
+
+    A price without its unit is none: it could be of any currency.
+    """
+    if price is None or unit is None or not _UNIT.fullmatch(unit) or not _PRICE.fullmatch(written := str(price)):
+        return None
+    micros = (Decimal(written) * MICROS).to_integral_value(rounding=ROUND_HALF_EVEN)
+    return Cost(micros=-int(micros), currency=unit.upper())

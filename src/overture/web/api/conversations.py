@@ -17,7 +17,8 @@ from overture.store.deliveries import Course
 from overture.store.engine import Reading
 from overture.store.messages import Message
 from overture.turns import unread
-from overture.web.api import delivery_shapes
+from overture.web.api import cost_shapes, delivery_shapes
+from overture.web.api.cost_shapes import CostView
 from overture.web.api.delivery_shapes import AttemptView
 from overture.web.routes import Call, get
 
@@ -28,9 +29,10 @@ _LATEST: Final = 20  # lines: more than an agent says in a row
 class MessageView(Struct, frozen=True, kw_only=True):
     """One message, in either direction. `possible_duplicate`: the provider may have taken it twice.
 
-    What is told of a delivery is null and empty for a contact's message. `status` is the provider's word, `state` where
-    the message stands on its whole way; `reason` is why it failed or is in review, `waits_because` why it has not left
-    yet, each with its sentence; `hint` is what can be done. `scheduled_for` is when quiet hours let it go.
+    What is told of a delivery, and of its cost, is null and empty for a contact's message. `status` is the provider's
+    word, `state` where the message stands on its whole way; `reason` is why it failed or is in review, `waits_because`
+    why it has not left yet, each with its sentence; `hint` is what can be done. `scheduled_for` is when quiet hours let
+    it go.
     """
 
     id: str
@@ -54,6 +56,7 @@ class MessageView(Struct, frozen=True, kw_only=True):
     due_at: datetime | None = None
     expires_at: datetime | None = None
     attempts: list[AttemptView] = []
+    cost: CostView | None = None
 
 
 class MessageList(Struct, frozen=True, kw_only=True):
@@ -136,4 +139,5 @@ def _view(line: Message, course: Course, now: datetime) -> MessageView:
         due_at=None if waiting is None else waiting.due_at,
         expires_at=course.expires_at or line.expires_at,
         attempts=delivery_shapes.attempts_of(course),
+        cost=cost_shapes.view_of(line.cost, course) if line.direction is Direction.OUT else None,
     )

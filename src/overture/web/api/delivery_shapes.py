@@ -13,6 +13,8 @@ from overture.domain.provider_errors import describe, problem_code
 from overture.domain.reasons import Explanation, Reason
 from overture.store.attempts import AttemptState
 from overture.store.deliveries import Course, Delivery, Try
+from overture.web.api import cost_shapes
+from overture.web.api.cost_shapes import CostView
 
 _LOST: Final = frozenset({DeliveryState.UNDELIVERED, DeliveryState.FAILED, DeliveryState.CANCELED})
 
@@ -63,6 +65,7 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     expires_at: datetime | None
     attempts: list[AttemptView]
+    cost: CostView
 
 
 def view_of(delivery: Delivery, course: Course, now: datetime) -> DeliveryView:
@@ -93,6 +96,7 @@ def view_of(delivery: Delivery, course: Course, now: datetime) -> DeliveryView:
         due_at=None if delivery.waiting is None else delivery.waiting.due_at,
         expires_at=delivery.expires_at,
         attempts=attempts_of(course),
+        cost=cost_shapes.view_of(delivery.cost, course),
     )
 
 

@@ -1,0 +1,78 @@
+"""What messages will cost, told before they are sent: counted in segments, priced by the operator's table."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from overture.domain import prices, segments, window
+from overture.domain.channel import Channel
+from overture.domain.message import Body, Template, Text, shown
+from overture.domain.prices import Cost, PriceTable
+from overture.domain.sending import Facts, Start
+from overture.domain.template import Known
+
+
+class Counted(Struct, frozen=True, kw_only=True):
+    """One message: its segments, None where its words are not known, and its cost, None where no price is."""
+
+    segments: int | None
+    cost: Cost | None
+
+
+def of_opening(start: Start, facts: Facts, bodies: Sequence[Text | Template], now: datetime) -> list[Counted]:
+    """What the messages that open a conversation will cost, one after the other."""
+    heard = None if facts.thread is None else facts.thread.last_inbound_at
+    is_open = window.is_open(heard, now)
+    return [
+        _count(body, start.channel, start.to_number, facts.prices, template=facts.template, is_open=is_open)
+        for body in bodies
+    ]
+
+
+def of_reply(body: Body, channel: Channel, number: str, table: PriceTable | None) -> Counted:
+    """What a message that answers a contact will cost."""
+    return _count(body, channel, number, table, template=None, is_open=True)
+
+
+def total(counted: Iterable[Counted]) -> Cost | None:
+    """What messages will cost together; None where the cost of one is not known, or there is none."""
+    costs = [one.cost for one in counted]
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) != len(costs):
+        return None
+    return Cost(micros=sum(cost.micros for cost in known), currency=known[0].currency)
+
+
+def segments_of(body: Body, channel: Channel) -> int | None:
+    """How many segments a message takes: one on WhatsApp; none that can be told where its words are the provider's."""
+    match channel:
+        case Channel.SMS if isinstance(body, Template) and body.rendered is None:
+            return None
+        case Channel.SMS:
+            return segments.count(shown(body))
+        case Channel.WHATSAPP:
+            return 1
+        case Channel.API:
+            return None
+
+
+def _count(
+    body: Body, channel: Channel, number: str, table: PriceTable | None, *, template: Known | None, is_open: bool
+) -> Counted:
+    counted = segments_of(body, channel)
+    if table is None:
+        return Counted(segments=counted, cost=None)
+    is_known = template is not None and isinstance(body, Template) and body.content_sid == template.template.content_sid
+    return Counted(
+        segments=counted,
+        cost=prices.estimate(
+            table,
+            channel,
+            number,
+            segments=counted,
+            category=template.template.category if is_known and template is not None else None,
+            is_template=isinstance(body, Template),
+            is_window_open=is_open,
+        ),
+    )
