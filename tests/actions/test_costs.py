@@ -177,5 +177,5 @@ async def test_a_template_in_place_of_a_text_has_no_cost_of_the_texts(world: Wor
     assert await expected(world) == [(1, 5_000, "USD")]
     await world.sends()
     await world.is_told(world.twilio.taken[0], "failed", code=63016)
-    assert await world.texts(an_id) == [f"[template {SID}]"]
+    assert await world.texts(an_id) == ["Hello Ada!"]
     assert await expected(world) == [(1, None, None)]
