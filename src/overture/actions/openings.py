@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.hold_contact import find_changed
-from overture.domain import variants
-from overture.domain.agent import EndReason, Json
+from overture.domain import consent_rule, variants
+from overture.domain.agent import Agent, EndReason, Json
 from overture.domain.errors import Refusal
 from overture.domain.event import Event, EventKind
 from overture.domain.ids import shard_for
@@ -39,10 +39,11 @@ from overture.store.engine import Writing
 
 
 class Started(Struct, frozen=True, kw_only=True):
-    """A conversation is on disk. `replayed` where an earlier call had made it."""
+    """A conversation is on disk. `replayed` where an earlier call had made it; `warnings` are codes."""
 
     conversation_id: str
     replayed: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 Answer: TypeAlias = Started | Refusal
@@ -69,6 +70,7 @@ class Plan:
         self._timers: Final[dict[int, timers.Timer]] = {}
         self._consents: Final[dict[int, contacts.ConsentChange]] = {}
         self._events: Final[dict[int, Event]] = {}
+        self._warned: Final[dict[int, Event]] = {}
         self._keys_won: set[int] = set()
 
     def decide(self, n: int, start: Start, facts: Facts) -> Answer:
@@ -85,7 +87,7 @@ class Plan:
                     self._known[n] = (start.workspace_id, facts.contact)
                 self._joins[n] = (start, facts, join)
                 self._key(n, start, live.id)
-                return Started(conversation_id=live.id)
+                return Started(conversation_id=live.id, warnings=self._warn(n, start, facts, live.id))
 
     async def write(self, tx: Writing) -> set[int]:
         """Write the plan; the calls that another process overtook, to be decided again."""
@@ -101,8 +103,8 @@ class Plan:
         await outbox.insert_all(tx, sends, now=self._now, expires_at=expires_at, priority=Priority.OPENING)
         await timers.insert_all(tx, _kept(self._timers, lost))
         if self._consents:
-            await contacts.record_changes(tx, _kept(self._consents, lost))
-        await events.insert_all(tx, _kept(self._events, lost), self._now)
+            await contacts.record_changes(tx, _kept(self._consents, lost), self._now)
+        await events.insert_all(tx, [*_kept(self._events, lost), *_kept(self._warned, lost)], self._now)
         return lost
 
     def _open(self, n: int, start: Start, facts: Facts, opened: Open) -> Answer:
@@ -152,8 +154,8 @@ class Plan:
         self._events[n] = started
         self._say(n, start, facts, (conversation_id, shard, thread_id), bodies, first_seq=1, epoch=0)
         if start.consent is not None:
-            self._consents[n] = self._evidence(start, contact)
-        return Started(conversation_id=conversation_id)
+            self._consents[n] = self._evidence(start, facts.agent, contact)
+        return Started(conversation_id=conversation_id, warnings=self._warn(n, start, facts, conversation_id))
 
     def _contact(self, n: int, start: Start, facts: Facts) -> KnownContact:
         if facts.contact is not None:
@@ -217,7 +219,16 @@ class Plan:
             self._messages.setdefault(n, []).append(new)
             self._sends.setdefault(n, []).append(send)
 
-    def _evidence(self, start: Start, contact: KnownContact) -> contacts.ConsentChange:
+    def _warn(self, n: int, start: Start, facts: Facts, conversation_id: str) -> tuple[str, ...]:
+        told = consent_rule.warnings(facts.lacks_consent)
+        if told:
+            data = {} if facts.contact is None else {"contact_id": facts.contact.id}
+            self._warned[n] = events.make(
+                self._ids, EventKind.CONSENT_MISSING, start.workspace_id, conversation_id, self._now, **data
+            )
+        return told
+
+    def _evidence(self, start: Start, agent: Agent, contact: KnownContact) -> contacts.ConsentChange:
         return contacts.ConsentChange(
             id=self._ids.new(self._now, contact.shard),
             shard=contact.shard,
@@ -229,6 +240,7 @@ class Plan:
             source="api",
             evidence=msgspec.json.encode(start.consent).decode(),
             at=self._now,
+            purpose=consent_rule.purpose_of(agent.spec.purpose) or consent_rule.ANY,
         )
 
     async def _write_people(self, tx: Writing) -> set[int]:

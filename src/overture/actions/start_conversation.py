@@ -12,15 +12,15 @@ from typing import Final, assert_never
 from msgspec import Struct
 
 from overture.actions import openings
+from overture.actions.find_lacking_consent import applying, find_lacking, seen_from
 from overture.actions.openings import Answer
 from overture.agents import kinds, variables
-from overture.domain import segments, variants
+from overture.domain import consent_rule, segments, variants
 from overture.domain.agent import Agent
 from overture.domain.channel import Channel
 from overture.domain.errors import Conflict, Refusal
 from overture.domain.message import Template, shown
 from overture.domain.ports import Ids
-from overture.domain.rules import NONE, Applying
 from overture.domain.sending import (
     ByTurn,
     Facts,
@@ -61,6 +61,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
     encoding: str
     supersedes: str | None = None
     template: DryRunTemplate | None = None
+    warnings: list[str] = []
 
 
 async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime, ids: Ids) -> list[Answer]:
@@ -111,6 +112,7 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
                 encoding=segments.encoding_of(text).value if sms else "none",
                 supersedes=verdict.ends.id if isinstance(verdict, Open) and verdict.ends else None,
                 template=_told(opening, facts.template, asked.channel) if isinstance(opening, Template) else None,
+                warnings=list(consent_rule.warnings(facts.lacks_consent)),
             )
         case _ as never:
             assert_never(never)
@@ -155,9 +157,10 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
         tx, [(a, "" if sender is None else sender.id) for a, sender in zip(asked, sender_ids, strict=True)]
     )
     known_templates = await _read_templates(tx, asked, sender_ids)
+    agents_of = [known_agents.get((a.workspace_id, a.agent_id)) for a in asked]
+    lacking = await find_lacking(tx, asked, agents_of, sender_ids, pairs)
     facts = []
-    for start, by, sender, pair in zip(asked, able, sender_ids, pairs, strict=True):
-        agent = known_agents.get((start.workspace_id, start.agent_id))
+    for start, by, sender, pair, agent, lacks in zip(asked, able, sender_ids, pairs, agents_of, lacking, strict=True):
         greeting, options = None, tuple[str, ...]()
         if agent is not None and start.text is None and start.template is None:
             greeting, options = _greeting(start, agent, now)
@@ -170,23 +173,16 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 greeting_options=options,
                 opens_by_turn=agent is not None and kinds.needs_model_to_open(agent.spec),
                 missing=() if agent is None else _missing(start, agent),
-                contact=pair.contact,
+                contact=seen_from(pair.contact, sender),
                 thread=pair.thread,
                 live=pair.live,
                 key=pair.key,
                 template=None if start.template is None else known_templates.get(_template_key(start, sender)),
-                rules=_applying(agent, sender),
+                rules=applying(agent, sender),
+                lacks_consent=lacks,
             )
         )
     return facts
-
-
-def _applying(agent: Agent | None, sender: Sender | None) -> Applying:
-    return Applying(
-        workspace=NONE if sender is None else sender.workspace_rules,
-        agent=NONE if agent is None else agent.spec.rules,
-        sender=NONE if sender is None else sender.rules,
-    )
 
 
 async def _read_templates(

@@ -8,6 +8,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from overture.domain.opt_out import OptOutScope
+
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
 
@@ -45,13 +47,14 @@ class Cap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one of them allows. Whatever is not set is allowed.
 
-    `countries` are those that may be written to, by ISO 3166.
+    `countries` are those that may be written to, by ISO 3166. `opt_out_scope` counts of the workspace alone.
     """
 
     quiet_hours: QuietHours | None = None
     countries: list[CountryCode] | None = None
     caps: list[Cap] = []
     require_consent: RequireConsent | None = None
+    opt_out_scope: OptOutScope | None = None
 
 
 NONE: Final = Rules()

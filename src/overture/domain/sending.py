@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
-from overture.domain import choices, message, reasons, segments, template_opening, window
+from overture.domain import choices, consent_rule, message, opt_out, reasons, segments, template_opening, window
 from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, TemplateUse
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
 from overture.domain.reasons import Reason
-from overture.domain.rules import Applying
+from overture.domain.rules import Applying, RequireConsent
 from overture.domain.template import Known
 
 OPENING_LIFE: Final = timedelta(hours=4)  # an opening that waited longer than a morning surprises its reader
@@ -64,6 +65,14 @@ class KnownContact(Struct, frozen=True, kw_only=True):
     address: str
     opted_out_at: datetime | None = None
     revision: int = 0
+    opted_out_of: Mapping[str, datetime] = {}
+
+    def seen_from(self, sender_id: str, service_sid: str | None) -> "KnownContact":
+        """The contact as it stands to one sender: opted out where any of its opt-outs reaches that one."""
+        if not self.opted_out_of:
+            return self
+        since = opt_out.since(self.opted_out_at, self.opted_out_of, sender_id, service_sid)
+        return msgspec.structs.replace(self, opted_out_at=since)
 
 
 class KnownThread(Struct, frozen=True, kw_only=True):
@@ -98,7 +107,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     `greeting` is the agent's own opening with this call's variables, None where the agent has none, and
     `greeting_options` the choices that it offers; `missing` the required variables that the call did not bring;
     `channels` what the sender's address can do; `template` the one that the call names, where it is known;
-    `rules` those of its workspace, agent and sender.
+    `rules` those of its workspace, agent and sender; `lacks_consent` is what they say to that nobody is known to
+    have agreed.
     """
 
     agent: Agent | None
@@ -114,6 +124,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     key: KnownKey | None = None
     template: Known | None = None
     rules: Applying = Applying()
+    lacks_consent: RequireConsent = RequireConsent.OFF
 
 
 class Replay(Struct, frozen=True, kw_only=True):
@@ -172,13 +183,8 @@ def decide_start(asked: Start, facts: Facts, now: datetime) -> Verdict:
             field=f"custom_variables.{facts.missing[0]}",
             hint="Give each required variable in custom_variables.",
         )
-    if facts.contact is not None and facts.contact.opted_out_at is not None:
-        return NotAllowed(
-            "recipient_opted_out",
-            "The recipient has opted out and must not be written to.",
-            field="to_number",
-            hint="Only the recipient can lift this, by writing START.",
-        )
+    if (refused := consent_rule.refuse(asked.channel, facts.contact, facts.lacks_consent)) is not None:
+        return refused
     if _is_repeat(asked, facts, now):
         assert facts.live is not None
         return Replay(conversation_id=facts.live.id)

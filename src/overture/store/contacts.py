@@ -42,7 +42,10 @@ _RECORD_CHANGE: Final = insert(
         "source": "text",
         "evidence": "text",
         "at": "bigint",
+        "purpose": "text",
+        "recorded_by": "text",
     },
+    same={"recorded_at": "$1"},
 )
 _HOLD: Final = RowsQuery(
     {"workspace_id": "text", "address": "text"},
@@ -63,8 +66,8 @@ _LAST_OPT_INS: Final = RowsQuery(
 _FIND: Final = Query("SELECT id, shard, opted_out_at FROM contact WHERE workspace_id = $1 AND address = $2")
 _LIFT: Final = Command(
     """
-    UPDATE contact SET opted_out_at = NULL
-    WHERE workspace_id = $1 AND address = $2 AND opted_out_at IS NOT NULL RETURNING id
+    UPDATE contact SET opted_out_at = NULL, opted_out_of = NULL
+    WHERE workspace_id = $1 AND address = $2 AND (opted_out_at IS NOT NULL OR opted_out_of IS NOT NULL) RETURNING id
     """
 )
 
@@ -90,7 +93,10 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 class ConsentChange(Struct, frozen=True, kw_only=True):
-    """One line of the consent ledger: `change` is opt_in, opt_out or evidence; `evidence` is JSON or the very words."""
+    """One line of the consent ledger: `change` is opt_in, opt_out or evidence; `evidence` is JSON or the very words.
+
+    `recorded_by` is the id of the key that told us, or who else did.
+    """
 
     id: str
     shard: int
@@ -102,6 +108,8 @@ class ConsentChange(Struct, frozen=True, kw_only=True):
     source: str
     evidence: str
     at: datetime
+    purpose: str = "any"
+    recorded_by: str | None = None
 
 
 async def insert_new(tx: Writing, contacts: Sequence[NewContact], now: datetime) -> set[tuple[str, str]]:
@@ -130,7 +138,7 @@ async def set_opt_out(tx: Writing, changes: Sequence[tuple[str, str, datetime | 
     await tx.run_rows(_SET_OPT_OUT, sorted(rows, key=lambda row: row[:2]))
 
 
-async def record_changes(tx: Writing, changes: Sequence[ConsentChange]) -> None:
+async def record_changes(tx: Writing, changes: Sequence[ConsentChange], now: datetime) -> None:
     """Append to the consent ledger."""
     await tx.run_rows(
         _RECORD_CHANGE,
@@ -146,9 +154,12 @@ async def record_changes(tx: Writing, changes: Sequence[ConsentChange]) -> None:
                 c.source,
                 c.evidence,
                 stored(c.at),
+                c.purpose,
+                c.recorded_by,
             )
             for c in changes
         ],
+        stored(now),
     )
 
 

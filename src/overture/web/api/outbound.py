@@ -146,9 +146,10 @@ async def create_outbound_chat(
         would = await call.parts.store.read(lambda tx: dry_run(tx, start, call.now))
         return would if isinstance(would, Refusal) else DryRunResponse(response=would)
     match await call.parts.starts.submit(start):
-        case Started(conversation_id=an_id, replayed=replayed):
+        case Started(conversation_id=an_id, replayed=replayed, warnings=warnings):
             shown = OutboundChatResponse(response=ConversationStarted(conversation_id=an_id))
-            return Answer(body=answers.encode(shown), headers=_REPLAYED) if replayed else shown
+            told = (*(_REPLAYED if replayed else ()), *((b"overture-warning", code.encode()) for code in warnings))
+            return Answer(body=answers.encode(shown), headers=told) if told else shown
         case refusal:
             return refusal
 
