@@ -36,6 +36,8 @@ class Change(Struct, frozen=True, kw_only=True):
     of: tuple[str, ...] = ()
     whole: bool = True
     recorded_by: str | None = None
+    purpose: str = "any"
+    row_key: str | None = None
 
 
 async def change_consents(tx: Writing, changes: Sequence[Change], now: datetime, ids: Ids) -> None:
@@ -138,4 +140,6 @@ def _ledger(change: Change, now: datetime, ids: Ids) -> contacts.ConsentChange:
         evidence=change.evidence,
         at=change.at or now,
         recorded_by=change.recorded_by,
+        purpose=change.purpose,
+        row_key=change.row_key,
     )

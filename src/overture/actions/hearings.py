@@ -176,7 +176,8 @@ class Plan(Rows):
         answered = answered or self._too_late(message) is not None
         first = contact.opted_out_at is None
         if out and first and not answered and n in self._notes and facts.thread is not None:
-            self._confirm[n] = (facts.thread.id, sender.id)
+            said = message.button_payload or _written(message)
+            self._confirm[n] = facts.thread.id, sender.id, self._listening.confirmation or consent.confirmation(said)
         return outcome
 
     def _hear(

@@ -7,8 +7,9 @@ from typing import Final
 from msgspec import Struct
 
 from overture.domain.consent_rule import Known, Said
-from overture.store.engine import Reading, Writing, instant, stored
-from overture.store.statement import Query, Row, RowsQuery, insert
+from overture.store import opt_outs
+from overture.store.engine import Reading, instant, instant_or_none, stored
+from overture.store.statement import Query, Row, RowsQuery
 
 _COLUMNS: Final = """
     consent.id, consent.contact_id, contact.address, consent.channel, consent.purpose, consent.change, consent.source,
@@ -63,24 +64,18 @@ _FIND_KEYS: Final = RowsQuery(
     JOIN consent ON consent.workspace_id = rows.workspace_id AND consent.row_key = rows.row_key
     """,
 )
-_INSERT: Final = insert(
-    "consent",
-    {
-        "id": "text",
-        "shard": "int",
-        "workspace_id": "text",
-        "contact_id": "text",
-        "sender_id": "text",
-        "channel": "text",
-        "change": "text",
-        "source": "text",
-        "evidence": "text",
-        "at": "bigint",
-        "purpose": "text",
-        "row_key": "text",
-    },
-    "ON CONFLICT DO NOTHING RETURNING id",
-    same={"recorded_at": "$1", "recorded_by": "$2"},
+_STOOD: Final = RowsQuery(
+    {"workspace_id": "text", "address": "text"},
+    """
+    SELECT rows.workspace_id, rows.address, contact.opted_out_at, contact.opted_out_of,
+        (SELECT max(consent.at) FROM consent
+         WHERE consent.workspace_id = contact.workspace_id AND consent.contact_id = contact.id
+             AND consent.change = 'opt_in')
+    FROM rows
+    JOIN contact AS alias ON alias.workspace_id = rows.workspace_id AND alias.address = rows.address
+    JOIN contact ON contact.workspace_id = alias.workspace_id
+        AND contact.address = coalesce(alias.alias_of, alias.address)
+    """,
 )
 
 
@@ -101,21 +96,12 @@ class Line(Struct, frozen=True, kw_only=True):
     sender_address: str | None
 
 
-class NewLine(Struct, frozen=True, kw_only=True):
-    """A line to add; `row_key` is what an import knows the row by."""
+class Stood(Struct, frozen=True, kw_only=True):
+    """How a contact stands: its opt-outs, of the workspace and narrower, and when it last opted in."""
 
-    id: str
-    shard: int
-    workspace_id: str
-    contact_id: str
-    sender_id: str | None
-    channel: str
-    change: str
-    source: str
-    evidence: str
-    at: datetime
-    purpose: str
-    row_key: str | None
+    opted_out_at: datetime | None
+    opted_out_of: Mapping[str, datetime]
+    opted_in_at: datetime | None
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -156,26 +142,16 @@ async def find_row_keys(tx: Reading, workspace_id: str, row_keys: Sequence[str])
     return {row[0] for row in await tx.all_of(_FIND_KEYS, [(workspace_id, key) for key in sorted(set(row_keys))])}
 
 
-async def insert_all(tx: Writing, lines: Sequence[NewLine], now: datetime, recorded_by: str | None) -> set[str]:
-    """Add lines; the ids of those whose row was not taken before."""
-    rows = [
-        (
-            li.id,
-            li.shard,
-            li.workspace_id,
-            li.contact_id,
-            li.sender_id,
-            li.channel,
-            li.change,
-            li.source,
-            li.evidence,
-            stored(li.at),
-            li.purpose,
-            li.row_key,
+async def find_standings(tx: Reading, asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Stood]:
+    """How contacts stand, by (workspace, any of their addresses)."""
+    return {
+        (row[0], row[1]): Stood(
+            opted_out_at=instant_or_none(row[2]),
+            opted_out_of=opt_outs.read(row[3]),
+            opted_in_at=instant_or_none(row[4]),
         )
-        for li in lines
-    ]
-    return {row[0] for row in await tx.run_rows(_INSERT, rows, stored(now), recorded_by)}
+        for row in await tx.all_of(_STOOD, sorted(set(asked)))
+    }
 
 
 def _line(row: Row) -> Line:

@@ -44,7 +44,9 @@ _RECORD_CHANGE: Final = insert(
         "at": "bigint",
         "purpose": "text",
         "recorded_by": "text",
+        "row_key": "text",
     },
+    "ON CONFLICT DO NOTHING",
     same={"recorded_at": "$1"},
 )
 _HOLD: Final = RowsQuery(
@@ -95,7 +97,7 @@ class Held(Struct, frozen=True, kw_only=True):
 class ConsentChange(Struct, frozen=True, kw_only=True):
     """One line of the consent ledger: `change` is opt_in, opt_out or evidence; `evidence` is JSON or the very words.
 
-    `recorded_by` is the id of the key that told us, or who else did.
+    `recorded_by` is the id of the key that told us, or who else did; `row_key` what an imported row is known again by.
     """
 
     id: str
@@ -110,6 +112,7 @@ class ConsentChange(Struct, frozen=True, kw_only=True):
     at: datetime
     purpose: str = "any"
     recorded_by: str | None = None
+    row_key: str | None = None
 
 
 async def insert_new(tx: Writing, contacts: Sequence[NewContact], now: datetime) -> set[tuple[str, str]]:
@@ -139,7 +142,7 @@ async def set_opt_out(tx: Writing, changes: Sequence[tuple[str, str, datetime | 
 
 
 async def record_changes(tx: Writing, changes: Sequence[ConsentChange], now: datetime) -> None:
-    """Append to the consent ledger."""
+    """Append to the consent ledger; a row that is in it already is not written twice."""
     await tx.run_rows(
         _RECORD_CHANGE,
         [
@@ -156,6 +159,7 @@ async def record_changes(tx: Writing, changes: Sequence[ConsentChange], now: dat
                 stored(c.at),
                 c.purpose,
                 c.recorded_by,
+                c.row_key,
             )
             for c in changes
         ],

@@ -20,6 +20,7 @@ from overture.web.api import (
     assistants,
     backups,
     chat,
+    consents,
     contacts,
     conversations,
     deliveries,
@@ -42,7 +43,7 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    *(outbound, chat, assistants, agents, conversations, contacts, templates, deliveries, inbox, media),
+    *(outbound, chat, assistants, agents, conversations, contacts, consents, templates, deliveries, inbox, media),
     *(accounts, senders, keys, backups, instance, wirings, twilio, probes),
 )
 
