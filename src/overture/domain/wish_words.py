@@ -1,7 +1,8 @@
 """How people say that they want no more messages, by language: what may come before, the wish itself, what may follow.
 
 As they are read: lower case, without accents, hyphens as spaces, a whole clause. Each is a pattern of words. What also
-answers ordinary questions ("no more", "cancel it", "I want to deregister") is not here.
+answers ordinary questions ("no more", "cancel it", "I want to deregister") is not here. No entry of `before` and
+`after` is made of others there: a long text that can be read in two ways at each word is read for ever.
 """
 
 from collections.abc import Mapping
@@ -34,7 +35,6 @@ _GERMAN: Final = WishWords(
             "ok",
             "okay",
             "nein",
-            "nein danke",
             "danke",
             "und",
             "also",
@@ -117,7 +117,19 @@ _ES_SENDING: Final = r"(?:mandarme|mandarnos|enviarme|enviarnos|mandar|enviar|es
 _ES_WHICH: Final = r"(?:(?:mas|tantos|estos|esos|sus|tus|los|tanta) )*"
 _SPANISH: Final = WishWords(
     before=(
-        *("por favor", "porfa", "hola", "ok", "vale", "ya", "y", "pues", "oye", "oiga", "gracias", "no gracias"),
+        *(
+            "por favor",
+            "porfa",
+            "hola",
+            "ok",
+            "vale",
+            "ya",
+            "y",
+            "pues",
+            "oye",
+            "oiga",
+            "gracias",
+        ),
         *("numero equivocado", "no me interesa", "no estoy interesad[oa]", "buenas", "buenos dias", "buenas tardes"),
         r"no(?! (?:dej|par))",  # "don't stop" asks for the contrary
         r"(?:quiero|necesito|(?:le|les|te) pido) que",
@@ -166,7 +178,7 @@ _SPANISH: Final = WishWords(
         ),
     ),
     after=(
-        *("por favor", "porfa", "gracias", "muchas gracias", "ya", "mas", "nunca mas", "nunca", "jamas", "ahora"),
+        *("por favor", "porfa", "gracias", "muchas gracias", "ya", "mas", "nunca", "jamas", "ahora"),
         *("ahora mismo", "de inmediato", "inmediatamente", "otra vez", "ok", "de una vez", "para siempre"),
         *(r"(?:a|en) este numero", r"por (?:whatsapp|sms)"),
     ),
@@ -185,7 +197,7 @@ _FR_NOT_ME: Final = (
 _FRENCH: Final = WishWords(
     before=(
         *("s'il vous plait", "s'il te plait", "svp", "stp", "merci de", "merci", "bonjour", "bonsoir", "salut", "ok"),
-        *("non", "non merci", "veuillez", "et", "donc", "alors", "maintenant", "mauvais numero", "faux numero"),
+        *("non", "veuillez", "et", "donc", "alors", "maintenant", "mauvais numero", "faux numero"),
         *(r"(?:pouvez vous|peux tu|pourriez vous)", r"je (?:vous|te) (?:prie|demande|ai dit) de"),
         r"(?:je ne suis )?pas interessee?",
     ),
@@ -247,7 +259,6 @@ _PORTUGUESE: Final = WishWords(
             "ola",
             "oi",
             "ok",
-            "nao obrigad[oa]",
             "obrigad[oa]",
             "e",
             "ja",
@@ -328,7 +339,7 @@ _IT_LIST: Final = (
 )
 _ITALIAN: Final = WishWords(
     before=(
-        *("per favore", "perfavore", "per cortesia", "ciao", "salve", "ok", "no", "no grazie", "grazie", "basta", "e"),
+        *("per favore", "perfavore", "per cortesia", "ciao", "salve", "ok", "no", "grazie", "basta", "e"),
         *("ora", "buongiorno", "buonasera", "numero sbagliato", "non mi interessa", "non sono interessat[oa]"),
         *(r"(?:vi|la|ti|le) (?:prego|chiedo) di", r"(?:potete|puo|puoi|potreste)"),
     ),

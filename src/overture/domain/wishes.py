@@ -6,14 +6,16 @@ from typing import Final
 
 from overture.domain.wish_words import WORDS, WishWords
 
+_MOST_BEFORE: Final = 8  # words of politeness; without a bound a long text of nothing else could be read for ever
+_MOST_AFTER: Final = 6
 _EDGES: Final = " \t\r\n\f\v.!?,;:'\"“”‘’«»()*_~-¡¿"
 _CLAUSE: Final = re.compile(r"[.!?;\n¡¿]+")
 _SPACES: Final = str.maketrans({"-": " ", ",": " ", "\u2019": "'", "\u2018": "'", "`": "'", "\u00b4": "'"})
 
 
 def _pattern(words: WishWords) -> re.Pattern[str]:
-    before = f"(?:(?:{'|'.join(words.before)}) )*"
-    after = f"(?: (?:{'|'.join(words.after)}))*"
+    before = f"(?:(?:{'|'.join(words.before)}) ){{0,{_MOST_BEFORE}}}"
+    after = f"(?: (?:{'|'.join(words.after)})){{0,{_MOST_AFTER}}}"
     return re.compile(f"{before}(?:{'|'.join(words.wishes)}){after}")
 
 
