@@ -15,6 +15,7 @@ FUNCTION_LINES = 50  # without its docstring and decorators
 TABLES = {
     "src/overture/domain/number_lengths.py": "how long a number may be, by country code",
     "src/overture/domain/provider_errors.py": "what each of the provider's error codes means",
+    "tests/domain/wish_tables.py": "what people write who want no more messages, by language",
 }
 
 
