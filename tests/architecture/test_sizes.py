@@ -16,6 +16,7 @@ TABLES = {
     "src/overture/domain/number_lengths.py": "how long a number may be, by country code",
     "src/overture/domain/number_zones.py": "which time zones a number may be in, by its first digits",
     "src/overture/domain/provider_errors.py": "what each of the provider's error codes means",
+    "tests/domain/wish_tables.py": "what people write who want no more messages, by language",
 }
 
 

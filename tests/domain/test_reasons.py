@@ -9,9 +9,9 @@ import pytest
 
 from overture.domain import reasons
 from overture.domain.delivery import DeliveryState, DeliveryStatus, state_of
+from overture.domain.leaving import STAYS
 from overture.domain.provider_errors import ERRORS
 from overture.domain.reasons import TABLE, Meaning, Reason, Waiting, explain, is_known, kept, why_waiting
-from overture.domain.sending import STAYS
 from overture.store.accounts import ShutBecause
 from tests import reasons as document
 from tests.architecture import tree

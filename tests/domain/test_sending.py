@@ -9,25 +9,23 @@ from overture.domain.agent import Agent, AgentSpec, FlowSpec, Node, OnActive, Op
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
+from overture.domain.leaving import STAYS, Leaving, may_leave
 from overture.domain.message import Template, Text
 from overture.domain.quiet_hours import Times
 from overture.domain.sending import (
     OPENING_LIFE,
-    STAYS,
     ByTurn,
     Facts,
     Join,
     KnownContact,
     KnownKey,
     KnownThread,
-    Leaving,
     LiveConversation,
     Open,
     Replay,
     Start,
     choose_opening,
     decide_start,
-    may_leave,
     parts,
 )
 from overture.domain.template_opening import OwnTemplate

@@ -15,8 +15,10 @@ import pytest
 
 from overture.actions.end_conversation import end_conversation
 from overture.actions.handle_inbox import handle_inbox
+from overture.actions.record_consents import Taken, record_consents
 from overture.domain import consent
 from overture.domain.agent import EndReason, OnActive
+from overture.domain.consent_row import ConsentChange, Row
 from overture.domain.conversation import Mode
 from overture.domain.listening import Listening
 from overture.domain.reply_time import QuietTimes
@@ -222,14 +224,40 @@ async def end(tx: Writing, world: World, conversation_id: str) -> None:
     )
 
 
+async def import_an_opt_out(tx: Writing, world: World, conversation_id: str) -> None:
+    """Another system knows that the contact wants no more messages."""
+    of = Query("SELECT t.contact_address FROM conversation v JOIN thread t ON t.id = v.thread_id WHERE v.id = $1")
+    found = await tx.one(of, conversation_id)
+    assert found is not None
+    row = Row(
+        address=found[0],
+        channel="any",
+        change=ConsentChange.OPT_OUT,
+        purpose="",
+        source="another system",
+        evidence="",
+    )
+    answers = await record_consents(tx, WORKSPACE, [row], world.clock.now(), world.ids, "key 1")
+    assert answers == [Taken.RECORDED]
+
+
 @pytest.mark.promise("P23")
 @pytest.mark.parametrize("silence", [take_over, end])
 async def test_after_a_takeover_or_an_end_is_committed_the_agent_is_silent(
     database_url: str, silence: Silence, reached: Reached
 ) -> None:
+    await _is_silent_after(silence, database_url, 23, reached)
+
+
+@pytest.mark.promise("P22")
+async def test_after_an_imported_opt_out_is_committed_nothing_leaves(database_url: str, reached: Reached) -> None:
+    await _is_silent_after(import_an_opt_out, database_url, 2216, reached)
+
+
+async def _is_silent_after(silence: Silence, database_url: str, seed: int, reached: Reached) -> None:
     left, flying = 0, 0
     async with processes(database_url, WORKERS) as worlds:
-        world, dice = worlds[0], random.Random(23)
+        world, dice = worlds[0], random.Random(seed)
         await world.saves(msgspec.structs.replace(BOOKER, on_active=OnActive.JOIN))
         for batch in range((RACES + TOGETHER - 1) // TOGETHER):
             contacts = contacts_of(batch)

@@ -15,8 +15,9 @@ from overture.domain import closed_window, window
 from overture.domain.agent import Agent, FlowSpec, Node, OpeningPreference, TemplateUse
 from overture.domain.channel import Channel
 from overture.domain.errors import Refusal
+from overture.domain.leaving import Leaving, may_leave
 from overture.domain.message import Template, Text
-from overture.domain.sending import Facts, KnownThread, Leaving, Start, choose_opening, may_leave
+from overture.domain.sending import Facts, KnownThread, Start, choose_opening
 from overture.domain.template import Approval, Category, Content, Known
 from overture.domain.template import Template as OfProvider
 from overture.domain.template_opening import OwnTemplate

@@ -126,6 +126,7 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/overture/v1/accounts")).json == {"accounts": []}
     assert (await world.foreign.get("/overture/v1/senders")).json == {"senders": []}
     assert (await world.foreign.get("/overture/v1/contacts?address=%2B15559876543")).json == {"contacts": []}
+    assert (await world.foreign.get("/overture/v1/consents")).json == {"consents": [], "has_more": False}
     for state in ("needs_review", "uncertain", "queued", "sending"):
         assert (await world.foreign.get(f"/overture/v1/deliveries?state={state}")).json["deliveries"] == []
     assert (await world.foreign.get("/overture/v1/wirings")).json == {"wirings": []}

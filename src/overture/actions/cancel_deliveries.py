@@ -7,8 +7,8 @@ from overture.actions.give_back import give_back
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
 from overture.domain.ids import shard_of
+from overture.domain.leaving import STAYS
 from overture.domain.ports import Ids
-from overture.domain.sending import STAYS
 from overture.store import events, messages, outbox
 from overture.store.engine import Writing
 

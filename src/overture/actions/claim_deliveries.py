@@ -16,9 +16,10 @@ from overture.actions.refuse_delivery import refuse_deliveries
 from overture.domain import breaker
 from overture.domain.agent import Agent
 from overture.domain.channel import address_on
+from overture.domain.leaving import Leaving, may_leave
 from overture.domain.ports import Ids, Outgoing
 from overture.domain.rules import NONE, Applying
-from overture.domain.sending import Leaving, Priority, may_leave
+from overture.domain.sending import Priority
 from overture.store import accounts, agents, attempts, claims, outbox
 from overture.store.claims import DueSender
 from overture.store.engine import Reading, Writing

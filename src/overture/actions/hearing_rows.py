@@ -11,7 +11,7 @@ from overture.actions import change_consent, hand_over, keep_medium
 from overture.actions.expect_costs import expect_costs
 from overture.actions.hand_over import HandOver
 from overture.actions.hold_contact import find_changed
-from overture.domain import consent, reply_time
+from overture.domain import reply_time
 from overture.domain.agent import Agent, Json
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import Event, EventKind
@@ -46,7 +46,7 @@ class Rows:
         self._consents: Final[dict[int, change_consent.Change]] = {}
         self._hearings: Final[dict[int, tuple[conversations.Hearing, Line]]] = {}
         self._notes: Final[dict[int, Line]] = {}
-        self._confirm: Final[dict[int, tuple[str, str]]] = {}
+        self._confirm: Final[dict[int, tuple[str, str, str]]] = {}
         self._conversations: Final[dict[int, tuple[conversations.NewConversation, Inbound, Agent]]] = {}
         self._hand_overs: Final[dict[int, HandOver]] = {}
         self._events: Final[dict[int, Event]] = {}
@@ -141,7 +141,7 @@ class Rows:
     async def _write_confirmations(self, tx: Writing, lost: set[int]) -> None:
         """The one message that may follow an opt-out, where nobody but us can say it."""
         confirm = {n: pair for n, pair in self._confirm.items() if n not in lost}
-        for n, (thread_id, sender_id) in confirm.items():
+        for n, (thread_id, sender_id, text) in confirm.items():
             line = self._notes[n]
             noted = await conversations.note(tx, [(line.workspace_id, line.conversation_id)], self._now)
             seq, epoch = noted[line.workspace_id, line.conversation_id]
@@ -153,7 +153,7 @@ class Rows:
                 shard=line.shard,
                 direction=Direction.OUT,
                 author=Author.AGENT,
-                body=Text(text=consent.CONFIRMATION),
+                body=Text(text=text),
             )
             send = outbox.send_of(new, thread_id=thread_id, sender_id=sender_id, epoch=epoch)
             until = self._now + REPLY_LIFE

@@ -12,7 +12,7 @@ from msgspec import Struct
 from overture.actions import change_consent
 from overture.actions.hand_over import HandOver
 from overture.actions.hearing_rows import Rows
-from overture.domain import consent, reply_time, routing
+from overture.domain import consent, opt_out, reply_time, routing
 from overture.domain.agent import Agent, FlowSpec
 from overture.domain.channel import split_address
 from overture.domain.conversation import Mode
@@ -20,6 +20,7 @@ from overture.domain.event import EventKind
 from overture.domain.ids import shard_for
 from overture.domain.listening import Listening
 from overture.domain.numbers import is_bsuid
+from overture.domain.opt_out import OptOutScope
 from overture.domain.ports import Ids, Inbound
 from overture.domain.sending import KnownContact, KnownThread
 from overture.domain.variants import canonical
@@ -57,7 +58,7 @@ class Plan(Rows):
 
     def decide(self, n: int, message: Inbound, sender: senders.Sender, facts: Facts) -> str:
         """What becomes of one message, in a few words, with its rows put on the plan."""
-        contact = self._meet(n, message, sender, facts)
+        contact = self._meet(n, message, sender, facts).seen_from(sender.id, sender.messaging_service_sid)
         meaning = self._meaning(message, sender, contact)
         if meaning in (consent.Meaning.OPT_OUT, consent.Meaning.OPT_IN):
             return self._change_consent(n, message, sender, facts, contact, meaning)
@@ -169,24 +170,14 @@ class Plan(Rows):
         out, at = meaning is consent.Meaning.OPT_OUT, self._written_at(message)
         if not out and contact.opted_out_at is not None and at < contact.opted_out_at:
             return self._note(n, message, facts, "opted in, before an opt-out that is known already")
-        self._consents[n] = change_consent.Change(
-            workspace_id=sender.workspace_id,
-            contact_id=contact.id,
-            contact_key=contact.address,
-            shard=contact.shard,
-            channel=sender.channel,
-            opted_out=out,
-            source="contact",
-            evidence=message.text[:500],
-            sender_id=sender.id,
-            at=at,
-        )
+        self._consents[n] = _change(message, sender, contact, out=out, at=at)
         outcome = self._note(n, message, facts, "opted out" if out else "opted in")
         answered = self._provider_answers(message, sender) or self._is_history(message, sender)
         answered = answered or self._too_late(message) is not None
         first = contact.opted_out_at is None
         if out and first and not answered and n in self._notes and facts.thread is not None:
-            self._confirm[n] = (facts.thread.id, sender.id)
+            said = message.button_payload or _written(message)
+            self._confirm[n] = facts.thread.id, sender.id, self._listening.confirmation or consent.confirmation(said)
         return outcome
 
     def _hear(
@@ -274,6 +265,29 @@ class Plan(Rows):
         """How late a message is that nobody may answer without thinking."""
         late = self._now - self._written_at(message)
         return late if late > self._listening.quiet.answer_late else None
+
+
+def _change(
+    message: Inbound, sender: senders.Sender, contact: KnownContact, *, out: bool, at: datetime
+) -> change_consent.Change:
+    """A STOP reaches as far as the workspace set; a START lifts whatever keeps this sender silent."""
+    service = sender.messaging_service_sid
+    key = opt_out.key_of(sender.workspace_rules.opt_out_scope or OptOutScope.WORKSPACE, sender.id, service)
+    stops = () if key is None else (key,)
+    return change_consent.Change(
+        workspace_id=sender.workspace_id,
+        contact_id=contact.id,
+        contact_key=contact.address,
+        shard=contact.shard,
+        channel=sender.channel.value,
+        opted_out=out,
+        source="contact",
+        evidence=message.text[:500],
+        sender_id=sender.id,
+        at=at,
+        of=stops if out else opt_out.keys_over(sender.id, service),
+        whole=key is None or not out,
+    )
 
 
 def _too_late(workspace_id: str, conversation_id: str, late: timedelta) -> HandOver:

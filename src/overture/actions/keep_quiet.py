@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from overture.domain import quiet_hours, reasons
+from overture.domain.leaving import Stay
 from overture.domain.reasons import Reason
 from overture.domain.rules import Applying
-from overture.domain.sending import Priority, Stay
+from overture.domain.sending import Priority
 from overture.store import outbox
 from overture.store import quiet_hours as stored
 from overture.store.engine import Writing

@@ -10,11 +10,13 @@ from datetime import datetime
 from msgspec import Struct
 
 from overture.actions import change_consent
+from overture.domain import opt_out
 from overture.domain.channel import Channel
 from overture.domain.event import EventKind
+from overture.domain.opt_out import OptOutScope
 from overture.domain.ports import Ids
 from overture.domain.provider_errors import Effect, Stops, describe, problem_code
-from overture.store import contacts, events, senders, threads
+from overture.store import contacts, events, rules, senders, threads
 from overture.store.attempts import Attempt
 from overture.store.engine import Writing
 from overture.store.threads import Pair
@@ -72,8 +74,13 @@ def _tells(lesson: Lesson) -> bool:
 
 
 async def _opt_out(tx: Writing, told: Sequence[tuple[Lesson, Pair]], now: datetime, ids: Ids) -> None:
+    """The provider refuses for the sender, or its Messaging Service; the workspace may have set that all be silent."""
     if not told:
         return
+    scopes = {
+        an_id: (await rules.get_of_workspace(tx, an_id)).opt_out_scope or OptOutScope.WORKSPACE
+        for an_id in sorted({lesson.workspace_id for lesson, _ in told})
+    }
     opted_in = await contacts.find_last_opt_ins(tx, [(lesson.workspace_id, pair.contact_id) for lesson, pair in told])
     changes = [
         change_consent.Change(
@@ -81,11 +88,13 @@ async def _opt_out(tx: Writing, told: Sequence[tuple[Lesson, Pair]], now: dateti
             contact_id=pair.contact_id,
             contact_key=pair.contact_key,
             shard=lesson.shard,
-            channel=pair.channel,
+            channel=pair.channel.value,
             opted_out=True,
             source="provider",
             evidence=problem_code(lesson.code),
             sender_id=pair.sender_id,
+            of=(opt_out.key_at_provider(pair.sender_id, pair.service_sid),),
+            whole=scopes[lesson.workspace_id] is OptOutScope.WORKSPACE,
         )
         for lesson, pair in told
         if (at := opted_in.get((lesson.workspace_id, pair.contact_id))) is None or at < lesson.started_at

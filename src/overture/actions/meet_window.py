@@ -14,9 +14,10 @@ from overture.domain.agent import Agent
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.event import Event
+from overture.domain.leaving import Leaving, may_leave
 from overture.domain.message import Author, Template, Text
 from overture.domain.ports import Ids
-from overture.domain.sending import Leaving, Priority, may_leave
+from overture.domain.sending import Priority
 from overture.store import agents, conversations, events, messages, templates
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing

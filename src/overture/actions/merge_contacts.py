@@ -39,6 +39,7 @@ async def merge_contacts(tx: Writing, stays: Contact, goes: Contact, now: dateti
         ids, EventKind.CONTACT_MERGED, workspace, None, now, contact_id=stays.id, merged_contact_id=goes.id
     )
     await events.insert_all(tx, [merged], now)
+    await _agree_on_narrow(tx, stays, goes, [*own.values(), *others], now, ids)
     since = identity.opted_out_since((stays.opted_out_at, goes.opted_out_at), tuple(last_in.values()))
     if since is None and stays.opted_out_at is None:
         return
@@ -79,10 +80,35 @@ async def _agree(
         contact_id=stays.id,
         contact_key=stays.address,
         shard=stays.shard,
-        channel=Channel(threads[0].channel) if threads else Channel.SMS,
+        channel=threads[0].channel if threads else Channel.SMS.value,
         opted_out=out,
         source="merge",
         evidence=f"merged with contact {goes.id}",
         at=at,
     )
     await change_consent.change_consents(tx, [change], now, ids)
+
+
+async def _agree_on_narrow(
+    tx: Writing, stays: Contact, goes: Contact, threads: Sequence[ThreadOf], now: datetime, ids: Ids
+) -> None:
+    """Let every opt-out of one sender or Messaging Service that either had hold for both."""
+    either = {**stays.opted_out_of, **goes.opted_out_of}
+    changes = [
+        change_consent.Change(
+            workspace_id=stays.workspace_id,
+            contact_id=stays.id,
+            contact_key=stays.address,
+            shard=stays.shard,
+            channel=threads[0].channel if threads else Channel.SMS.value,
+            opted_out=True,
+            source="merge",
+            evidence=f"merged with contact {goes.id}",
+            at=at,
+            of=(key,),
+            whole=False,
+        )
+        for key, at in either.items()
+        if key not in stays.opted_out_of or key not in goes.opted_out_of
+    ]
+    await change_consent.change_consents(tx, changes, now, ids)

@@ -16,8 +16,8 @@ from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.hold_contact import find_changed
 from overture.actions.reserve_openings import Carrier, Ledger
 from overture.actions.time_openings import is_unusual, time_openings
-from overture.domain import cost, variants
-from overture.domain.agent import EndReason, Json
+from overture.domain import consent_rule, cost, variants
+from overture.domain.agent import Agent, EndReason, Json
 from overture.domain.errors import Refusal
 from overture.domain.event import Event, EventKind
 from overture.domain.ids import shard_for
@@ -42,11 +42,15 @@ from overture.store.engine import Writing
 
 
 class Started(Struct, frozen=True, kw_only=True):
-    """A conversation is on disk. `replayed` where an earlier call had made it; its opening leaves now, or when due."""
+    """A conversation is on disk. `replayed` where an earlier call had made it; its opening leaves now, or when due.
+
+    `warnings` are codes.
+    """
 
     conversation_id: str
     replayed: bool = False
     scheduled_for: datetime | None = None
+    warnings: tuple[str, ...] = ()
 
 
 Answer: TypeAlias = Started | Refusal
@@ -75,6 +79,7 @@ class Plan:
         self._timers: Final[dict[int, timers.Timer]] = {}
         self._consents: Final[dict[int, contacts.ConsentChange]] = {}
         self._events: Final[dict[int, Event]] = {}
+        self._warned: Final[dict[int, Event]] = {}
         self._keys_won: set[int] = set()
 
     def decide(self, n: int, start: Start, facts: Facts) -> Answer:
@@ -91,7 +96,7 @@ class Plan:
                     self._known[n] = (start.workspace_id, facts.contact)
                 self._joins[n] = (start, facts, join)
                 self._key(n, start, live.id)
-                return self._started(n, start, live.id, times)
+                return self._started(n, start, facts, live.id, times)
 
     async def write(self, tx: Writing) -> set[int]:
         """Write the plan; the calls that another process overtook, to be decided again."""
@@ -110,8 +115,8 @@ class Plan:
         await self._caps.write(tx, self._carriers, lost, self._ids)
         await timers.insert_all(tx, _kept(self._timers, lost))
         if self._consents:
-            await contacts.record_changes(tx, _kept(self._consents, lost))
-        await events.insert_all(tx, _kept(self._events, lost), self._now)
+            await contacts.record_changes(tx, _kept(self._consents, lost), self._now)
+        await events.insert_all(tx, [*_kept(self._events, lost), *_kept(self._warned, lost)], self._now)
         return lost
 
     def _carriers(self, n: int) -> list[Carrier]:
@@ -167,13 +172,17 @@ class Plan:
         self._events[n] = started
         self._say(n, start, facts, (conversation_id, shard, thread_id), bodies, first_seq=1, epoch=0)
         if start.consent is not None:
-            self._consents[n] = self._evidence(start, contact)
-        return self._started(n, start, conversation_id, opened.times)
+            self._consents[n] = self._evidence(start, facts.agent, contact)
+        return self._started(n, start, facts, conversation_id, opened.times)
 
-    def _started(self, n: int, start: Start, conversation_id: str, times: Times) -> Started:
+    def _started(self, n: int, start: Start, facts: Facts, conversation_id: str, times: Times) -> Started:
         if is_unusual(start, times):
             self._times[n] = (start, conversation_id, times)
-        return Started(conversation_id=conversation_id, scheduled_for=times.due_at if times.is_deferred else None)
+        return Started(
+            conversation_id=conversation_id,
+            scheduled_for=times.due_at if times.is_deferred else None,
+            warnings=self._warn(n, start, facts, conversation_id),
+        )
 
     def _contact(self, n: int, start: Start, facts: Facts) -> KnownContact:
         if facts.contact is not None:
@@ -240,7 +249,16 @@ class Plan:
             self._messages.setdefault(n, []).append(new)
             self._sends.setdefault(n, []).append(send)
 
-    def _evidence(self, start: Start, contact: KnownContact) -> contacts.ConsentChange:
+    def _warn(self, n: int, start: Start, facts: Facts, conversation_id: str) -> tuple[str, ...]:
+        told = consent_rule.warnings(facts.lacks_consent)
+        if told:
+            data = {} if facts.contact is None else {"contact_id": facts.contact.id}
+            self._warned[n] = events.make(
+                self._ids, EventKind.CONSENT_MISSING, start.workspace_id, conversation_id, self._now, **data
+            )
+        return told
+
+    def _evidence(self, start: Start, agent: Agent, contact: KnownContact) -> contacts.ConsentChange:
         return contacts.ConsentChange(
             id=self._ids.new(self._now, contact.shard),
             shard=contact.shard,
@@ -252,6 +270,7 @@ class Plan:
             source="api",
             evidence=msgspec.json.encode(start.consent).decode(),
             at=self._now,
+            purpose=consent_rule.purpose_of(agent.spec.purpose) or consent_rule.ANY,
         )
 
     async def _write_people(self, tx: Writing) -> set[int]:

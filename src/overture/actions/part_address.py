@@ -61,6 +61,7 @@ def _alone(of: Contact, key: str, at: datetime, now: datetime, ids: Ids) -> Cont
         shard=shard,
         name=None,
         opted_out_at=of.opted_out_at,
+        opted_out_of=of.opted_out_of,
     )
 
 
@@ -84,7 +85,7 @@ async def _carry_opt_out(tx: Writing, of: Contact, owner: Contact, now: datetime
         evidence=f"parted from contact {of.id}",
         at=of.opted_out_at,
     )
-    await contacts.record_changes(tx, [line])
+    await contacts.record_changes(tx, [line], now)
 
 
 async def _tell(tx: Writing, of: Contact, owner: Contact, now: datetime, ids: Ids) -> None:

@@ -23,9 +23,9 @@ from overture.domain.delivery import DeliveryStatus, Known
 from overture.domain.errors import Failure, Misconfigured, OutcomeUnknown, Permanent, Transient
 from overture.domain.event import Event, EventKind
 from overture.domain.ids import shard_of
+from overture.domain.leaving import Stay
 from overture.domain.ports import Accepted, Ids, StatusReport
 from overture.domain.provider_errors import Effect, ErrorFact, Stops, code_in, describe
-from overture.domain.sending import Stay
 from overture.store import attempts, events, messages, outbox, senders
 from overture.store.engine import Writing
 from overture.store.unsettled import Standing

@@ -6,8 +6,8 @@ from datetime import datetime
 from overture.actions.give_back import give_back
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
+from overture.domain.leaving import Stay
 from overture.domain.ports import Ids
-from overture.domain.sending import Stay
 from overture.store import events, messages, outbox
 from overture.store.engine import Writing
 

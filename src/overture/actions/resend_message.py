@@ -12,9 +12,10 @@ from overture.domain import reasons
 from overture.domain.delivery import DeliveryState, DeliveryStatus
 from overture.domain.errors import NotAllowed
 from overture.domain.event import EventKind
+from overture.domain.leaving import Leaving, may_leave
 from overture.domain.ports import Ids
 from overture.domain.reasons import Reason
-from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Leaving, Priority, may_leave
+from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Priority
 from overture.store import events, messages, reviews
 from overture.store.engine import Writing
 from overture.store.reviews import Held

@@ -12,17 +12,17 @@ from typing import Final, assert_never
 from msgspec import Struct
 
 from overture.actions import openings
+from overture.actions.find_lacking_consent import applying, find_lacking, seen_from
 from overture.actions.openings import Answer
 from overture.actions.reserve_openings import hold_caps, look_at_caps
 from overture.agents import kinds, template_values, variables
-from overture.domain import cost, segments, variants
+from overture.domain import consent_rule, cost, segments, variants
 from overture.domain.agent import Agent, Json
 from overture.domain.channel import Channel
 from overture.domain.errors import Conflict, Refusal
 from overture.domain.message import Template, shown
 from overture.domain.ports import Ids
 from overture.domain.prices import Cost, amount
-from overture.domain.rules import NONE, Applying
 from overture.domain.sending import (
     ByTurn,
     Facts,
@@ -74,6 +74,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
     scheduled_for: datetime | None = None
     template: DryRunTemplate | None = None
     cost: DryRunCost = DryRunCost()
+    warnings: list[str] = []
 
 
 async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime, ids: Ids) -> list[Answer]:
@@ -137,6 +138,7 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
                 scheduled_for=scheduled_for,
                 template=_told(opening, facts.template, asked.channel) if isinstance(opening, Template) else None,
                 cost=_dry_cost(cost.total(counted)),
+                warnings=list(consent_rule.warnings(facts.lacks_consent)),
             )
         case _ as never:
             assert_never(never)
@@ -186,14 +188,15 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
     pairs = await threads.read_facts(
         tx, [(a, "" if sender is None else sender.id) for a, sender in zip(asked, sender_ids, strict=True)]
     )
-    opening_with = [
-        _own_template(start, known_agents.get((start.workspace_id, start.agent_id)), now) for start in asked
-    ]
+    agents_of = [known_agents.get((a.workspace_id, a.agent_id)) for a in asked]
+    opening_with = [_own_template(start, agent, now) for start, agent in zip(asked, agents_of, strict=True)]
     known_templates = await _read_templates(tx, asked, sender_ids, opening_with)
     tables = await prices.find_all_in_force(tx, ((s.workspace_id, s.prices_revision) for s in sender_ids if s))
+    lacking = await find_lacking(tx, asked, agents_of, sender_ids, pairs)
     facts = []
-    for start, by, sender, pair, own in zip(asked, able, sender_ids, pairs, opening_with, strict=True):
-        agent = known_agents.get((start.workspace_id, start.agent_id))
+    for start, by, sender, pair, own, agent, lacks in zip(
+        asked, able, sender_ids, pairs, opening_with, agents_of, lacking, strict=True
+    ):
         greeting, options = None, tuple[str, ...]()
         if agent is not None and start.text is None and start.template is None:
             greeting, options = _greeting(start, agent, now)
@@ -206,26 +209,18 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 greeting_options=options,
                 opens_by_turn=agent is not None and kinds.needs_model_to_open(agent.spec),
                 missing=() if agent is None else _missing(start, agent),
-                contact=pair.contact,
+                contact=seen_from(pair.contact, sender),
                 thread=pair.thread,
                 live=pair.live,
                 key=pair.key,
                 template=known_templates.get(_template_key(start, sender, own)),
                 own_template=own,
-                rules=_applying(agent, sender),
+                rules=applying(agent, sender),
                 prices=tables.get(start.workspace_id),
+                lacks_consent=lacks,
             )
         )
     return facts
-
-
-def _applying(agent: Agent | None, sender: Sender | None) -> Applying:
-    return Applying(
-        workspace=NONE if sender is None else sender.workspace_rules,
-        agent=NONE if agent is None else agent.spec.ruling,
-        sender=NONE if sender is None else sender.rules,
-        time_zone="UTC" if agent is None else agent.spec.timezone,
-    )
 
 
 async def _read_templates(

@@ -191,7 +191,10 @@ class House:
             every=self.settings.quiet_seconds, answer_late=timedelta(seconds=self.settings.answer_late_seconds)
         )
         listening = Listening(
-            quiet=quiet, also_stop=self.settings.also_stop, transcribes=bool(self.settings.transcription_base_url)
+            quiet=quiet,
+            also_stop=self.settings.also_stop,
+            transcribes=bool(self.settings.transcription_base_url),
+            confirmation=self.settings.opt_out_confirmation,
         )
         return InboxRoad(
             store=self.store, parser=self._verifier, ids=self.ids, listening=listening, signals=self.signals

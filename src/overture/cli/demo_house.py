@@ -133,7 +133,7 @@ async def _change_consent(tx: Writing, person: Cast, house: House, *, opted_out:
             contact_id=an_id,
             contact_key=person.number,
             shard=shard,
-            channel=Channel(person.channel),
+            channel=Channel(person.channel).value,
             opted_out=opted_out,
             source="demo",
             evidence="the demo was started",

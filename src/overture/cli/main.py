@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from overture.cli import costs, looking_after, provider, ruling, safekeeping, telling
+from overture.cli import costs, ledger, looking_after, provider, ruling, safekeeping, telling
 from overture.cli.options import AsJson, Config, Data
 from overture.cli.twilio import twilio
 
@@ -31,6 +31,7 @@ app.add_typer(looking_after.deliveries, name="deliveries")
 app.add_typer(looking_after.inbox, name="inbox")
 app.add_typer(twilio, name="twilio")
 app.add_typer(looking_after.contacts, name="contacts")
+app.add_typer(ledger.consents, name="consents")
 app.add_typer(provider.templates, name="templates")
 app.add_typer(ruling.rules, name="rules")
 

@@ -1,6 +1,7 @@
 """How the client calls: one request, and its answer or the problem that the server had."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -110,19 +111,43 @@ class Caller:
         csv: bytes | None = None,
         accepts: frozenset[int] | set[int] = frozenset(),
     ) -> tuple[bytes, Mapping[str, str]]:
-        if self._session is None:
-            raise RuntimeError("use the client as an asynchronous context")
-        data = csv if body is None else msgspec.json.encode(body)
-        kind = "application/json" if csv is None else "text/csv"
+        session = self._opened()
+        data = csv if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
+        kind = (
+            "text/csv"
+            if body is None
+            else "application/octet-stream"
+            if isinstance(body, bytes)
+            else "application/json"
+        )
         sent = {**(headers or {}), **({} if data is None else {"Content-Type": kind})}
-        try:
-            async with self._session.request(
-                method, self._base + path, data=data, params=query, headers=sent
-            ) as answer:
+        with self._telling():
+            async with session.request(method, self._base + path, data=data, params=query, headers=sent) as answer:
                 raw = await answer.read()
                 if answer.status >= 400 and answer.status not in accepts:
                     raise _problem(answer.status, raw, answer.headers)
                 return raw, answer.headers
+
+    async def _stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """An answer's body in pieces, as they come; however long it takes, as long as they do."""
+        patience = aiohttp.ClientTimeout(total=None, sock_read=self._patience.total)
+        with self._telling():
+            async with self._opened().get(self._base + path, params=query, timeout=patience) as answer:
+                if answer.status >= 400:
+                    raise _problem(answer.status, await answer.read(), answer.headers)
+                async for piece in answer.content.iter_any():
+                    yield piece
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("use the client as an asynchronous context")
+        return self._session
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turn what goes wrong on the way into a problem."""
+        try:
+            yield
         except aiohttp.ClientConnectorError as away:
             raise Unavailable(
                 "server_away", f"No server answers at {self._where}.", hint="Start it with `overture serve`."

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
+from overture.domain import wishes
 from overture.domain.channel import Channel
 from overture.domain.sender import KeywordHandling, SenderKind
 
@@ -31,6 +32,15 @@ CONFIRMATION: Final = (
 )
 """Our one answer to an opt-out where the provider gives none. Law allows one confirmation, without advertising."""
 
+CONFIRMATIONS: Final = {
+    "de": "Sie sind abgemeldet und bekommen keine Nachrichten mehr von uns. Mit START melden Sie sich wieder an.",
+    "es": "Te hemos dado de baja y no recibirás más mensajes nuestros. Responde START para volver a recibirlos.",
+    "fr": "Vous êtes désabonné et ne recevrez plus de messages de notre part. Répondez START pour vous réabonner.",
+    "it": "La tua iscrizione è annullata e non riceverai più nostri messaggi. Rispondi START per iscriverti di nuovo.",
+    "pt": "A sua inscrição foi cancelada e não receberá mais mensagens nossas. Responda START para voltar a receber.",
+}
+"""The same in the languages whose words for it we know; START is what lifts it in all of them."""
+
 LANGUAGE_PACKS: Final = {
     "de": frozenset({"stopp", "abmelden", "abbestellen"}),
     "es": frozenset({"baja", "darme de baja", "cancelar suscripción", "cancelar suscripcion"}),
@@ -44,11 +54,14 @@ LANGUAGE_PACKS: Final = {
 }
 """Words for STOP by language that answer hardly any other question; WhatsApp only, where the list is ours."""
 
+_LANGUAGES: Final = {
+    unicodedata.normalize("NFKC", word).casefold(): language
+    for language, words in LANGUAGE_PACKS.items()
+    for word in words
+}
 _STOP_ALWAYS: Final = frozenset({"stop", "stopall", "unsubscribe", "optout", "revoke"})
 _STOP_ON_SMS: Final = _STOP_ALWAYS | {"cancel", "end", "quit"}
-_STOP_ON_WHATSAPP: Final = _STOP_ALWAYS.union(
-    unicodedata.normalize("NFKC", word).casefold() for words in LANGUAGE_PACKS.values() for word in words
-)
+_STOP_ON_WHATSAPP: Final = _STOP_ALWAYS.union(_LANGUAGES)
 _START: Final = frozenset({"start", "unstop", "yes"})
 _START_ON_TOLL_FREE: Final = frozenset({"start", "unstop"})  # the network lifts its block for these two only
 _HELP_ON_SMS: Final = frozenset({"help", "info"})
@@ -119,8 +132,8 @@ def meaning(
     if channel is Channel.API:
         return Meaning.NOTHING
     word = _word(text)
-    if not word:
-        return Meaning.NOTHING
+    if not word:  # nothing, or longer than any keyword
+        return Meaning.OPT_OUT if wishes_to_stop(text) else Meaning.NOTHING
     on_sms = channel is Channel.SMS
     if word in (_STOP_ON_SMS if on_sms else _STOP_ON_WHATSAPP):
         return Meaning.OPT_OUT
@@ -165,13 +178,23 @@ def reserved_on_sms(word: str) -> bool:
     return _word(word) in _STOP_ON_SMS | _HELP_ON_SMS
 
 
+def confirmation(text: str) -> str:
+    """What answers an opt-out, in the language of the words that it was said in where they tell one."""
+    language = _LANGUAGES.get(_word(text)) or (wishes.language_of(text) if len(text) <= _LONGEST_WISH else None)
+    return CONFIRMATIONS.get(language or "", CONFIRMATION)
+
+
 def wishes_to_stop(text: str) -> bool:
-    """Whether one of a message's clauses is, as a whole, a wish in English to get no more messages.
+    """Whether one of a message's clauses is, as a whole, a wish to get no more messages, in any language we know.
 
     Whole clauses only: "I told him to stop texting me" and "don't text me before nine" are conversation.
     """
     if len(text) > _LONGEST_WISH:
         return False
+    return _wishes_in_english(text) or wishes.language_of(text) is not None
+
+
+def _wishes_in_english(text: str) -> bool:
     plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("‘", "'")
     clauses = (" ".join(clause.replace(",", " ").strip(_EDGES).split()) for clause in _CLAUSE.split(plain))
     return any(_WISH.fullmatch(clause) for clause in clauses if clause)

@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     MESSAGE_FOREIGN = "message.foreign"
     CONTACT_OPTED_OUT = "contact.opted_out"
     CONTACT_OPTED_IN = "contact.opted_in"
+    CONSENT_MISSING = "consent.missing"
     CONTACT_MERGED = "contact.merged"
     CONTACT_PARTED = "contact.parted"
     SENDER_STOPPED = "sender.stopped"

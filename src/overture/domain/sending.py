@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from overture.domain import (
     choices,
     closed_window,
+    consent_rule,
     countries,
     message,
+    opt_out,
     quiet_hours,
-    reasons,
     segments,
     template_opening,
     window,
@@ -27,14 +29,12 @@ from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
 from overture.domain.prices import PriceTable
 from overture.domain.quiet_hours import Times
-from overture.domain.reasons import Reason
-from overture.domain.rules import Applying
+from overture.domain.rules import Applying, RequireConsent
 from overture.domain.template import Known
 from overture.domain.template_opening import OwnTemplate
 
 OPENING_LIFE: Final = timedelta(hours=4)  # an opening that waited longer than a morning surprises its reader
 REPLY_LIFE: Final = timedelta(minutes=30)  # a reply belongs to the moment it answers
-_SHORTEST_LIFE: Final = timedelta(seconds=1)  # the provider counts whole seconds: it would hold a shorter one longer
 REPEAT: Final = timedelta(seconds=60)  # an identical call within this time is a retry of its caller, not a wish
 
 
@@ -81,6 +81,14 @@ class KnownContact(Struct, frozen=True, kw_only=True):
     address: str
     opted_out_at: datetime | None = None
     revision: int = 0
+    opted_out_of: Mapping[str, datetime] = {}
+
+    def seen_from(self, sender_id: str, service_sid: str | None) -> "KnownContact":
+        """The contact as it stands to one sender: opted out where any of its opt-outs reaches that one."""
+        if not self.opted_out_of:
+            return self
+        since = opt_out.since(self.opted_out_at, self.opted_out_of, sender_id, service_sid)
+        return msgspec.structs.replace(self, opted_out_at=since)
 
 
 class KnownThread(Struct, frozen=True, kw_only=True):
@@ -116,7 +124,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     `greeting_options` the choices that it offers; `missing` the required variables that the call did not bring;
     `channels` what the sender's address can do; `template` the one that the call names, else the agent's
     `own_template` where that may open, as far as it is known; `rules` those of its workspace, agent and sender,
-    `prices` the workspace's, where it has any.
+    `prices` the workspace's, where it has any; `lacks_consent` is what the rules say to that nobody is known to have
+    agreed.
     """
 
     agent: Agent | None
@@ -134,6 +143,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     own_template: OwnTemplate | None = None
     rules: Applying = Applying()
     prices: PriceTable | None = None
+    lacks_consent: RequireConsent = RequireConsent.OFF
 
 
 class Replay(Struct, frozen=True, kw_only=True):
@@ -194,13 +204,8 @@ def decide_start(asked: Start, facts: Facts, now: datetime) -> Verdict:
             field=f"custom_variables.{facts.missing[0]}",
             hint="Give each required variable in custom_variables.",
         )
-    if facts.contact is not None and facts.contact.opted_out_at is not None:
-        return NotAllowed(
-            "recipient_opted_out",
-            "The recipient has opted out and must not be written to.",
-            field="to_number",
-            hint="Only the recipient can lift this, by writing START.",
-        )
+    if (refused := consent_rule.refuse(asked.channel, facts.contact, facts.lacks_consent)) is not None:
+        return refused
     if _is_repeat(asked, facts, now):
         assert facts.live is not None
         return Replay(conversation_id=facts.live.id)
@@ -331,70 +336,3 @@ def _beside(live: LiveConversation | None, opening: Opening, agent: Agent, times
     if on_active is OnActive.JOIN and not isinstance(opening, ByTurn):
         return Join(opening=opening, times=times, live=live)
     return Open(opening=opening, times=times, ends=live)
-
-
-class Leaving(Struct, frozen=True, kw_only=True):
-    """What decides, at the last moment, over a message that is to leave; `rules` only where it opens a conversation.
-
-    `template` is the one that it uses, where that is known, and `queued_at` when it was written.
-    """
-
-    body: message.Text | message.Template
-    channel: Channel
-    epoch: int
-    expires_at: datetime
-    conversation_epoch: int
-    opted_out_at: datetime | None
-    last_inbound_at: datetime | None
-    sender_active: bool
-    confirms_opt_out: bool = False
-    queued_at: datetime | None = None
-    template: Known | None = None
-    rules: Applying = Applying()
-
-
-class Stay(Struct, frozen=True, kw_only=True):
-    """The message does not leave, for good; `reason` is the code, `description` for people."""
-
-    reason: str
-    description: str
-
-
-STAYS: Final[Mapping[str, str]] = {
-    reason.value: reasons.TABLE[reason].sentence
-    for reason in (
-        Reason.RECIPIENT_OPTED_OUT,
-        Reason.CANCELLED,
-        Reason.EXPIRED,
-        Reason.WINDOW_CLOSED,
-        Reason.TEMPLATE_NOT_APPROVED,
-        Reason.TEMPLATE_UNKNOWN,
-        Reason.SENDER_REMOVED,
-    )
-}
-
-
-def may_leave(leaving: Leaving, now: datetime) -> Stay | None:
-    """None where a queued message may be handed to the provider now, else why it never will be.
-
-    Asked in the transaction that claims it, so that nothing older than an opt-out or a takeover leaves.
-    """
-    if leaving.opted_out_at is not None and not leaving.confirms_opt_out:
-        reason = "recipient_opted_out"
-    elif leaving.epoch != leaving.conversation_epoch:
-        reason = "cancelled"
-    elif leaving.expires_at - now < _SHORTEST_LIFE:
-        reason = "expired"
-    elif not leaving.sender_active:
-        reason = "sender_removed"
-    else:
-        held = closed_window.holds_back(
-            leaving.body,
-            leaving.template,
-            channel=leaving.channel,
-            heard=leaving.last_inbound_at,
-            since=leaving.queued_at or now,
-            now=now,
-        )
-        return None if held is None else Stay(reason=held.code, description=held.sentence)
-    return Stay(reason=reason, description=STAYS[reason])

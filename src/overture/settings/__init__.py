@@ -94,6 +94,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     reply_wait_seconds: float
     answer_late_seconds: float
     also_stop: tuple[str, ...]
+    opt_out_confirmation: str
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["text", "json"]
     secrets_keys: tuple[str, ...]
@@ -140,6 +141,7 @@ def read(
         reply_wait_seconds=source.value("reply_wait_seconds", 15.0, values.some_seconds),
         answer_late_seconds=source.value("answer_late_seconds", 43_200.0, values.seconds_of_a_week),
         also_stop=source.value("also_stop", (), values.further_stop_words),
+        opt_out_confirmation=source.value("opt_out_confirmation", "", values.one_message),
         log_level=source.value("log_level", "info", values.one_of("debug", "info", "warning", "error")),
         log_format=source.value("log_format", "text", values.one_of("text", "json")),
         secrets_keys=source.value("secrets_key", (), values.keys),

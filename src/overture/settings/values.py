@@ -31,6 +31,14 @@ def further_stop_words(raw: Any) -> tuple[str, ...]:
     return words
 
 
+def one_message(raw: Any) -> str:
+    """A text that one message of any channel holds."""
+    said = text(raw)
+    if len(said) > 320 or "\x00" in said:
+        raise ValueError("It must have at most 320 characters: it goes as one message.")
+    return said
+
+
 def urls(raw: Any) -> tuple[str, ...]:
     """Several addresses."""
     return tuple(url(text).rstrip("/") for text in listed(raw))

@@ -42,7 +42,12 @@ _RECORD_CHANGE: Final = insert(
         "source": "text",
         "evidence": "text",
         "at": "bigint",
+        "purpose": "text",
+        "recorded_by": "text",
+        "row_key": "text",
     },
+    "ON CONFLICT DO NOTHING",
+    same={"recorded_at": "$1"},
 )
 _HOLD: Final = RowsQuery(
     {"workspace_id": "text", "address": "text"},
@@ -63,8 +68,8 @@ _LAST_OPT_INS: Final = RowsQuery(
 _FIND: Final = Query("SELECT id, shard, opted_out_at FROM contact WHERE workspace_id = $1 AND address = $2")
 _LIFT: Final = Command(
     """
-    UPDATE contact SET opted_out_at = NULL
-    WHERE workspace_id = $1 AND address = $2 AND opted_out_at IS NOT NULL RETURNING id
+    UPDATE contact SET opted_out_at = NULL, opted_out_of = NULL
+    WHERE workspace_id = $1 AND address = $2 AND (opted_out_at IS NOT NULL OR opted_out_of IS NOT NULL) RETURNING id
     """
 )
 
@@ -90,7 +95,10 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 class ConsentChange(Struct, frozen=True, kw_only=True):
-    """One line of the consent ledger: `change` is opt_in, opt_out or evidence; `evidence` is JSON or the very words."""
+    """One line of the consent ledger: `change` is opt_in, opt_out or evidence; `evidence` is JSON or the very words.
+
+    `recorded_by` is the id of the key that told us, or who else did; `row_key` what an imported row is known again by.
+    """
 
     id: str
     shard: int
@@ -102,6 +110,9 @@ class ConsentChange(Struct, frozen=True, kw_only=True):
     source: str
     evidence: str
     at: datetime
+    purpose: str = "any"
+    recorded_by: str | None = None
+    row_key: str | None = None
 
 
 async def insert_new(tx: Writing, contacts: Sequence[NewContact], now: datetime) -> set[tuple[str, str]]:
@@ -130,8 +141,8 @@ async def set_opt_out(tx: Writing, changes: Sequence[tuple[str, str, datetime | 
     await tx.run_rows(_SET_OPT_OUT, sorted(rows, key=lambda row: row[:2]))
 
 
-async def record_changes(tx: Writing, changes: Sequence[ConsentChange]) -> None:
-    """Append to the consent ledger."""
+async def record_changes(tx: Writing, changes: Sequence[ConsentChange], now: datetime) -> None:
+    """Append to the consent ledger; a row that is in it already is not written twice."""
     await tx.run_rows(
         _RECORD_CHANGE,
         [
@@ -146,9 +157,13 @@ async def record_changes(tx: Writing, changes: Sequence[ConsentChange]) -> None:
                 c.source,
                 c.evidence,
                 stored(c.at),
+                c.purpose,
+                c.recorded_by,
+                c.row_key,
             )
             for c in changes
         ],
+        stored(now),
     )
 
 

@@ -4,7 +4,7 @@ A contact is its first address's row; further addresses are rows with its id tha
 rows are whose has locked all of them; who writes about a contact holds it (`contacts.hold`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from overture.domain.conversation import Mode
 from overture.domain.identity import Address, Joined, Person, Thread
-from overture.store import conversations
+from overture.store import conversations, opt_outs
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
 from overture.store.statement import Command, Query, Row, RowsQuery
 
 _COLUMNS: Final = """
-    a.workspace_id, a.id, a.shard, a.address, a.alias_of, a.name, a.opted_out_at, a.met_by, a.created_at
+    a.workspace_id, a.id, a.shard, a.address, a.alias_of, a.name, a.opted_out_at, a.met_by, a.created_at,
+    a.opted_out_of
 """
 _OF_ADDRESSES: Final = RowsQuery(
     {"workspace_id": "text", "address": "text"},
@@ -46,14 +47,14 @@ _MET_AT: Final = Command(
 )
 _MOVE_ALL: Final = Command(
     """
-    UPDATE contact SET id = $3, shard = $4, alias_of = $5, opted_out_at = NULL
+    UPDATE contact SET id = $3, shard = $4, alias_of = $5, opted_out_at = NULL, opted_out_of = NULL
     WHERE id = $2 AND workspace_id = $1
     """
 )
 _MOVE_ONE: Final = Command(
     """
     UPDATE contact SET id = $3, shard = $4, alias_of = $5, opted_out_at = $6, name = NULL, met_by = NULL,
-        created_at = $7, revision = revision + 1
+        created_at = $7, opted_out_of = $8, revision = revision + 1
     WHERE workspace_id = $1 AND address = $2
     """
 )
@@ -61,6 +62,7 @@ _PUT_FIRST: Final = Command(
     """
     UPDATE contact SET alias_of = CASE WHEN address = $3 THEN NULL ELSE $3 END,
         opted_out_at = CASE WHEN address = $3 THEN CAST($4 AS bigint) END,
+        opted_out_of = CASE WHEN address = $3 THEN $6 END,
         name = CASE WHEN address = $3 THEN $5 ELSE name END, revision = revision + 1
     WHERE id = $2 AND workspace_id = $1
     """
@@ -106,6 +108,7 @@ class Contact(Struct, frozen=True, kw_only=True):
     shard: int
     name: str | None
     opted_out_at: datetime | None
+    opted_out_of: Mapping[str, datetime] = {}
 
     @property
     def id(self) -> str:
@@ -174,9 +177,11 @@ async def move(tx: Writing, of: Contact, key: str, to: Contact, *, at: datetime,
     """Move one address, of several, from a contact to another: one on record, or a new one that it is the first of."""
     alias_of = None if to.address == key else to.address
     opted_out_at = stored_or_none(to.opted_out_at) if alias_of is None else None
-    await tx.run(_MOVE_ONE, of.workspace_id, key, to.id, to.shard, alias_of, opted_out_at, stored(at))
+    narrow = opt_outs.encode(to.opted_out_of) if alias_of is None else None
+    await tx.run(_MOVE_ONE, of.workspace_id, key, to.id, to.shard, alias_of, opted_out_at, stored(at), narrow)
     first = next(one.key for one in of.person.addresses if one.key != key)
-    await tx.run(_PUT_FIRST, of.workspace_id, of.id, first, stored_or_none(of.opted_out_at), of.name)
+    kept = stored_or_none(of.opted_out_at), of.name, opt_outs.encode(of.opted_out_of)
+    await tx.run(_PUT_FIRST, of.workspace_id, of.id, first, *kept)
     if met_by is not None:
         await tx.run(_MET_AT, of.workspace_id, key, met_by)
 
@@ -246,6 +251,7 @@ def _contact(rows: Sequence[Row]) -> Contact:
         shard=first[3],
         name=first[6],
         opted_out_at=instant_or_none(first[7]),
+        opted_out_of=opt_outs.read(first[10]),
     )
 
 

@@ -15,7 +15,7 @@ from overture.domain.channel import Channel
 from overture.domain.message import Body
 from overture.domain.rules import NONE, Rules
 from overture.domain.template import Known
-from overture.store import messages, rules
+from overture.store import messages, opt_outs, rules
 from overture.store.engine import Writing, instant, instant_or_none, stored, stored_or_none
 from overture.store.messages import NewMessage
 from overture.store.statement import Command, RowsCommand, RowsQuery, insert
@@ -50,7 +50,7 @@ FACTS: Final = """
     o.tries, o.looks, o.resent, o.state, o.started_at, o.created_at, o.expires_at,
     s.account_sid, s.channel, s.address, s.messaging_service_sid, s.removed_at,
     t.contact_address, t.last_inbound_at, c.opted_out_at, c.id, c.address, v.epoch, o.confirms_opt_out, m.body,
-    o.priority, o.sent_to, v.agent_id, v.agent_version, s.rules, w.rules, m.cost_micros
+    o.priority, o.sent_to, v.agent_id, v.agent_version, s.rules, w.rules, m.cost_micros, c.opted_out_of
 """
 JOINS: Final = """
     FROM outbox o
@@ -301,7 +301,7 @@ def read_send(row: Any) -> Send:
         sender_removed_at=instant_or_none(row[20]),
         contact_address=row[21],
         last_inbound_at=instant_or_none(row[22]),
-        opted_out_at=instant_or_none(row[23]),
+        opted_out_at=opt_outs.since(row[23], row[36], row[5], row[19]),
         contact_id=row[24],
         contact_key=row[25],
         conversation_epoch=row[26],

@@ -11,14 +11,15 @@ from overture.domain.delivery import DeliveryState
 from overture.domain.ids import is_uuid, shard_of
 from overture.domain.message import Body
 from overture.domain.sending import Priority
-from overture.store import messages
+from overture.store import messages, opt_outs
 from overture.store.engine import Writing, instant_or_none, stored
 from overture.store.statement import Command, Query
 
 _LOCK: Final = Query(
     """
     SELECT o.message_id, o.shard, o.conversation_id, o.seq, o.epoch, o.priority, o.state, o.attempt, o.resent,
-        o.confirms_opt_out, s.channel, s.removed_at, t.last_inbound_at, c.opted_out_at, v.epoch, m.body
+        o.confirms_opt_out, s.channel, s.removed_at, t.last_inbound_at, c.opted_out_at, v.epoch, m.body,
+        c.opted_out_of, s.id, s.messaging_service_sid
     FROM outbox o
     JOIN sender s ON s.id = o.sender_id
     JOIN thread t ON t.id = o.thread_id
@@ -84,7 +85,7 @@ async def lock(tx: Writing, workspace_id: str, message_id: str) -> Held | None:
         channel=Channel(row[10]),
         sender_removed_at=instant_or_none(row[11]),
         last_inbound_at=instant_or_none(row[12]),
-        opted_out_at=instant_or_none(row[13]),
+        opted_out_at=opt_outs.since(row[13], row[16], row[17], row[18]),
         conversation_epoch=row[14],
         body=_body(row[15]),
     )

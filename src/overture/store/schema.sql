@@ -77,9 +77,13 @@ CREATE TABLE consent (
     change text NOT NULL,
     source text NOT NULL,
     evidence text NOT NULL,
-    at bigint NOT NULL,
+    at bigint NOT NULL, purpose text NOT NULL DEFAULT 'any', recorded_at bigint, recorded_by text, row_key text,
     PRIMARY KEY (id, shard)
 )  WITHOUT ROWID;
+
+CREATE INDEX consent_by_id ON consent (workspace_id, id);
+
+CREATE UNIQUE INDEX consent_by_row_key ON consent (workspace_id, row_key, shard) WHERE row_key IS NOT NULL;
 
 CREATE INDEX consent_of_contact ON consent (workspace_id, contact_id, at);
 
@@ -91,7 +95,7 @@ CREATE TABLE contact (
     alias_of text,
     name text,
     opted_out_at bigint,
-    created_at bigint NOT NULL, revision integer NOT NULL DEFAULT 0, met_by text,
+    created_at bigint NOT NULL, revision integer NOT NULL DEFAULT 0, met_by text, opted_out_of text,
     PRIMARY KEY (workspace_id, address)
 )  WITHOUT ROWID;
 

@@ -10,13 +10,15 @@ from overture.domain import variants
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.sending import KnownContact, KnownKey, KnownThread, LiveConversation, Start
+from overture.store import opt_outs
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored
 from overture.store.statement import Row, RowsCommand, RowsQuery, insert
 
 _PAIR: Final = """
     contact.id, contact.shard, contact.address, contact.opted_out_at, contact.revision,
     thread.id, thread.shard, thread.last_inbound_at, thread.last_conversation_id,
-    conversation.id, conversation.mode, conversation.epoch, conversation.start_digest, conversation.asked_at
+    conversation.id, conversation.mode, conversation.epoch, conversation.start_digest, conversation.asked_at,
+    contact.opted_out_of
 """
 _FROM_PAIR: Final = """
     FROM rows
@@ -37,11 +39,13 @@ _FACTS: Final = RowsQuery(
 _LIVE_OF_CONTACTS: Final = RowsQuery(
     {"workspace_id": "text", "contact_id": "text"},
     """
-    SELECT rows.workspace_id, rows.contact_id, thread.id, conversation.id, conversation.epoch
+    SELECT rows.workspace_id, rows.contact_id, thread.id, conversation.id, conversation.epoch, thread.sender_id,
+        sender.messaging_service_sid
     FROM rows
     JOIN thread ON thread.contact_id = rows.contact_id AND thread.workspace_id = rows.workspace_id
         AND thread.merged_into IS NULL
     JOIN conversation ON conversation.thread_id = thread.id AND conversation.mode <> 'ended'
+    JOIN sender ON sender.id = thread.sender_id
     """,
 )
 _NUMBERS: Final = RowsQuery(
@@ -56,11 +60,13 @@ _OF_CONVERSATIONS: Final = RowsQuery(
     """
     SELECT rows.workspace_id, rows.conversation_id, thread.id, thread.channel, thread.sender_id, contact.id,
         contact.address, thread.last_inbound_at, thread.contact_address,
-        (SELECT workspace.prices_revision FROM workspace WHERE workspace.id = rows.workspace_id)
+        (SELECT workspace.prices_revision FROM workspace WHERE workspace.id = rows.workspace_id),
+        sender.messaging_service_sid
     FROM rows
     JOIN conversation v ON v.workspace_id = rows.workspace_id AND v.id = rows.conversation_id
     JOIN thread ON thread.id = v.thread_id
     JOIN contact ON contact.id = thread.contact_id AND contact.alias_of IS NULL
+    JOIN sender ON sender.id = thread.sender_id
     """,
 )
 _INSERT: Final = insert(
@@ -127,6 +133,18 @@ class NewThread(Struct, frozen=True, kw_only=True):
     last_conversation_id: str | None
 
 
+class Live(Struct, frozen=True, kw_only=True):
+    """A conversation that is going on with a contact, and from which sender."""
+
+    workspace_id: str
+    contact_id: str
+    thread_id: str
+    conversation_id: str
+    epoch: int
+    sender_id: str
+    service_sid: str | None
+
+
 class Pair(Struct, frozen=True, kw_only=True):
     """Who a conversation is between. `contact_address` is the form to write to."""
 
@@ -138,6 +156,7 @@ class Pair(Struct, frozen=True, kw_only=True):
     last_inbound_at: datetime | None = None
     contact_address: str = ""
     prices_revision: str | None = None
+    service_sid: str | None = None
 
 
 async def find_of_conversations(tx: Reading, asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Pair]:
@@ -152,6 +171,7 @@ async def find_of_conversations(tx: Reading, asked: Sequence[tuple[str, str]]) -
             last_inbound_at=instant_or_none(row[7]),
             contact_address=row[8],
             prices_revision=row[9],
+            service_sid=row[10],
         )
         for row in await tx.all_of(_OF_CONVERSATIONS, sorted(set(asked)))
     }
@@ -177,12 +197,20 @@ async def read_pairs(tx: Reading, pairs: Sequence[tuple[str, str, str]]) -> list
     return await _facts(tx, [(n, *pair, "") for n, pair in enumerate(pairs)])
 
 
-async def find_live_of_contacts(
-    tx: Reading, contacts: Sequence[tuple[str, str]]
-) -> list[tuple[str, str, str, str, int]]:
-    """What is going on with (workspace, contact): (workspace, contact, thread, conversation, epoch)."""
-    rows = await tx.all_of(_LIVE_OF_CONTACTS, sorted(set(contacts)))
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+async def find_live_of_contacts(tx: Reading, contacts: Sequence[tuple[str, str]]) -> list[Live]:
+    """What is going on with (workspace, contact)."""
+    return [
+        Live(
+            workspace_id=row[0],
+            contact_id=row[1],
+            thread_id=row[2],
+            conversation_id=row[3],
+            epoch=row[4],
+            sender_id=row[5],
+            service_sid=row[6],
+        )
+        for row in await tx.all_of(_LIVE_OF_CONTACTS, sorted(set(contacts)))
+    ]
 
 
 async def insert_new(tx: Writing, threads: Sequence[NewThread], now: datetime) -> set[str]:
@@ -237,7 +265,12 @@ def _pair(row: Row) -> PairFacts:
         contact=None
         if row[3] is None
         else KnownContact(
-            id=row[3], shard=row[4], address=row[5], opted_out_at=instant_or_none(row[6]), revision=row[7]
+            id=row[3],
+            shard=row[4],
+            address=row[5],
+            opted_out_at=instant_or_none(row[6]),
+            revision=row[7],
+            opted_out_of=opt_outs.read(row[17]),
         ),
         thread=None
         if row[8] is None

@@ -3,6 +3,7 @@
 Every answer carries the same few security headers; the lists are built once.
 """
 
+from collections.abc import AsyncIterator
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -59,3 +60,16 @@ async def send_bytes(
         headers.append((b"content-type", content_type))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_pieces(
+    send: Send, pieces: AsyncIterator[bytes], *, content_type: bytes, request_id: bytes, extra: Headers = ()
+) -> None:
+    """Answer 200 with pieces as they come; what goes wrong before the first is told as any other failure is."""
+    first = await anext(pieces, b"")
+    headers = [(b"x-request-id", request_id), (b"content-type", content_type), *NO_STORE, *extra]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": first, "more_body": True})
+    async for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

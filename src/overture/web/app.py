@@ -20,6 +20,7 @@ from overture.web.api import (
     assistants,
     backups,
     chat,
+    consents,
     contacts,
     conversations,
     deliveries,
@@ -45,7 +46,7 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    *(outbound, chat, assistants, agents, conversations, contacts, templates, deliveries, inbox, media),
+    *(outbound, chat, assistants, agents, conversations, contacts, consents, templates, deliveries, inbox, media),
     *(prices, spend),
     *(accounts, senders, rules, keys, backups, instance, wirings, twilio, probes),
 )

@@ -5,7 +5,7 @@ socket and the action is what a route costs, so whatever can be prepared is prep
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from itertools import count
 from secrets import token_hex
 from typing import Any, Final
@@ -106,11 +106,15 @@ class Endpoint:
             raise _too_large(limit)
         message = await receive()
         body: bytes = message.get("body", b"")
-        while message.get("more_body", False):
-            message = await receive()
-            body += message.get("body", b"")
-            if len(body) > limit:
-                raise _too_large(limit)
+        if message.get("more_body", False):
+            pieces, length = [body], len(body)
+            while message.get("more_body", False):
+                message = await receive()
+                pieces.append(message.get("body", b""))
+                length += len(pieces[-1])
+                if length > limit:
+                    raise _too_large(limit)
+            body = b"".join(pieces)
         if message["type"] == "http.disconnect":
             raise GoneError
         if len(body) > limit:
@@ -119,6 +123,12 @@ class Endpoint:
 
     async def _send(self, given: Any, send: Send, an_id: bytes) -> None:
         answer = given if isinstance(given, Answer) else Answer(body=given, status=self.route.status)
+        if isinstance(answer.body, AsyncIterator):
+            metrics.requests(self.route.method, self.route.paths[0], answer.status).inc()
+            await answers.send_pieces(
+                send, answer.body, content_type=answer.content_type or b"", request_id=an_id, extra=answer.headers
+            )
+            return
         body = answer.body if isinstance(answer.body, bytes) else answers.encode(answer.body)
         metrics.requests(self.route.method, self.route.paths[0], answer.status).inc()
         await answers.send_bytes(

@@ -42,6 +42,7 @@ _DESCRIPTION: Final = (
 _TAGS: Final = {
     "Conversations": "Open a conversation with a person, and see what became of its messages.",
     "Contacts": "Who is known by which addresses, and what goes on with them.",
+    "Consent": "Who agreed to what, who opted out: the ledger, recorded, imported and exported.",
     "Templates": "The provider's templates: what there is, what is wrong with one, and how it reads.",
     "Costs": "What messages will cost by your price table, what they cost, and both in sums.",
     "Deliveries": "Messages on their way, and those that a person has to decide over.",

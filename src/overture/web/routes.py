@@ -54,7 +54,10 @@ class Call(Generic[BodyT, QueryT]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """An answer that is more than a body with status 200: `body` is bytes as they are, or a value for JSON."""
+    """An answer that is more than a body with status 200.
+
+    `body` is bytes as they are, an iterator of pieces that are sent as they come, or a value for JSON.
+    """
 
     body: Any = b""
     status: int = 200

@@ -50,6 +50,12 @@ class ContactView(Struct, frozen=True, kw_only=True):
     addresses: list[AddressView]
     opted_out: bool
     opted_out_at: datetime | None
+    opted_out_of: Annotated[
+        dict[str, datetime],
+        Meta(
+            description="Opt-outs of one sender (sender:ID) or Messaging Service (service:SID) alone, and since when."
+        ),
+    ]
     threads: list[ThreadView]
 
 
@@ -68,6 +74,7 @@ def view_of(contact: Contact, threads: Sequence[ThreadOf]) -> ContactView:
         ],
         opted_out=contact.opted_out_at is not None,
         opted_out_at=contact.opted_out_at,
+        opted_out_of=dict(contact.opted_out_of),
         threads=[_thread(one) for one in threads],
     )
 

@@ -172,9 +172,10 @@ async def create_outbound_chat(
         would = await call.parts.store.read(lambda tx: dry_run(tx, start, call.now))
         return would if isinstance(would, Refusal) else DryRunResponse(response=would)
     match await call.parts.starts.submit(start):
-        case Started(conversation_id=an_id, replayed=replayed, scheduled_for=scheduled_for):
+        case Started(conversation_id=an_id, replayed=replayed, scheduled_for=scheduled_for, warnings=warnings):
             shown = OutboundChatResponse(response=ConversationStarted(conversation_id=an_id))
-            headers = (_REPLAYED if replayed else ()) + _scheduled(scheduled_for)
+            warned = tuple((b"overture-warning", code.encode()) for code in warnings)
+            headers = (_REPLAYED if replayed else ()) + _scheduled(scheduled_for) + warned
             return Answer(body=answers.encode(shown), headers=headers) if headers else shown
         case refusal:
             return refusal
