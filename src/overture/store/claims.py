@@ -20,7 +20,7 @@ _MIN_DUE: Final = """
     (SELECT min(o.due_at) FROM outbox o
      WHERE o.sender_id = s.id AND o.state = 'queued' AND o.priority = {priority} {after})
 """
-_OPEN: Final = """
+OPEN: Final = """
     FROM sender s LEFT JOIN provider_account a ON a.workspace_id = s.workspace_id AND a.sid = s.account_sid
     WHERE s.stopped_at IS NULL AND (
         (s.shut_at IS NULL AND (a.breaker IS NULL OR a.breaker = 'closed'))
@@ -30,15 +30,16 @@ _OPEN: Final = """
 _SENDERS: Final = Query(
     f"""
     SELECT s.id, s.account_sid, a.breaker,
-        {_MIN_DUE.format(priority=0, after="")}, {_MIN_DUE.format(priority=1, after="")}
-    {_OPEN}
+        {_MIN_DUE.format(priority=0, after="")}, {_MIN_DUE.format(priority=1, after="")},
+        EXISTS (SELECT 1 FROM pool_member m WHERE m.sender_id = s.id)
+    {OPEN}
     """
 )
 _NEXT_DUE: Final = Query(
     f"""
     SELECT {_MIN_DUE.format(priority=0, after="AND o.due_at > $1")},
         {_MIN_DUE.format(priority=1, after="AND o.due_at > $1")}
-    {_OPEN}
+    {OPEN}
     """
 )
 _IS_FIRST: Final = """
@@ -93,13 +94,14 @@ _PARK: Final = Command(
 class DueSender(Struct, frozen=True, kw_only=True):
     """A sender that may send now: since when something of it is due, by priority (None where nothing is).
 
-    `probes` where its account's breaker lets one message through, to see how it goes.
+    `probes` where its account's breaker lets one message through, to see how it goes; `paced` where it is in a pool.
     """
 
     id: str
     account_sid: str
     probes: bool
     due_at: tuple[datetime | None, ...]
+    paced: bool
 
 
 async def list_due_senders(tx: Reading, now: datetime) -> list[DueSender]:
@@ -110,6 +112,7 @@ async def list_due_senders(tx: Reading, now: datetime) -> list[DueSender]:
             account_sid=row[1],
             probes=row[2] == "half_open",
             due_at=(instant_or_none(row[3]), instant_or_none(row[4])),
+            paced=bool(row[5]),
         )
         for row in await tx.all(_SENDERS, stored(now))
     )
