@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.hold_contact import find_changed
+from overture.actions.join_queue import Queues
 from overture.domain import variants
 from overture.domain.agent import EndReason, Json
 from overture.domain.errors import Refusal
@@ -70,10 +71,14 @@ class Plan:
         self._consents: Final[dict[int, contacts.ConsentChange]] = {}
         self._events: Final[dict[int, Event]] = {}
         self._keys_won: set[int] = set()
+        self._queues: Final = Queues(now)
 
     def decide(self, n: int, start: Start, facts: Facts) -> Answer:
         """The answer to one call, with its rows put on the plan."""
-        match decide_start(start, facts, self._now):
+        verdict = decide_start(start, facts, self._now)
+        if (full := self._queues.refuse(start, facts, verdict)) is not None:
+            return full
+        match verdict:
             case Open() as opened:
                 return self._open(n, start, facts, opened)
             case Refusal() as refusal:
@@ -99,6 +104,7 @@ class Plan:
         await messages.insert_openings(tx, said, now=self._now, expires_at=expires_at)
         sends = list(chain.from_iterable(_kept(self._sends, lost)))
         await outbox.insert_all(tx, sends, now=self._now, expires_at=expires_at, priority=Priority.OPENING)
+        await self._queues.write(tx, sends)
         await timers.insert_all(tx, _kept(self._timers, lost))
         if self._consents:
             await contacts.record_changes(tx, _kept(self._consents, lost))
@@ -214,6 +220,7 @@ class Plan:
                 body=body,
             )
             send = outbox.send_of(new, thread_id=thread_id, sender_id=facts.sender_id, epoch=epoch)
+            self._queues.join(facts, start.channel, new)
             self._messages.setdefault(n, []).append(new)
             self._sends.setdefault(n, []).append(send)
 

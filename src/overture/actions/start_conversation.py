@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from msgspec import Struct
 
-from overture.actions import openings
+from overture.actions import join_queue, openings
 from overture.actions.openings import Answer
 from overture.agents import kinds, variables
 from overture.domain import segments, variants
@@ -32,7 +32,7 @@ from overture.domain.sending import (
     parts,
 )
 from overture.domain.template import Button, Known, render
-from overture.store import agents, senders, templates, threads
+from overture.store import agents, queues, senders, templates, threads
 from overture.store.engine import Reading, Writing
 from overture.store.senders import Sender
 
@@ -93,6 +93,8 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
     """What one call would do now; nothing is written."""
     [facts] = await _read_facts(tx, [asked], now)
     verdict = decide_start(asked, facts, now)
+    if not isinstance(verdict, Refusal) and (full := join_queue.Queues(now).refuse(asked, facts, verdict)) is not None:
+        return full
     match verdict:
         case Refusal():
             return verdict
@@ -155,6 +157,7 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
         tx, [(a, "" if sender is None else sender.id) for a, sender in zip(asked, sender_ids, strict=True)]
     )
     known_templates = await _read_templates(tx, asked, sender_ids)
+    tails = await queues.find_tails(tx, {one.id for one in sender_ids if one is not None and one.paced})
     facts = []
     for start, by, sender, pair in zip(asked, able, sender_ids, pairs, strict=True):
         agent = known_agents.get((start.workspace_id, start.agent_id))
@@ -176,6 +179,7 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 key=pair.key,
                 template=None if start.template is None else known_templates.get(_template_key(start, sender)),
                 rules=_applying(agent, sender),
+                queues=() if sender is None else tails.get(sender.id, ()),
             )
         )
     return facts

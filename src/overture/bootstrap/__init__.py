@@ -48,6 +48,9 @@ from overture.workers.accounts import AccountsRoad
 from overture.workers.inbox import InboxRoad
 from overture.workers.media import MediaRoad
 from overture.workers.outbox import OutboxRoad
+from overture.workers.queues import LONGEST_WAIT_SECONDS as QUEUES_WAIT_SECONDS
+from overture.workers.queues import ROAD as QUEUES
+from overture.workers.queues import QueueRoad
 from overture.workers.restoring import RestoreRoad
 from overture.workers.sweeping import ROAD as SWEEP
 from overture.workers.sweeping import SweepRoad
@@ -157,6 +160,8 @@ class House:
             (TEMPLATES, self._templates.look),
         ):
             self._start(road, look)
+        queues = QueueRoad(store=self.store)
+        self._start(QUEUES, queues.look, longest_wait_seconds=QUEUES_WAIT_SECONDS)
         self._drains.extend(
             (
                 lambda: turns.drain(ending.TURNS_SECONDS),

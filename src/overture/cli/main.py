@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from overture.cli import looking_after, provider, safekeeping, telling
+from overture.cli import looking_after, pacing, provider, safekeeping, telling
 from overture.cli.options import AsJson, Config, Data
 from overture.cli.twilio import twilio
 
@@ -92,6 +92,7 @@ def doctor(
 
 
 safekeeping.register(app)
+pacing.register(app)
 
 
 @app.command()

@@ -40,7 +40,7 @@ class PoolKind(StrEnum):
 class Flow(Struct, frozen=True, kw_only=True):
     """What leaves a pool: `tat` is when it is free again, `planned_at` the instant of its last message.
 
-    `replies` went since its last opening, as far as it matters.
+    `replies` is how many went that no opening has made up for yet; where it is less than zero, openings are ahead.
     """
 
     per_second: float
@@ -83,7 +83,7 @@ def has_room_at(flow: Flow) -> datetime:
 
 def kept_for_openings(flow: Flow, count: int) -> int:
     """How many of the next `count` messages are openings at least, where openings wait."""
-    return (min(flow.replies, ONE_OF - 1) + count) // ONE_OF
+    return max(0, flow.replies + count) // ONE_OF
 
 
 def earliest(flows: Iterable[Flow], now: datetime) -> datetime:
@@ -93,7 +93,8 @@ def earliest(flows: Iterable[Flow], now: datetime) -> datetime:
 
 def after(flow: Flow, at: datetime, cost: int, *, opening: bool) -> Flow:
     """The flow with one more message, which leaves at `at`."""
-    replies = max(0, flow.replies - (ONE_OF - 1)) if opening else min(flow.replies + 1, ONE_OF - 1)
+    most = ONE_OF - 1
+    replies = max(-most, flow.replies - most) if opening else min(most, flow.replies + 1)
     return Flow(
         per_second=flow.per_second,
         tat=max(at, flow.tat) + interval(flow.per_second, cost),

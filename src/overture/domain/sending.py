@@ -15,6 +15,7 @@ from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, Temp
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
+from overture.domain.pace import Tail
 from overture.domain.reasons import Reason
 from overture.domain.rules import Applying
 from overture.domain.template import Known
@@ -98,7 +99,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     `greeting` is the agent's own opening with this call's variables, None where the agent has none, and
     `greeting_options` the choices that it offers; `missing` the required variables that the call did not bring;
     `channels` what the sender's address can do; `template` the one that the call names, where it is known;
-    `rules` those of its workspace, agent and sender.
+    `rules` those of its workspace, agent and sender; `queues` the ends of those that its sender's pace makes wait.
     """
 
     agent: Agent | None
@@ -114,6 +115,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     key: KnownKey | None = None
     template: Known | None = None
     rules: Applying = Applying()
+    queues: tuple[Tail, ...] = ()
 
 
 class Replay(Struct, frozen=True, kw_only=True):

@@ -20,7 +20,9 @@ _COLUMNS: Final = """
     sender.messaging_service_sid, sender.keyword_handling, sender.inbound_agent_id, sender.activated_at,
     sender.stopped_at, sender.stopped_because, sender.removed_at, sender.webhook_seen_at,
     sender.inbound, sender.foreign_outbound, sender.past_read_at, sender.origin,
-    sender.rules, (SELECT workspace.rules FROM workspace WHERE workspace.id = sender.workspace_id)
+    sender.rules, (SELECT workspace.rules FROM workspace WHERE workspace.id = sender.workspace_id),
+    (SELECT pool.per_second FROM pool WHERE pool.id = sender.id),
+    EXISTS (SELECT 1 FROM pool_member WHERE pool_member.sender_id = sender.id)
 """
 _UPSERT: Final = Command(
     """
@@ -109,7 +111,7 @@ class Sender(Struct, frozen=True, kw_only=True):
     """One address of ours on one channel.
 
     `webhook_seen_at` is when a signed webhook of its own first reached us, `past_read_at` when the day before its
-    activation was read.
+    activation was read. `pace_per_second` is its own pace; `paced` whether it is in any pool.
     """
 
     id: str
@@ -132,6 +134,8 @@ class Sender(Struct, frozen=True, kw_only=True):
     origin: Origin = Origin.SETTINGS
     rules: Rules = NONE
     workspace_rules: Rules = NONE
+    pace_per_second: float | None = None
+    paced: bool = False
 
     @property
     def is_polled(self) -> bool:
@@ -295,4 +299,6 @@ def _sender(row: Row) -> Sender:
         origin=Origin(row[17]),
         rules=rules.decode(row[18]),
         workspace_rules=NONE if row[19] is None else rules.decode(row[19]),
+        pace_per_second=row[20],
+        paced=bool(row[21]),
     )

@@ -28,7 +28,9 @@ from overture.web.api import (
     keys,
     media,
     outbound,
+    pools,
     probes,
+    queues,
     senders,
     templates,
     wirings,
@@ -43,7 +45,7 @@ from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
     *(outbound, chat, assistants, agents, conversations, contacts, templates, deliveries, inbox, media),
-    *(accounts, senders, keys, backups, instance, wirings, twilio, probes),
+    *(accounts, senders, pools, queues, keys, backups, instance, wirings, twilio, probes),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))

@@ -1,6 +1,6 @@
 -- A pool is what messages share a pace with: a sender's own (its id is the sender's), a Messaging Service, a campaign…
--- Its next message leaves at tat at the earliest; planned_at is when its last one does, replies how many went before
--- it since the last opening.
+-- Its next message leaves at tat at the earliest; planned_at is when its last one does, replies how many replies went
+-- that no opening has made up for.
 CREATE TABLE pool (
     id text NOT NULL PRIMARY KEY,
     workspace_id text NOT NULL,
