@@ -30,6 +30,7 @@ class Pacer:
         self._pools: Final[defaultdict[str, list[str]]] = defaultdict(list)
         self._last: Final[dict[str, datetime]] = {}
         self._moved: Final[set[str]] = set()
+        self._set_back: Final = {an_id for an_id, flow in self._flows.items() if flow != flows[an_id]}
         self._room: dict[str, int] = {}
         self._kept: dict[str, int] = {}
         for one in members:
@@ -78,10 +79,10 @@ class Pacer:
         lines: dict[str, list[Send]] = {}
         planned: list[tuple[Send, datetime]] = []
         for send in sends:
-            if send.sender_id in self._pools:
-                lines.setdefault(send.sender_id, []).append(send)
-            else:
+            if send.sender_id not in self._pools:
                 planned.append((send, self._now))
+            elif send.sender_id not in self._full:
+                lines.setdefault(send.sender_id, []).append(send)
         heap = [(self._now, place, an_id, 0) for place, an_id in enumerate(lines)]
         while heap:
             said, place, an_id, n = heapq.heappop(heap)
@@ -100,11 +101,10 @@ class Pacer:
 
     async def write(self, tx: Writing) -> None:
         """Keep how far the pools have come."""
-        if self._moved:
-            senders = sorted(self._moved)
-            moved = {pool for an_id in senders for pool in self._pools[an_id]}
+        moved = self._set_back | {pool for an_id in self._moved for pool in self._pools[an_id]}
+        if moved:
             flows = {an_id: self._flows[an_id] for an_id in moved}
-            await pools.move(tx, flows, {an_id: self._last[an_id] for an_id in senders})
+            await pools.move(tx, flows, {an_id: self._last[an_id] for an_id in self._moved})
 
     def _plan(self, send: Send, at: datetime) -> None:
         cost, opening = pace.cost_of(send.body, send.channel), send.priority == Priority.OPENING

@@ -66,7 +66,7 @@ class AccountCalls(Caller):
 
     async def save_pool(self, name: str, **fields: Any) -> PoolView:
         """Make a pool, or change the one of that name; `fields` are those of `NewPool`."""
-        return await self._get(PoolView, f"/overture/v1/pools/{quoted(name)}", fields, method="PUT")
+        return await self._get(PoolView, "/overture/v1/pools", {"name": name, **fields}, method="PUT")
 
     async def remove_pool(self, name: str) -> None:
         """Take a pool away."""

@@ -15,6 +15,7 @@ from overture.web.routes import Answer, Call, delete, get, put
 class NewPool(Struct, frozen=True, kw_only=True):
     """What several senders share: all of them together send at most this pace."""
 
+    name: Annotated[str, Meta(min_length=1, max_length=64, description="What to call it.")]
     pace_per_second: Annotated[
         float, Meta(ge=SLOWEST, le=FASTEST, description="Segments (SMS) or messages that leave in a second.")
     ]
@@ -51,12 +52,12 @@ async def list_pools(call: Call[None, None]) -> PoolList:
 
 
 @put(
-    "/overture/v1/pools/{name}",
+    "/overture/v1/pools",
     may=Scope.ADMIN,
     takes=NewPool,
     gives=PoolView,
     tag="Accounts",
-    example={"kind": "campaign", "pace_per_second": 4.5, "senders": []},
+    example={"name": "spring", "kind": "campaign", "pace_per_second": 4.5, "senders": []},
     refusals=(400,),
 )
 async def save_one_pool(call: Call[NewPool, None]) -> PoolView:
@@ -64,12 +65,12 @@ async def save_one_pool(call: Call[NewPool, None]) -> PoolView:
 
     A sender may be in several; it sends as fast as all of them allow. What is there of this name is replaced.
     """
-    asked, name = call.body, check_name(call.path["name"])
+    asked = call.body
     saved = await call.parts.store.write(
         lambda tx: save_pool(
             tx,
             call.workspace_id,
-            name=name,
+            name=check_name(asked.name),
             kind=asked.kind,
             per_second=asked.pace_per_second,
             sender_ids=asked.senders,
@@ -81,13 +82,13 @@ async def save_one_pool(call: Call[NewPool, None]) -> PoolView:
     return _view(saved)
 
 
-@delete("/overture/v1/pools/{name}", may=Scope.ADMIN, status=204, tag="Accounts", refusals=(404,))
+@delete("/overture/v1/pools/{pool_name}", may=Scope.ADMIN, status=204, tag="Accounts", refusals=(404,))
 async def remove_one_pool(call: Call[None, None]) -> Any:
     """Take a pool away.
 
     What waits in it goes on without it.
     """
-    name = call.path["name"]
+    name = call.path["pool_name"]
     await call.parts.store.write(lambda tx: remove_pool(tx, call.workspace_id, name))
     call.parts.signals.wake("outbox")
     return Answer(status=204)
