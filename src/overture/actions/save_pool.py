@@ -64,7 +64,10 @@ async def remove_pool(tx: Writing, workspace_id: str, name: str) -> None:
     known = await pools.lock(tx, workspace_id, name)
     if known is None:
         raise Unknown(
-            "pool_unknown", f"There is no pool {name[:64]}.", field="name", hint="GET /overture/v1/pools lists them."
+            "pool_unknown",
+            f"There is no pool {name[:64]}.",
+            field="pool_name",
+            hint="GET /overture/v1/pools lists them.",
         )
     await pools.remove(tx, workspace_id, known.id)
 
