@@ -39,6 +39,7 @@ from overture.workers.outbox import OutboxRoad
 TOLERANCE: Final = 0.02
 TOTAL: Final = 300.0  # messages a second of all senders together: what one worker has time for beside all else
 _SPREAD: Final = (1, 2, 4, 8, 16)  # the fastest sender is so many times as fast as the slowest
+_SETTLING: Final = timedelta(seconds=5)  # at first every sender is free at once, as after a start
 _BATCH: Final = 500
 _SENT: Final = Query(
     "SELECT sender.id, attempt.started_at FROM attempt JOIN thread ON thread.id = attempt.thread_id "
@@ -89,23 +90,23 @@ async def _run(engine: str, wanted: Wanted, count: int, queued: int, seconds: in
         await house.open()
         paces = await house.store.write(partial(_furnish, house=house, count=count))
         waiting = await _queue(house, list(paces), paces, queued)
-        began = house.store.now()
-        await _send(house, provider, seconds)
+        began = house.store.now() + _SETTLING
+        await _send(house, provider, seconds + _SETTLING.total_seconds())
         rows = await house.store.read(lambda tx: tx.all(_SENT))
     finally:
         await provider.aclose()
         await house.close()
     sent: defaultdict[str, list[datetime]] = defaultdict(list)
     for sender_id, at in rows:
-        if instant(at) < began + timedelta(seconds=seconds):
+        if began <= instant(at) < began + timedelta(seconds=seconds):
             sent[sender_id].append(instant(at))
-    may = {an_id: min(waiting[an_id], 1 + int(pace * seconds)) for an_id, pace in paces.items()}
+    may = {an_id: min(waiting[an_id], pace * seconds) for an_id, pace in paces.items()}
     return Paced(
         name=engine,
         senders=count,
         queued=sum(waiting.values()),
         of_allowed=sum(map(len, sent.values())) / sum(may.values()),
-        of_the_least=min((len(sent[an_id]) + 1) / most for an_id, most in may.items()),
+        of_the_least=min((len(sent[an_id]) + 1) / most for an_id, most in may.items()),  # one may be just outside
         over=max(_most(sorted(at)) / (paces[an_id] + 1) for an_id, at in sent.items()),
     )
 
@@ -164,7 +165,7 @@ async def _queue(house: House, ids: Sequence[str], paces: Mapping[str, float], q
     return waiting
 
 
-async def _send(house: House, provider: TwilioClient, seconds: int) -> None:
+async def _send(house: House, provider: TwilioClient, seconds: float) -> None:
     signals, stopping = house.signals, asyncio.Event()
     claims: Batch[Claims, list[Outgoing]] = Batch(house.store, claim_deliveries, house.ids)
     outcomes: Batch[Outcome, bool] = Batch(

@@ -103,12 +103,18 @@ class _Share:
         for priority in Priority:
             waiting = self._due(priority)
             hungry: list[DueSender] = []
+            singly: list[DueSender] = []
             for n, sender in enumerate(waiting):
                 part = min(-(-self._left // (len(waiting) - n)), self._room(sender))
+                if part == 1 and sender.paced and not self._taken[sender.id, priority]:
+                    self._count(sender, priority, 1)
+                    singly.append(sender)
+                    continue
                 taken = await self._take(tx, sender, priority, part)
                 found += taken
                 if len(taken) == part:
                     hungry.append(sender)
+            found += await self._take_first(tx, singly, priority)
             if len(waiting) > 1:
                 for sender in hungry:
                     found += await self._take(tx, sender, priority, min(self._left, self._room(sender)))
@@ -121,11 +127,25 @@ class _Share:
             return []
         had = self._taken[sender.id, priority]
         taken = (await claims.lock_due(tx, sender.id, priority, self._now, had + count))[had:]
-        self._taken[sender.id, priority] += len(taken)
-        self._left -= len(taken)
-        self._left_of[sender.account_sid] = self._left_at(sender) - len(taken)
-        self._pacer.take(sender, len(taken))
+        self._count(sender, priority, len(taken))
         return taken
+
+    async def _take_first(self, tx: Writing, senders: Sequence[DueSender], priority: Priority) -> list[outbox.Send]:
+        """A message of each, which are counted already."""
+        if not senders:
+            return []
+        taken = await claims.lock_first_due(tx, [sender.id for sender in senders], priority, self._now)
+        had = {send.sender_id for send in taken}
+        for sender in senders:
+            if sender.id not in had:
+                self._count(sender, priority, -1)
+        return taken
+
+    def _count(self, sender: DueSender, priority: Priority, count: int) -> None:
+        self._taken[sender.id, priority] += count
+        self._left -= count
+        self._left_of[sender.account_sid] = self._left_at(sender) - count
+        self._pacer.take(sender, count)
 
     def _due(self, priority: Priority) -> list[DueSender]:
         """Who has something due of a priority and room for it, the one that has waited longest first."""
