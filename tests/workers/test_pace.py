@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from overture.actions.adopt_settings import SenderSetting, adopt_settings
 from overture.actions.claim_deliveries import Claims, claim_delivery
 from overture.actions.save_pool import remove_pool, save_own_pace, save_pool
 from overture.actions.start_conversation import dry_run
@@ -15,12 +16,12 @@ from overture.domain.errors import Limited
 from overture.domain.pace import HORIZON, PoolKind
 from overture.domain.ports import Outgoing
 from overture.domain.sending import OPENING_LIFE
-from overture.store import queues
+from overture.store import queues, senders
 from overture.store.engine import instant, stored
 from overture.workers.outbox import OutboxRoad
 from overture.workers.queues import QueueRoad
 from tests.scripted_twilio import Refuse
-from tests.world import OURS, SMS, WORKSPACE, World, a_world, add_sender
+from tests.world import ACCOUNT, OURS, SMS, WORKSPACE, World, a_world, add_sender
 
 SECOND = timedelta(seconds=1)
 
@@ -363,6 +364,18 @@ async def test_what_is_told_of_a_queue(world: World) -> None:
     found = await world.store.read(lambda tx: queues.list_all(tx, WORKSPACE, world.clock.now()))
     [other] = [queue for queue in found if not queue.tails]
     assert (other.replies, other.openings, other.expiring, other.oldest_due_at) == (0, 0, 0, None)
+
+
+async def test_the_settings_set_a_pace_and_take_it_away(world: World) -> None:
+    for pace in (2.5, 3, None):
+        setting = SenderSetting(account_sid=ACCOUNT, channel=SMS, address=OURS, pace_per_second=pace)
+        await world.store.write(
+            lambda tx, setting=setting: adopt_settings(  # type: ignore[misc]
+                tx, WORKSPACE, [setting], world.clock.now(), world.ids
+            )
+        )
+        found = await world.store.read(lambda tx: senders.list_active(tx, WORKSPACE))
+        assert [one.pace_per_second for one in found if one.channel is SMS] == [pace]
 
 
 async def test_without_a_pace_nothing_is_counted(world: World) -> None:

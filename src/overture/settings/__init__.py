@@ -272,6 +272,7 @@ def _with_account(sender: SenderSettings, account: str) -> SenderSettings:
         agent=sender.agent,
         messaging_service_sid=sender.messaging_service_sid,
         keyword_handling=sender.keyword_handling,
+        pace_per_second=sender.pace_per_second,
     )
 
 
