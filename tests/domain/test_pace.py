@@ -84,15 +84,16 @@ def test_no_second_has_more_than_the_pace_and_one(
 @pytest.mark.promise("P10")
 @given(
     per_second=st.sampled_from([0.5, 1, 3, 7.5, 25, 100]),
-    late=st.lists(st.floats(0, REFILL.total_seconds()), min_size=40, max_size=80),
+    late=st.lists(st.floats(0, 1), min_size=40, max_size=80),
 )
 def test_no_rate_is_lost_to_a_worker_that_comes_late(per_second: float, late: list[float]) -> None:
-    flow, planned = leave(Flow(per_second=per_second), NOON)
-    for seconds in late:
-        flow, more = leave(flow, max(NOON, pace.has_room_at(flow)) + timedelta(seconds=seconds))
+    flow, planned = leave(Flow(per_second=per_second, tat=NOON), NOON)
+    latest = REFILL + pace.credit(per_second) * 0.99
+    for part in late:
+        flow, more = leave(flow, max(NOON, pace.has_room_at(flow)) + latest * part)
         planned += more
     lasted = (planned[-1] - planned[0]).total_seconds()
-    assert len(planned) - 1 == pytest.approx(lasted * per_second, rel=0.001)
+    assert len(planned) - 1 == pytest.approx(lasted * per_second, rel=0.001, abs=1)
 
 
 def test_time_without_messages_saves_nothing_up() -> None:
@@ -100,6 +101,13 @@ def test_time_without_messages_saves_nothing_up() -> None:
     later = NOON + timedelta(hours=1)
     _, planned = leave(flow, later)
     assert planned == [later]
+
+
+@pytest.mark.parametrize(
+    ("per_second", "seconds"), [(1, 0.9), (10, 0.09), (0.5, 0.9), (0.1, 1), (0.001, 1), (7.5, 0.06), (0.9, 0.1)]
+)
+def test_so_much_lateness_is_made_up_for(per_second: float, seconds: float) -> None:
+    assert pace.credit(per_second).total_seconds() == pytest.approx(seconds, abs=1e-6)
 
 
 @pytest.mark.parametrize("back", [timedelta(seconds=1), timedelta(hours=3), timedelta(days=400)])

@@ -2,7 +2,8 @@
 
 A pool counts in segments for SMS, in messages elsewhere. Each message is given the instant at which it leaves, one
 interval of its own after the one before: in no second leave more than the pace and one, and a time without messages
-saves nothing up. Messages are claimed a little ahead of their instants, so that a worker that comes late loses none.
+saves nothing up. Messages are claimed a little ahead of their instants, and what is late by little is made up for as
+far as that bound allows, so that a worker that comes late loses none.
 """
 
 import math
@@ -22,6 +23,7 @@ FASTEST: Final = 10_000.0  # thrice what the fastest short code may do
 HORIZON: Final = timedelta(milliseconds=300)  # how far ahead of its instant a message is claimed
 REFILL: Final = timedelta(milliseconds=200)  # a pool that has less planned has room: the rest is for late workers
 ONE_OF: Final = 5  # while openings wait, at least one of so many messages is one
+_LONGEST_CREDIT: Final = timedelta(seconds=1)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,6 +54,16 @@ class Flow(Struct, frozen=True, kw_only=True):
 def interval(per_second: float, cost: int = 1) -> timedelta:
     """What a message of so many segments keeps its pool busy for."""
     return timedelta(microseconds=math.ceil(cost * 1_000_000 / per_second))
+
+
+def credit(per_second: float) -> timedelta:
+    """Which lateness is made up for; what is more is a pause.
+
+    No second has more than the pace and one for it, with a tenth to spare.
+    By GCRA a second has at most `floor(pace * (1 + credit)) + 1`.
+    """
+    seconds = 0.9 * (math.floor(per_second) + 1 - per_second) / per_second
+    return min(_LONGEST_CREDIT, timedelta(seconds=seconds))
 
 
 def cost_of(body: Body, channel: Channel) -> int:
@@ -97,7 +109,7 @@ def after(flow: Flow, at: datetime, cost: int, *, opening: bool) -> Flow:
     replies = max(-most, flow.replies - most) if opening else min(most, flow.replies + 1)
     return Flow(
         per_second=flow.per_second,
-        tat=max(at, flow.tat) + interval(flow.per_second, cost),
+        tat=(flow.tat if at - flow.tat <= credit(flow.per_second) else at) + interval(flow.per_second, cost),
         planned_at=max(at, flow.planned_at),
         replies=replies,
     )
