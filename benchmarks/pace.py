@@ -112,7 +112,8 @@ async def _run(engine: str, wanted: Wanted, count: int, queued: int, seconds: in
 
 
 def _most(at: Sequence[datetime]) -> int:
-    return max(bisect.bisect_left(at, begin + timedelta(seconds=1)) - n for n, begin in enumerate(at))
+    second = timedelta(seconds=1)
+    return max((bisect.bisect_left(at, begin + second) - n for n, begin in enumerate(at)), default=0)
 
 
 async def _furnish(tx: Writing, *, house: House, count: int) -> dict[str, float]:
