@@ -162,7 +162,7 @@ async def _queue(house: House, ids: Sequence[str], paces: Mapping[str, float], q
     ]
     for begin in range(0, len(asked), _BATCH):
         some = asked[begin : begin + _BATCH]
-        await house.store.write(lambda tx, some=some: start_conversations(tx, some, house.store.now(), house.ids))  # type: ignore[misc]
+        await house.store.write(partial(start_conversations, asked=some, now=house.store.now(), ids=house.ids))
     return waiting
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -140,7 +141,7 @@ async def test_four_workers_together_keep_the_pace(database_url: str) -> None:
         workers += [await other.__aenter__() for other in others]
         try:
             for worker in workers:
-                worker.store._clock = first.clock  # type: ignore[attr-defined]
+                vars(worker.store)["_clock"] = first.clock
             await has_pace(first, 20)
             await queue(first, 150)
             at = await claim_for(workers, 5)
@@ -243,10 +244,9 @@ async def test_a_message_that_may_not_leave_spends_no_pace(world: World) -> None
 async def test_a_message_claimed_by_itself_keeps_the_pace_too(world: World) -> None:
     await has_pace(world, 1)
     await queue(world, 2)
-    keys = [tuple(row) for row in await world.rows("SELECT message_id, shard FROM outbox ORDER BY message_id")]
+    keys = [(row[0], row[1]) for row in await world.rows("SELECT message_id, shard FROM outbox ORDER BY message_id")]
     one, other = [
-        await world.store.write(lambda tx, key=key: claim_delivery(tx, key, world.clock.now(), world.ids))  # type: ignore[misc]
-        for key in keys
+        await world.store.write(partial(claim_delivery, key=key, now=world.clock.now(), ids=world.ids)) for key in keys
     ]
     assert (len(one), len(other)) == (1, 0)
 
@@ -369,11 +369,8 @@ async def test_what_is_told_of_a_queue(world: World) -> None:
 async def test_the_settings_set_a_pace_and_take_it_away(world: World) -> None:
     for pace in (2.5, 3, None):
         setting = SenderSetting(account_sid=ACCOUNT, channel=SMS, address=OURS, pace_per_second=pace)
-        await world.store.write(
-            lambda tx, setting=setting: adopt_settings(  # type: ignore[misc]
-                tx, WORKSPACE, [setting], world.clock.now(), world.ids
-            )
-        )
+        asked = partial(adopt_settings, workspace_id=WORKSPACE, wanted=[setting], now=world.clock.now(), ids=world.ids)
+        await world.store.write(asked)
         found = await world.store.read(lambda tx: senders.list_active(tx, WORKSPACE))
         assert [one.pace_per_second for one in found if one.channel is SMS] == [pace]
 
