@@ -12,10 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from benchmarks import deliveries, footprint, load, report, roads
+from benchmarks import deliveries, footprint, load, pace, report, roads
 from benchmarks.roads import Measured, Plan
 
-_PARTS: Final = ("accepts", "intake", "deliveries", "claims", "memory", "demo")
+_PARTS: Final = ("accepts", "intake", "deliveries", "claims", "pace", "memory", "demo")
+_PACED_SECONDS: Final = 10  # a shorter round tells little of a sender that sends every other second
 
 
 def _asked() -> argparse.Namespace:
@@ -24,6 +25,8 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5, help="of one round (5)")
     parser.add_argument("--connections", type=int, default=128, help="that wrk holds (128)")
+    parser.add_argument("--senders", type=int, default=100, help="that have a pace (100)")
+    parser.add_argument("--queued", type=int, default=5_000, help="messages that wait for one (5,000)")
     return parser.parse_args()
 
 
@@ -61,6 +64,9 @@ def main() -> int:
             report.show_deliveries([*deliveries.rates(plan, handset=False), *deliveries.rates(plan, handset=True)])
         if "claims" in parts:
             report.show_footprints(deliveries.claims(plan))
+        if "pace" in parts:
+            seconds = max(asked.seconds, _PACED_SECONDS)
+            report.show_paces(pace.measure(plan, count=asked.senders, queued=asked.queued, seconds=seconds))
         if "memory" in parts:
             report.show_footprints([footprint.memory(plan)])
         if "demo" in parts:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from benchmarks.deliveries import LATENCY_SECONDS, LEAST_PER_SECOND, Delivered
 from benchmarks.footprint import Footprint
+from benchmarks.pace import TOLERANCE, Paced
 from benchmarks.roads import Measured
 
 TARGET: Final = 0.25  # of the echo, for accepts on both engines
@@ -72,6 +73,25 @@ def show_deliveries(delivered: Sequence[Delivered]) -> None:
             str(one.inversions),
             str(one.twice),
             "" if one.told_back else _verdict(met=met, target=f"{LEAST_PER_SECOND:,.0f}"),
+        )
+    _console.print(table)
+
+
+def show_paces(paced: Sequence[Paced]) -> None:
+    """Print which part of what their paces allow left the senders."""
+    table = Table(title="Messages that left, of those that the senders' paces allow", title_justify="left")
+    for name in ("run", "senders", "queued", "of all", "of the least", "of a second's most", "target"):
+        table.add_column(name, justify="left" if name == "run" else "right", no_wrap=True)
+    for one in paced:
+        met = one.of_allowed >= 1 - TOLERANCE and one.over <= 1
+        table.add_row(
+            one.name,
+            f"{one.senders:,}",
+            f"{one.queued:,}",
+            f"{one.of_allowed:.1%}",
+            f"{one.of_the_least:.1%}",
+            f"{one.over:.0%}",
+            _verdict(met=met, target=f"{1 - TOLERANCE:.0%}, at most 100%"),
         )
     _console.print(table)
 

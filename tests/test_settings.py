@@ -107,6 +107,7 @@ def test_several_accounts_and_senders_by_the_file() -> None:
         [[senders]]
         address = "+15551230002"
         messaging_service_sid = "MG1"
+        pace_per_second = 0.5
         [[models]]
         name = "large"
         base_url = "https://models.example/v1"
@@ -117,9 +118,15 @@ def test_several_accounts_and_senders_by_the_file() -> None:
     ways: Any = {"inbound": "webhook", "foreign_outbound": "note"}
     assert found.senders == (
         SenderSettings(address="+15551230001", channel="whatsapp", account=OTHER, keyword_handling="ours", **ways),
-        SenderSettings(address="+15551230002", account=SID, messaging_service_sid="MG1", **ways),
+        SenderSettings(address="+15551230002", account=SID, messaging_service_sid="MG1", pace_per_second=0.5, **ways),
     )
     assert [model.name for model in found.models] == ["large"]
+
+
+@pytest.mark.parametrize("pace", ["0", "-1", "nan", "inf", "10001", "0.0001", '"2"', "true"])
+def test_what_is_no_pace_is_refused(pace: str) -> None:
+    with pytest.raises(SettingsError, match="pace_per_second"):
+        read(ACCOUNT, f'[[senders]]\naddress = "+15551230001"\npace_per_second = {pace}\n')
 
 
 def test_a_sender_goes_by_what_is_set_for_all_unless_it_says_otherwise() -> None:

@@ -111,8 +111,15 @@ async def _things(world: World) -> dict[str, str]:
         "inbox_id": await an_unrouted_webhook(world),
         "sid": await keep_a_wiring(world),
         "content_sid": await a_template(world),
+        "pool_name": await _a_pool(world),
         "backup_id": "a-backup-is-seen-at-the-machine-alone",
     }
+
+
+async def _a_pool(world: World) -> str:
+    pool = {"name": "ours", "pace_per_second": 1, "senders": []}
+    assert (await world.client.put("/overture/v1/pools", pool)).status == 200
+    return "ours"
 
 
 @pytest.mark.promise("P28")
@@ -125,6 +132,8 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/overture/v1/inbox?state=unrouted")).json["events"] == []
     assert (await world.foreign.get("/overture/v1/accounts")).json == {"accounts": []}
     assert (await world.foreign.get("/overture/v1/senders")).json == {"senders": []}
+    assert (await world.foreign.get("/overture/v1/pools")).json == {"pools": []}
+    assert (await world.foreign.get("/overture/v1/queues")).json == {"queues": []}
     assert (await world.foreign.get("/overture/v1/contacts?address=%2B15559876543")).json == {"contacts": []}
     assert (await world.foreign.get("/overture/v1/consents")).json == {"consents": [], "has_more": False}
     for state in ("needs_review", "uncertain", "queued", "sending"):

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from overture.actions.save_pool import save_own_pace
 from overture.domain.account import Origin
 from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.ports import Ids
@@ -24,6 +25,7 @@ class SenderSetting(Struct, frozen=True, kw_only=True):
     inbound_agent_id: str | None = None
     inbound: InboundWay = InboundWay.WEBHOOK
     foreign_outbound: ForeignOutbound = ForeignOutbound.NOTE
+    pace_per_second: float | None = None
 
 
 async def adopt_settings(
@@ -57,6 +59,7 @@ async def adopt_settings(
             foreign_outbound=setting.foreign_outbound,
         )
         await senders.upsert(tx, sender, now)
+        await save_own_pace(tx, workspace_id, sender.id, sender.channel, sender.address, setting.pace_per_second)
     for gone in present.values() if wanted else ():
         if gone.origin is Origin.SETTINGS:
             await senders.retire(tx, workspace_id, gone.id, now)

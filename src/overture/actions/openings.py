@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.hold_contact import find_changed
+from overture.actions.join_queue import Queues
 from overture.actions.reserve_openings import Carrier, Ledger
 from overture.actions.time_openings import is_unusual, time_openings
 from overture.domain import consent_rule, cost, variants
@@ -81,10 +82,14 @@ class Plan:
         self._events: Final[dict[int, Event]] = {}
         self._warned: Final[dict[int, Event]] = {}
         self._keys_won: set[int] = set()
+        self._queues: Final = Queues(now)
 
     def decide(self, n: int, start: Start, facts: Facts) -> Answer:
         """The answer to one call, with its rows put on the plan."""
-        match self._caps.decide(n, start, facts, decide_start(start, facts, self._now)):
+        verdict = decide_start(start, facts, self._now)
+        if (full := self._queues.refuse(start, facts, verdict)) is not None:
+            return full
+        match self._caps.decide(n, start, facts, verdict):
             case Open() as opened:
                 return self._open(n, start, facts, opened)
             case Refusal() as refusal:
@@ -110,6 +115,8 @@ class Plan:
         await messages.insert_openings(tx, said, now=self._now, expires_at=expires_at)
         sends = list(chain.from_iterable(_kept(self._sends, lost)))
         await outbox.insert_all(tx, sends, now=self._now, expires_at=expires_at, priority=Priority.OPENING)
+        deferred = {n for n, (_, _, times) in self._times.items() if times.is_deferred}
+        await self._queues.write(tx, list(chain.from_iterable(_kept(self._sends, lost | deferred))))
         timed = [(*self._times[n], self._messages.get(n, ())) for n in self._times if n not in lost]
         await time_openings(tx, timed)
         await self._caps.write(tx, self._carriers, lost, self._ids)
@@ -246,6 +253,7 @@ class Plan:
                 cost=of_it.cost,
             )
             send = outbox.send_of(new, thread_id=thread_id, sender_id=facts.sender_id, epoch=epoch)
+            self._queues.join(facts, start.channel, new)
             self._messages.setdefault(n, []).append(new)
             self._sends.setdefault(n, []).append(send)
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from overture.actions.save_account import refuse_taken
+from overture.actions.save_pool import save_own_pace
 from overture.domain.account import Origin
 from overture.domain.channel import WHATSAPP_PREFIX, Channel
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Unknown
@@ -33,6 +34,7 @@ class SenderChange(Struct, frozen=True, kw_only=True):
     keyword_handling: KeywordHandling | UnsetType | None = UNSET
     inbound: InboundWay | UnsetType | None = UNSET
     foreign_outbound: ForeignOutbound | UnsetType | None = UNSET
+    pace_per_second: float | UnsetType | None = UNSET
 
 
 async def save_sender(
@@ -86,6 +88,7 @@ async def save_sender(
     )
     whole = await _changed(tx, bare, asked)
     await senders.upsert(tx, whole, now)
+    await _keep_pace(tx, whole, asked)
     await senders.shut(tx, workspace_id, whole.id, ShutBecause.START, now)
     return whole
 
@@ -109,7 +112,14 @@ async def change_sender(tx: Writing, known: Sender, asked: SenderChange) -> Send
     refuse_sender_of_settings(known)
     whole = await _changed(tx, known, asked)
     await senders.change(tx, whole)
+    await _keep_pace(tx, whole, asked)
     return whole
+
+
+async def _keep_pace(tx: Writing, whole: Sender, asked: SenderChange) -> None:
+    pace = asked.pace_per_second
+    if pace is not UNSET:
+        await save_own_pace(tx, whole.workspace_id, whole.id, whole.channel, whole.address, pace)
 
 
 def refuse_sender_of_settings(known: Sender) -> None:
@@ -152,7 +162,7 @@ def read_sender(channel: Channel, address: str) -> str:
 
 async def _changed(tx: Reading, known: Sender, asked: SenderChange) -> Sender:
     service, agent_id, handling = asked.messaging_service_sid, asked.agent_id, asked.keyword_handling
-    inbound, foreign = asked.inbound, asked.foreign_outbound
+    inbound, foreign, pace = asked.inbound, asked.foreign_outbound, asked.pace_per_second
     if isinstance(service, str) and not _SERVICE.fullmatch(service):
         raise Invalid(
             "invalid_request",
@@ -168,6 +178,7 @@ async def _changed(tx: Reading, known: Sender, asked: SenderChange) -> Sender:
         keyword_handling=known.keyword_handling if handling is UNSET else handling or usual_handling(known.kind),
         inbound=known.inbound if inbound is UNSET else inbound or InboundWay.WEBHOOK,
         foreign_outbound=known.foreign_outbound if foreign is UNSET else foreign or ForeignOutbound.NOTE,
+        pace_per_second=known.pace_per_second if pace is UNSET else pace,
     )
 
 

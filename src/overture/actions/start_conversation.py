@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from msgspec import Struct
 
-from overture.actions import openings
+from overture.actions import join_queue, openings
 from overture.actions.find_lacking_consent import applying, find_lacking, seen_from
 from overture.actions.openings import Answer
 from overture.actions.reserve_openings import hold_caps, look_at_caps
@@ -35,7 +35,7 @@ from overture.domain.sending import (
 )
 from overture.domain.template import Button, Known, render
 from overture.domain.template_opening import OwnTemplate
-from overture.store import agents, prices, senders, templates, threads
+from overture.store import agents, prices, queues, senders, templates, threads
 from overture.store.engine import Reading, Writing
 from overture.store.senders import Sender
 
@@ -107,8 +107,11 @@ async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime
 async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
     """What one call would do now; nothing is written."""
     [facts] = await _read_facts(tx, [asked], now)
+    verdict = decide_start(asked, facts, now)
+    if (full := join_queue.Queues(now).refuse(asked, facts, verdict)) is not None:
+        return full
     caps = await look_at_caps(tx, [(asked, facts)], now)
-    verdict = caps.decide(0, asked, facts, decide_start(asked, facts, now))
+    verdict = caps.decide(0, asked, facts, verdict)
     match verdict:
         case Refusal():
             return verdict
@@ -192,6 +195,7 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
     opening_with = [_own_template(start, agent, now) for start, agent in zip(asked, agents_of, strict=True)]
     known_templates = await _read_templates(tx, asked, sender_ids, opening_with)
     tables = await prices.find_all_in_force(tx, ((s.workspace_id, s.prices_revision) for s in sender_ids if s))
+    tails = await queues.find_tails(tx, {one.id for one in sender_ids if one is not None and one.paced})
     lacking = await find_lacking(tx, asked, agents_of, sender_ids, pairs)
     facts = []
     for start, by, sender, pair, own, agent, lacks in zip(
@@ -218,6 +222,7 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 rules=applying(agent, sender),
                 prices=tables.get(start.workspace_id),
                 lacks_consent=lacks,
+                queues=() if sender is None else tails.get(sender.id, ()),
             )
         )
     return facts

@@ -51,6 +51,9 @@ from overture.workers.outbox import OutboxRoad
 from overture.workers.pricing import EVERY_SECONDS as PRICES_WAIT_SECONDS
 from overture.workers.pricing import ROAD as PRICES
 from overture.workers.pricing import PriceRoad
+from overture.workers.queues import LONGEST_WAIT_SECONDS as QUEUES_WAIT_SECONDS
+from overture.workers.queues import ROAD as QUEUES
+from overture.workers.queues import QueueRoad
 from overture.workers.restoring import RestoreRoad
 from overture.workers.sweeping import ROAD as SWEEP
 from overture.workers.sweeping import SweepRoad
@@ -162,6 +165,8 @@ class House:
             self._start(road, look)
         pricing = PriceRoad(store=self.store, provider=self._provider)
         self._start(PRICES, sweep.unless_shut(pricing.look), longest_wait_seconds=PRICES_WAIT_SECONDS)
+        queues = QueueRoad(store=self.store)
+        self._start(QUEUES, queues.look, longest_wait_seconds=QUEUES_WAIT_SECONDS)
         self._drains.extend(
             (
                 lambda: turns.drain(ending.TURNS_SECONDS),

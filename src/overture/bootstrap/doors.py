@@ -87,6 +87,7 @@ def read_sender(setting: SenderSettings) -> SenderSetting:
         inbound_agent_id=setting.agent,
         inbound=InboundWay(setting.inbound or InboundWay.WEBHOOK),
         foreign_outbound=ForeignOutbound(setting.foreign_outbound or ForeignOutbound.NOTE),
+        pace_per_second=setting.pace_per_second,
     )
 
 

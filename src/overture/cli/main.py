@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from overture.cli import costs, ledger, looking_after, provider, ruling, safekeeping, telling
+from overture.cli import costs, ledger, looking_after, pacing, provider, ruling, safekeeping, telling
 from overture.cli.options import AsJson, Config, Data
 from overture.cli.twilio import twilio
 
@@ -95,6 +95,7 @@ def doctor(
 
 safekeeping.register(app)
 costs.register(app)
+pacing.register(app)
 
 
 @app.command()

@@ -48,6 +48,10 @@ Foreign = Annotated[
     str | None,
     typer.Option("--foreign-outbound", metavar="WHAT", help="When others send: note, takeover, ignore; '' the usual."),
 ]
+Pace = Annotated[
+    str | None,
+    typer.Option("--pace", metavar="RATE", help="Segments (SMS) or messages that leave in a second; '' for no limit."),
+]
 
 
 @accounts.command("list")
@@ -170,6 +174,7 @@ def add_sender(
     keywords: Keywords = None,
     inbound: Inbound = None,
     foreign: Foreign = None,
+    pace: Pace = None,
     data: Data = None,
     config: Config = None,
     *,
@@ -181,6 +186,7 @@ def add_sender(
 
     ways = {"inbound": inbound, "foreign_outbound": foreign}
     fields = _fields(agent=agent, messaging_service_sid=service, keyword_handling=keywords, **ways)
+    fields |= _pace_field(pace)
     verbs.add(serving.read(config, data=data), sender, account, fields, as_json=as_json)
 
 
@@ -192,6 +198,7 @@ def update_sender(
     keywords: Keywords = None,
     inbound: Inbound = None,
     foreign: Foreign = None,
+    pace: Pace = None,
     data: Data = None,
     config: Config = None,
     *,
@@ -203,6 +210,7 @@ def update_sender(
 
     ways = {"inbound": inbound, "foreign_outbound": foreign}
     fields = _fields(agent=agent, messaging_service_sid=service, keyword_handling=keywords, **ways)
+    fields |= _pace_field(pace)
     verbs.update(serving.read(config, data=data), sender, fields, as_json=as_json)
 
 
@@ -227,6 +235,14 @@ def rotate_secrets(data: Data = None, config: Config = None, *, as_json: AsJson 
 def _fields(**given: str | None) -> dict[str, Any]:
     """What was given, by the API's names; an empty text takes away."""
     return {name: value or None for name, value in given.items() if value is not None}
+
+
+def _pace_field(pace: str | None) -> dict[str, Any]:
+    if not pace:
+        return {} if pace is None else {"pace_per_second": None}
+    from overture.domain.pace import FASTEST, SLOWEST
+
+    return {"pace_per_second": telling.number("--pace", pace, least=SLOWEST, most=FASTEST)}
 
 
 def _key_fields(sid: str | None, file: str | None, token_file: str | None) -> dict[str, Any]:

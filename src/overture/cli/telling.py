@@ -35,6 +35,14 @@ def whole_number(option: str, text: str, *, least: int, most: int) -> int:
     raise Stop(f"{option}: {text!r} is no whole number from {least} to {most}.", status=MISUSED)
 
 
+def number(option: str, text: str, *, least: float, most: float) -> float:
+    """The number, whole or not, that an option's text writes. Raises Stop."""
+    bare = text.replace(".", "", 1)
+    if text.isascii() and bare.isdecimal() and len(text) <= 12 and least <= float(text) <= most:
+        return float(text)
+    raise Stop(f"{option}: {text!r} is no number from {least:g} to {most:g}.", status=MISUSED)
+
+
 @contextlib.contextmanager
 def in_sentences() -> Iterator[None]:
     """Turn whatever is raised inside into a sentence and an exit status."""

@@ -10,10 +10,12 @@ from overture.web.api.account_shapes import (
     SenderList,
     SenderView,
 )
+from overture.web.api.pools import PoolList, PoolView
+from overture.web.api.queues import QueueList, QueueView
 
 
 class AccountCalls(Caller):
-    """Calls about provider accounts, their senders, and how secrets are sealed."""
+    """Calls about provider accounts, their senders with their pace and queues, and how secrets are sealed."""
 
     async def list_accounts(self) -> list[ProviderAccountView]:
         """The accounts of the settings and those of the API."""
@@ -57,6 +59,22 @@ class AccountCalls(Caller):
     async def remove_sender(self, sender_id: str) -> None:
         """Retire a sender."""
         await self._call("DELETE", f"/overture/v1/senders/{quoted(sender_id)}")
+
+    async def list_pools(self) -> list[PoolView]:
+        """The pools that several senders share a pace in."""
+        return (await self._get(PoolList, "/overture/v1/pools")).pools
+
+    async def save_pool(self, name: str, **fields: Any) -> PoolView:
+        """Make a pool, or change the one of that name; `fields` are those of `NewPool`."""
+        return await self._get(PoolView, "/overture/v1/pools", {"name": name, **fields}, method="PUT")
+
+    async def remove_pool(self, name: str) -> None:
+        """Take a pool away."""
+        await self._call("DELETE", f"/overture/v1/pools/{quoted(name)}")
+
+    async def list_queues(self) -> list[QueueView]:
+        """What waits at each sender."""
+        return (await self._get(QueueList, "/overture/v1/queues")).queues
 
     async def rotate_secrets(self) -> RotatedSecrets:
         """Seal every stored secret anew with the first key; over the socket alone."""

@@ -30,7 +30,8 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     """One attempt to have a provider send one message.
 
     `sender` and `to` are in the provider's form (`whatsapp:+1555…`); `validity_seconds` tells the provider to drop
-    the message when it has not left by then. `probes` where the account's breaker waits for what comes of it.
+    the message when it has not left by then. `probes` where the account's breaker waits for what comes of it;
+    `leaves_at` where its sender's pace gave it an instant of its own.
     """
 
     message_id: str
@@ -42,6 +43,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     validity_seconds: int
     messaging_service_sid: str | None = None
     probes: bool = False
+    leaves_at: datetime | None = None
 
 
 class Accepted(Struct, frozen=True, kw_only=True):

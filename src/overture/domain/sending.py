@@ -27,6 +27,7 @@ from overture.domain.agent import Agent, Json, OnActive, OpeningPreference, Temp
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Conflict, Invalid, NotAllowed, Refusal, Unknown
+from overture.domain.pace import Tail
 from overture.domain.prices import PriceTable
 from overture.domain.quiet_hours import Times
 from overture.domain.rules import Applying, RequireConsent
@@ -125,7 +126,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     `channels` what the sender's address can do; `template` the one that the call names, else the agent's
     `own_template` where that may open, as far as it is known; `rules` those of its workspace, agent and sender,
     `prices` the workspace's, where it has any; `lacks_consent` is what the rules say to that nobody is known to have
-    agreed.
+    agreed; `queues` the ends of those that its sender's pace makes wait.
     """
 
     agent: Agent | None
@@ -144,6 +145,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     rules: Applying = Applying()
     prices: PriceTable | None = None
     lacks_consent: RequireConsent = RequireConsent.OFF
+    queues: tuple[Tail, ...] = ()
 
 
 class Replay(Struct, frozen=True, kw_only=True):

@@ -8,9 +8,9 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from msgspec import Struct, ValidationError, convert
+from msgspec import Meta, Struct, ValidationError, convert
 from msgspec.structs import replace
 
 from overture.settings import values
@@ -57,6 +57,7 @@ class SenderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     keyword_handling: Literal["twilio", "advanced", "network", "ours"] | None = None
     inbound: Literal["webhook", "poll"] | None = None
     foreign_outbound: Literal["note", "takeover", "ignore"] | None = None
+    pace_per_second: Annotated[float, Meta(ge=0.001, le=10_000)] | None = None
 
 
 class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -273,6 +274,7 @@ def _with_account(sender: SenderSettings, account: str) -> SenderSettings:
         agent=sender.agent,
         messaging_service_sid=sender.messaging_service_sid,
         keyword_handling=sender.keyword_handling,
+        pace_per_second=sender.pace_per_second,
     )
 
 

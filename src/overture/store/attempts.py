@@ -10,23 +10,22 @@ from msgspec import Struct
 from overture.store.engine import Reading, Writing, instant, stored
 from overture.store.statement import Query, Row, RowsCommand, RowsQuery, insert
 
-_INSERT: Final = insert(
-    "attempt",
-    {
-        "message_id": "text",
-        "number": "int",
-        "shard": "int",
-        "workspace_id": "text",
-        "account_sid": "text",
-        "conversation_id": "text",
-        "seq": "int",
-        "thread_id": "text",
-        "epoch": "int",
-        "priority": "int",
-        "confirms_opt_out": "boolean",
-    },
-    same={"state": "'sending'", "duplicate": "FALSE", "started_at": "$1"},
-)
+_NEW: Final = {
+    "message_id": "text",
+    "number": "int",
+    "shard": "int",
+    "workspace_id": "text",
+    "account_sid": "text",
+    "conversation_id": "text",
+    "seq": "int",
+    "thread_id": "text",
+    "epoch": "int",
+    "priority": "int",
+    "confirms_opt_out": "boolean",
+}
+_SAME: Final = {"state": "'sending'", "duplicate": "FALSE"}
+_INSERT: Final = insert("attempt", _NEW, same={**_SAME, "started_at": "$1"})
+_INSERT_PLANNED: Final = insert("attempt", {**_NEW, "started_at": "bigint"}, same=_SAME)
 _FINISH: Final = RowsCommand(
     {
         "message_id": "text",
@@ -155,23 +154,28 @@ class Finished(Struct, frozen=True, kw_only=True):
 
 async def insert_all(tx: Writing, attempts: Sequence[NewAttempt], now: datetime) -> None:
     """Record tries before they are made."""
-    rows = [
-        (
-            a.message_id,
-            a.number,
-            a.shard,
-            a.workspace_id,
-            a.account_sid,
-            a.conversation_id,
-            a.seq,
-            a.thread_id,
-            a.epoch,
-            a.priority,
-            a.confirms_opt_out,
-        )
-        for a in attempts
-    ]
-    await tx.run_rows(_INSERT, rows, stored(now))
+    await tx.run_rows(_INSERT, [_new(attempt) for attempt in attempts], stored(now))
+
+
+async def insert_planned(tx: Writing, attempts: Sequence[tuple[NewAttempt, datetime]]) -> None:
+    """Record tries before they are made, each with its own instant."""
+    await tx.run_rows(_INSERT_PLANNED, [(*_new(attempt), stored(at)) for attempt, at in attempts])
+
+
+def _new(a: NewAttempt) -> Row:
+    return (
+        a.message_id,
+        a.number,
+        a.shard,
+        a.workspace_id,
+        a.account_sid,
+        a.conversation_id,
+        a.seq,
+        a.thread_id,
+        a.epoch,
+        a.priority,
+        a.confirms_opt_out,
+    )
 
 
 async def finish(tx: Writing, finished: Sequence[Finished], now: datetime) -> None:

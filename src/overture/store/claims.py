@@ -14,13 +14,13 @@ from msgspec import Struct
 from overture.store import outbox
 from overture.store.engine import Reading, Writing, instant_or_none, stored
 from overture.store.outbox import Send
-from overture.store.statement import Command, Query
+from overture.store.statement import Command, Query, RowsQuery
 
 _MIN_DUE: Final = """
     (SELECT min(o.due_at) FROM outbox o
      WHERE o.sender_id = s.id AND o.state = 'queued' AND o.priority = {priority} {after})
 """
-_OPEN: Final = """
+OPEN: Final = """
     FROM sender s LEFT JOIN provider_account a ON a.workspace_id = s.workspace_id AND a.sid = s.account_sid
     WHERE s.stopped_at IS NULL AND (
         (s.shut_at IS NULL AND (a.breaker IS NULL OR a.breaker = 'closed'))
@@ -30,15 +30,16 @@ _OPEN: Final = """
 _SENDERS: Final = Query(
     f"""
     SELECT s.id, s.account_sid, a.breaker,
-        {_MIN_DUE.format(priority=0, after="")}, {_MIN_DUE.format(priority=1, after="")}
-    {_OPEN}
+        {_MIN_DUE.format(priority=0, after="")}, {_MIN_DUE.format(priority=1, after="")},
+        EXISTS (SELECT 1 FROM pool_member m WHERE m.sender_id = s.id)
+    {OPEN}
     """
 )
 _NEXT_DUE: Final = Query(
     f"""
     SELECT {_MIN_DUE.format(priority=0, after="AND o.due_at > $1")},
         {_MIN_DUE.format(priority=1, after="AND o.due_at > $1")}
-    {_OPEN}
+    {OPEN}
     """
 )
 _IS_PASSED: Final = """
@@ -60,6 +61,19 @@ _DUE: Final = f"""
     ORDER BY o.due_at LIMIT $4
 """
 _LOCK_DUE: Final = Query(f"SELECT {outbox.FACTS} {outbox.JOINS} {_DUE} /*pg: FOR UPDATE OF o, t, v, c SKIP LOCKED */")
+_LOCK_FIRST: Final = RowsQuery(
+    {"sender_id": "text"},
+    f"""
+    SELECT {outbox.FACTS}
+    FROM rows JOIN outbox o ON o.message_id = (
+        SELECT o.message_id FROM outbox o
+        WHERE o.sender_id = rows.sender_id AND o.state = 'queued' AND o.priority = $1 AND o.due_at <= $2
+            AND {_IS_FIRST.replace("$3", "$2")}
+        ORDER BY o.due_at LIMIT 1
+    )
+    {outbox.JOINS.removeprefix(chr(10) + "    FROM outbox o")} /*pg: FOR UPDATE OF o, t, v, c SKIP LOCKED */
+    """,
+)
 _KEYS_DUE: Final = Query(f"SELECT o.message_id, o.shard FROM outbox o {_DUE}")
 _LOCK_ONE: Final = Query(
     f"""
@@ -96,13 +110,14 @@ _PARK: Final = Command(
 class DueSender(Struct, frozen=True, kw_only=True):
     """A sender that may send now: since when something of it is due, by priority (None where nothing is).
 
-    `probes` where its account's breaker lets one message through, to see how it goes.
+    `probes` where its account's breaker lets one message through, to see how it goes; `paced` where it is in a pool.
     """
 
     id: str
     account_sid: str
     probes: bool
     due_at: tuple[datetime | None, ...]
+    paced: bool
 
 
 async def list_due_senders(tx: Reading, now: datetime) -> list[DueSender]:
@@ -113,6 +128,7 @@ async def list_due_senders(tx: Reading, now: datetime) -> list[DueSender]:
             account_sid=row[1],
             probes=row[2] == "half_open",
             due_at=(instant_or_none(row[3]), instant_or_none(row[4])),
+            paced=bool(row[5]),
         )
         for row in await tx.all(_SENDERS, stored(now))
     )
@@ -122,6 +138,12 @@ async def list_due_senders(tx: Reading, now: datetime) -> list[DueSender]:
 async def lock_due(tx: Writing, sender_id: str, priority: int, now: datetime, limit: int) -> list[Send]:
     """A sender's queued messages that may go now, the first of each thread, held until the commit."""
     return [outbox.read_send(row) for row in await tx.all(_LOCK_DUE, sender_id, int(priority), stored(now), limit)]
+
+
+async def lock_first_due(tx: Writing, sender_ids: Sequence[str], priority: int, now: datetime) -> list[Send]:
+    """As `lock_due`, the first message of each sender: many slow senders are one statement."""
+    rows = await tx.all_of(_LOCK_FIRST, [(an_id,) for an_id in sender_ids], int(priority), stored(now))
+    return [outbox.read_send(row) for row in rows]
 
 
 async def list_due(tx: Reading, sender_id: str, priority: int, now: datetime, limit: int) -> Sequence[tuple[str, int]]:

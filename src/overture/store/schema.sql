@@ -295,6 +295,28 @@ CREATE TABLE past_line (
 
 CREATE INDEX past_line_by_time ON past_line (at);
 
+CREATE TABLE pool (
+    id text NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    per_second double precision NOT NULL,
+    tat bigint NOT NULL DEFAULT 0,
+    planned_at bigint NOT NULL DEFAULT 0,
+    replies integer NOT NULL DEFAULT 0
+);
+
+CREATE UNIQUE INDEX pool_by_name ON pool (workspace_id, kind, name);
+
+CREATE TABLE pool_member (
+    sender_id text NOT NULL,
+    pool_id text NOT NULL,
+    planned_at bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (sender_id, pool_id)
+)  WITHOUT ROWID;
+
+CREATE INDEX pool_member_of_pool ON pool_member (pool_id);
+
 CREATE TABLE price (
     workspace_id text NOT NULL,
     revision text NOT NULL,
@@ -321,6 +343,13 @@ CREATE TABLE provider_account (
 );
 
 CREATE UNIQUE INDEX provider_account_of_api ON provider_account (sid) WHERE origin = 'api';
+
+CREATE TABLE queue (
+    pool_id text NOT NULL PRIMARY KEY,
+    tail_at bigint NOT NULL DEFAULT 0,
+    messages bigint NOT NULL DEFAULT 0,
+    segments bigint NOT NULL DEFAULT 0
+);
 
 CREATE TABLE reservation (
     message_id text NOT NULL,

@@ -21,7 +21,9 @@ _COLUMNS: Final = """
     sender.stopped_at, sender.stopped_because, sender.removed_at, sender.webhook_seen_at,
     sender.inbound, sender.foreign_outbound, sender.past_read_at, sender.origin,
     sender.rules, (SELECT workspace.rules FROM workspace WHERE workspace.id = sender.workspace_id),
-    (SELECT workspace.prices_revision FROM workspace WHERE workspace.id = sender.workspace_id)
+    (SELECT workspace.prices_revision FROM workspace WHERE workspace.id = sender.workspace_id),
+    (SELECT pool.per_second FROM pool WHERE pool.id = sender.id),
+    EXISTS (SELECT 1 FROM pool_member WHERE pool_member.sender_id = sender.id)
 """
 _UPSERT: Final = Command(
     """
@@ -110,7 +112,8 @@ class Sender(Struct, frozen=True, kw_only=True):
     """One address of ours on one channel.
 
     `webhook_seen_at` is when a signed webhook of its own first reached us, `past_read_at` when the day before its
-    activation was read, `prices_revision` names its workspace's price table.
+    activation was read, `prices_revision` names its workspace's price table. `pace_per_second` is its own pace; `paced`
+    whether it is in any pool.
     """
 
     id: str
@@ -134,6 +137,8 @@ class Sender(Struct, frozen=True, kw_only=True):
     rules: Rules = NONE
     workspace_rules: Rules = NONE
     prices_revision: str | None = None
+    pace_per_second: float | None = None
+    paced: bool = False
 
     @property
     def is_polled(self) -> bool:
@@ -298,4 +303,6 @@ def _sender(row: Row) -> Sender:
         rules=rules.decode(row[18]),
         workspace_rules=NONE if row[19] is None else rules.decode(row[19]),
         prices_revision=row[20],
+        pace_per_second=row[21],
+        paced=bool(row[22]),
     )

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from typing import Final
 
 ROADS: Final = frozenset(
-    {"inbox", "turns", "outbox", "settle", "timers", "media", "sweep", "restore", "accounts", "templates", "prices"}
+    {
+        *("inbox", "turns", "outbox", "settle", "timers", "media", "sweep", "restore", "accounts", "templates"),
+        *("prices", "queues"),
+    }
 )
 """Topics of which a signal is kept for the next one to wait; of any other it passes by."""
 

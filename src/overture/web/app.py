@@ -29,8 +29,10 @@ from overture.web.api import (
     keys,
     media,
     outbound,
+    pools,
     prices,
     probes,
+    queues,
     rules,
     senders,
     spend,
@@ -48,7 +50,7 @@ from overture.web.routes import Route, routes_of
 _API: Final = routes_of(
     *(outbound, chat, assistants, agents, conversations, contacts, consents, templates, deliveries, inbox, media),
     *(prices, spend),
-    *(accounts, senders, rules, keys, backups, instance, wirings, twilio, probes),
+    *(accounts, senders, pools, queues, rules, keys, backups, instance, wirings, twilio, probes),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))

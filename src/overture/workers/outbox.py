@@ -8,7 +8,8 @@ longer than its claim lasts hands nothing over any more.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final
 
 from overture import log
@@ -18,11 +19,12 @@ from overture.actions.record_outcome import Outcome, Result
 from overture.domain import breaker, reasons
 from overture.domain.breaker import Health, Sign
 from overture.domain.errors import Failure, OutcomeUnknown, Transient, Unavailable
+from overture.domain.pace import HORIZON
 from overture.domain.ports import Ids, Outgoing, Provider
 from overture.domain.reasons import Reason
-from overture.store import claims
+from overture.store import claims, pools
 from overture.store.batch import Batch
-from overture.store.engine import Store
+from overture.store.engine import Reading, Store
 from overture.workers import metrics, singly
 
 IN_FLIGHT: Final = 100  # requests at the provider from one process: Twilio's own limit an account is about as much
@@ -30,6 +32,7 @@ AHEAD: Final = 50  # claimed before the provider has room for them, so that its 
 _WORTH_A_CLAIM: Final = AHEAD // 4  # while others are under way: a few rows cost nearly what many do
 _MOST_UNRECORDED: Final = 4 * IN_FLIGHT  # a database that cannot keep up with the provider is given nothing more
 OLDEST_CLAIM_SECONDS: Final = 20.0  # the lease, less the longest that a request takes, and something to spare
+_SHORTEST_REST_SECONDS: Final = 0.03  # while pools fill up: one claim serves all that have room by then
 _RECORD_TRIES: Final = 20  # half a second apart: the time a database restart takes; after it the claim runs out
 
 _log: Final = log.get(__name__)
@@ -52,6 +55,7 @@ class OutboxRoad:
         claims: Batch[Claims, list[Outgoing]],
         outcomes: Batch[Outcome, bool],
         elapsed: Callable[[], float] = elapsed,
+        rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store: Final = store
         self._provider: Final = provider
@@ -59,8 +63,10 @@ class OutboxRoad:
         self._claims: Final = claims
         self._outcomes: Final = outcomes
         self._elapsed: Final = elapsed
+        self._rest: Final = rest
         self._flying: Final[dict[tuple[str, int], asyncio.Task[None]]] = {}
         self._unanswered: Final[dict[tuple[str, int], str]] = {}  # the accounts of what was claimed
+        self._held: Final[dict[tuple[str, int], str]] = {}  # and of what is not to leave yet: it needs no room
         self._gate: Final = asyncio.Semaphore(IN_FLIGHT)
         self._health: Final[dict[str, Health]] = {}
 
@@ -69,7 +75,7 @@ class OutboxRoad:
         room = min(IN_FLIGHT + AHEAD - len(self._unanswered), _MOST_UNRECORDED - len(self._flying))
         if room <= 0 or (self._unanswered and room < _WORTH_A_CLAIM):
             return None  # whatever comes back wakes this road
-        began = self._elapsed()
+        began, since = self._elapsed(), self._store.now()
         try:
             claimed = await self._claims.submit(self._asks(room))
         except Unavailable:
@@ -80,7 +86,7 @@ class OutboxRoad:
             return 0
         for outgoing in claimed:
             self._fly(outgoing, began)
-        return 0 if len(claimed) == room else await self._seconds_to_next()
+        return 0 if len(claimed) == room else await self._seconds_to_next(since)
 
     async def drain(self, seconds: float | None = None) -> None:
         """Wait for what is at the provider, whose outcome should be known before the process ends.
@@ -95,7 +101,7 @@ class OutboxRoad:
             await asyncio.wait(self._flying.values(), timeout=1)
 
     def _asks(self, room: int) -> Claims:
-        most, flying = IN_FLIGHT + AHEAD, Counter(self._unanswered.values())
+        most, flying = IN_FLIGHT + AHEAD, Counter([*self._unanswered.values(), *self._held.values()])
         at_most = {
             account: max(0, breaker.most_in_flight(health, most) - flying[account])
             for account, health in self._health.items()
@@ -123,16 +129,19 @@ class OutboxRoad:
 
     def _fly(self, outgoing: Outgoing, began: float) -> None:
         key = (outgoing.message_id, outgoing.attempt)
-        self._unanswered[key] = outgoing.account_sid
+        (self._unanswered if outgoing.leaves_at is None else self._held)[key] = outgoing.account_sid
         task = self._flying[key] = asyncio.get_running_loop().create_task(self._send(outgoing, began))
 
         def land(_: asyncio.Task[None]) -> None:
             self._flying.pop(key, None)
             self._unanswered.pop(key, None)
+            self._held.pop(key, None)
 
         task.add_done_callback(land)
 
     async def _send(self, outgoing: Outgoing, began: float) -> None:
+        if outgoing.leaves_at is not None:
+            began += await self._hold(outgoing, outgoing.leaves_at)
         async with self._gate:
             result = await self._hand_over(outgoing, began)
         self._unanswered.pop((outgoing.message_id, outgoing.attempt), None)
@@ -148,6 +157,17 @@ class OutboxRoad:
             else:
                 return
         _log.error("outcome_unrecorded", message_id=outgoing.message_id, attempt=outgoing.attempt)
+
+    async def _hold(self, outgoing: Outgoing, until: datetime) -> float:
+        """Wait for the instant at which a message leaves; the seconds that took, by which its claim lasts longer.
+
+        No wait is longer than a claim is ahead, wherever a clock was set meanwhile. A stop waits for it as well.
+        """
+        key = (outgoing.message_id, outgoing.attempt)
+        seconds = min(max(0.0, (until - self._store.now()).total_seconds()), HORIZON.total_seconds())
+        await self._rest(seconds)
+        self._unanswered[key] = self._held.pop(key)
+        return seconds
 
     async def _hand_over(self, outgoing: Outgoing, began: float) -> Result:
         if self._elapsed() - began > OLDEST_CLAIM_SECONDS:
@@ -191,7 +211,15 @@ class OutboxRoad:
             (_log.error if opens else _log.info)("breaker_opens" if opens else "breaker_closes", account_sid=account)
             metrics.breaker_moves(account, "open" if opens else "closed").inc()
 
-    async def _seconds_to_next(self) -> float | None:
+    async def _seconds_to_next(self, since: datetime) -> float | None:
+        """Until something more is due, or a pool that was full at the last claim has room for what is."""
         now = self._store.now()
-        due = await self._store.read(lambda tx: claims.find_next_due(tx, now))
-        return None if due is None else (due - now).total_seconds()
+
+        async def find(tx: Reading) -> tuple[datetime | None, datetime | None]:
+            return await claims.find_next_due(tx, now), await pools.find_next_room(tx, now, since)
+
+        due, room = await self._store.read(find)
+        waits = [] if due is None else [(due - now).total_seconds()]
+        if room is not None:
+            waits.append(max(_SHORTEST_REST_SECONDS, (room - now).total_seconds()))
+        return min(waits, default=None)

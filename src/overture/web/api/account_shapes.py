@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from overture.domain.account import Origin
 from overture.domain.channel import Channel
+from overture.domain.pace import FASTEST, SLOWEST
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling, SenderKind
 
 _Sid = Annotated[str, Meta(pattern=r"^AC[0-9a-f]{32}$", description="AC and 32 digits or letters a to f.")]
@@ -106,6 +107,11 @@ class ChangedSender(Struct, frozen=True, kw_only=True):
         | UnsetType
         | None
     ) = UNSET
+    pace_per_second: (
+        Annotated[float, Meta(ge=SLOWEST, le=FASTEST, description="Segments (SMS) or messages that leave in a second.")]
+        | UnsetType
+        | None
+    ) = UNSET
 
 
 class NewSender(ChangedSender, frozen=True, kw_only=True):
@@ -133,6 +139,7 @@ class SenderView(Struct, frozen=True, kw_only=True):
     keyword_handling: KeywordHandling
     inbound: InboundWay
     foreign_outbound: ForeignOutbound
+    pace_per_second: float | None
     listens: bool
     activated_at: datetime | None
     stopped_at: datetime | None

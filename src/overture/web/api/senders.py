@@ -112,6 +112,7 @@ def _change(asked: ChangedSender) -> SenderChange:
         keyword_handling=asked.keyword_handling,
         inbound=asked.inbound,
         foreign_outbound=asked.foreign_outbound,
+        pace_per_second=asked.pace_per_second,
     )
 
 
@@ -128,6 +129,7 @@ def _view(one: Sender) -> SenderView:
         keyword_handling=one.keyword_handling,
         inbound=one.inbound,
         foreign_outbound=one.foreign_outbound,
+        pace_per_second=one.pace_per_second,
         listens=one.listens,
         activated_at=one.activated_at,
         stopped_at=one.stopped_at,

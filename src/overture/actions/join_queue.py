@@ -1,0 +1,79 @@
+"""Join the queues that a sender's pace makes: how long an opening would wait, told before it is accepted.
+
+Each pool's queue has an end, kept apart from the messages: nobody counts them while a caller waits. The calls of one
+batch lengthen it one after the other.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from math import ceil
+from typing import Final
+
+from overture.domain import pace
+from overture.domain.channel import Channel
+from overture.domain.errors import Limited
+from overture.domain.message import Template, Text
+from overture.domain.pace import Tail
+from overture.domain.sending import ByTurn, Facts, Join, Open, Start, Verdict, parts
+from overture.store import queues
+from overture.store.engine import Writing
+from overture.store.messages import NewMessage
+from overture.store.outbox import NewSend
+
+
+class Queues:
+    """The queues that the calls of one batch join."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now: Final = now
+        self._tails: Final[dict[str, Tail]] = {}
+        self._joins: Final[dict[str, tuple[int, tuple[Tail, ...]]]] = {}
+
+    def refuse(self, start: Start, facts: Facts, verdict: Verdict) -> Limited | None:
+        """Why an opening is not accepted that would expire before its turn comes; None where it joins, or asks not.
+
+        One that waits for its recipient's morning joins when it is due.
+        """
+        if not facts.queues or not isinstance(verdict, Open | Join) or verdict.times.is_deferred:
+            return None
+        tails = [self._tails.get(tail.pool_id, tail) for tail in facts.queues]
+        at = pace.leaves_at(tails, self._now)
+        life = verdict.times.expires_at - self._now
+        if at - self._now < life:
+            if not isinstance(verdict.opening, ByTurn):
+                self._lengthen(facts.queues, self._cost(verdict.opening, start.channel))
+            return None
+        slowest = max(tails, key=lambda tail: tail.at)
+        waits = ceil((at - self._now).total_seconds())
+        lasts = int(life.total_seconds())
+        return Limited(
+            "queue_full",
+            f"The queue of {slowest.name} is about {waits} s long at its pace of {slowest.per_second:g} a second; "
+            f"the opening is given up after {lasts} s.",
+            retry_after_seconds=max(1, waits - lasts + 1),
+            hint="Ask again later, use another sender, or raise the pace (`overture queues` shows them).",
+        )
+
+    def join(self, facts: Facts, channel: Channel, said: NewMessage) -> None:
+        """Count a message that is to be queued."""
+        if facts.queues:
+            self._joins[said.id] = (pace.cost_of(said.body, channel), facts.queues)
+
+    async def write(self, tx: Writing, sends: Sequence[NewSend]) -> None:
+        """Lengthen the queues by what was queued."""
+        added: dict[str, tuple[int, int, float]] = {}
+        for send in sends:
+            cost, tails = self._joins.get(send.message_id, (0, ()))
+            for tail in tails:
+                messages, segments, _ = added.get(tail.pool_id, (0, 0, 0.0))
+                added[tail.pool_id] = (messages + 1, segments + cost, tail.per_second)
+        if added:
+            await queues.lengthen(tx, added, self._now)
+
+    def _lengthen(self, tails: Sequence[Tail], cost: int) -> None:
+        for tail in tails:
+            known = self._tails.get(tail.pool_id, tail)
+            self._tails[tail.pool_id] = pace.lengthened(known, cost, self._now)
+
+    def _cost(self, opening: Text | Template, channel: Channel) -> int:
+        return sum(pace.cost_of(body, channel) for body in parts(opening, channel))
