@@ -14,6 +14,8 @@ class EventKind(StrEnum):
     CONVERSATION_STARTED = "conversation.started"
     CONVERSATION_ENDED = "conversation.ended"
     CONVERSATION_HANDED_OVER = "conversation.handed_over"
+    CONVERSATION_TAKEN_OVER = "conversation.taken_over"
+    CONVERSATION_HANDED_BACK = "conversation.handed_back"
     CONVERSATION_PAUSED = "conversation.paused"
     MESSAGE_QUEUED = "message.queued"
     MESSAGE_ACCEPTED = "message.accepted"
