@@ -28,6 +28,10 @@ BODIES: dict[str, Any] = {
     "change-account": {"name": "Taken over"},
     "change-one-sender": {"messaging_service_sid": None},
     "link-contact-address": {"address": "+15550100002"},
+    "take-conversation-over": {"by": "somebody else"},
+    "write-in-conversation": {"text": "Hello", "take_over": True},
+    "hand-conversation-back": {"say": "Hello"},
+    "end-conversation-by-hand": {},
     "preview-template": {"variables": {"1": "Ada"}},
 }
 
@@ -125,6 +129,8 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/overture/v1/accounts")).json == {"accounts": []}
     assert (await world.foreign.get("/overture/v1/senders")).json == {"senders": []}
     assert (await world.foreign.get("/overture/v1/contacts?address=%2B15559876543")).json == {"contacts": []}
+    for query in ("", "?waiting=true", "?live=true", "?mode=human"):
+        assert (await world.foreign.get(f"/overture/v1/conversations{query}")).json["conversations"] == []
     for state in ("needs_review", "uncertain", "queued", "sending"):
         assert (await world.foreign.get(f"/overture/v1/deliveries?state={state}")).json["deliveries"] == []
     assert (await world.foreign.get("/overture/v1/wirings")).json == {"wirings": []}

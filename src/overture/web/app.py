@@ -28,6 +28,7 @@ from overture.web.api import (
     keys,
     media,
     outbound,
+    people,
     probes,
     senders,
     templates,
@@ -42,7 +43,7 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    *(outbound, chat, assistants, agents, conversations, contacts, templates, deliveries, inbox, media),
+    *(outbound, chat, assistants, agents, people, conversations, contacts, templates, deliveries, inbox, media),
     *(accounts, senders, keys, backups, instance, wirings, twilio, probes),
 )
 

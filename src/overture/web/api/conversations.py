@@ -5,10 +5,10 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from overture.actions import in_hand
 from overture.domain import delivery, reasons
 from overture.domain.access import Scope
 from overture.domain.delivery import DeliveryState, DeliveryStatus
-from overture.domain.errors import Unknown
 from overture.domain.message import Author, Direction
 from overture.store import conversations, deliveries, messages
 from overture.store.deliveries import Course
@@ -83,12 +83,7 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
     async def look(tx: Reading) -> tuple[list[Message], dict[str, Course]]:
         found = await conversations.find(tx, call.workspace_id, an_id)
         if found is None or found.deleted_at is not None:
-            raise Unknown(
-                "conversation_unknown",
-                f"Conversation {an_id} does not exist.",
-                field="conversation_id",
-                hint="GET /v2/chat lists the conversations there are.",
-            )
+            raise in_hand.unknown(an_id)
         lines = await messages.list_after(tx, call.workspace_id, an_id, asked.after, asked.limit + 1)
         ours = [line.id for line in lines if line.direction is Direction.OUT]
         return lines, await deliveries.read_courses(tx, ours)
