@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from overture.client.accounts import AccountCalls
 from overture.client.calling import quoted, read
+from overture.client.people import PeopleCalls
 from overture.domain.access import Scope
 from overture.domain.agent import Json
 from overture.domain.remembered_wiring import Remembered
@@ -45,7 +46,7 @@ class StartedChat(Struct, frozen=True, kw_only=True):
     replayed: bool = False
 
 
-class Client(AccountCalls):
+class Client(AccountCalls, PeopleCalls):
     """Calls one server; use it as an asynchronous context. Every method raises a Problem of `domain/errors.py`."""
 
     async def start_outbound(
