@@ -65,6 +65,13 @@ def test_every_route_declares_who_may() -> None:
         "/webhooks/twilio/inbound",
         "/webhooks/twilio/status",
     }
+    assert {route.paths[0] for route in ROUTES if route.may is Door.SESSION} == {
+        "/inbox",
+        "/inbox/sign-in",
+        "/inbox/sign-out",
+        "/inbox/{conversation_id}",
+        "/inbox/{conversation_id}/{verb}",
+    }
     assert all(isinstance(route.may, Scope | Door) for route in ROUTES)
 
 

@@ -84,16 +84,8 @@ def write(
     from overture.cli import conversations as verbs
     from overture.cli import serving
 
-    values = verbs.read_values(value or [])
-    verbs.write(
-        serving.read(config, data=data),
-        conversation_id,
-        text=text,
-        template=template,
-        values=values,
-        by=by,
-        beside=beside,
-    )
+    given = verbs.read_template(template, value or [])
+    verbs.write(serving.read(config, data=data), conversation_id, text=text, template=given, by=by, beside=beside)
 
 
 @conversations.command("hand-back")

@@ -35,6 +35,7 @@ from overture.web.api import (
     wirings,
 )
 from overture.web.auth import Doorkeeper
+from overture.web.console import inbox as console
 from overture.web.endpoint import Endpoint, request_id
 from overture.web.errors import NoSuchRoute, WrongMethod
 from overture.web.inbound import twilio
@@ -44,7 +45,7 @@ from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
     *(outbound, chat, assistants, agents, people, conversations, contacts, templates, deliveries, inbox, media),
-    *(accounts, senders, keys, backups, instance, wirings, twilio, probes),
+    *(accounts, senders, keys, backups, instance, wirings, twilio, probes, console),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))

@@ -28,6 +28,12 @@ _WRONG: Final = {
 }
 _SECURITY: Final[dict[str, Any]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `ovt_live_…`."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "overture_session",
+        "description": "Whoever has signed in at `/inbox`.",
+    },
     "userApiKey": {"type": "apiKey", "in": "header", "name": "X-User-Api-Key", "description": "The same key."},
     "twilioSignature": {
         "type": "apiKey",
@@ -45,6 +51,7 @@ _TAGS: Final = {
     "Contacts": "Who is known by which addresses, and what goes on with them.",
     "Templates": "The provider's templates: what there is, what is wrong with one, and how it reads.",
     "People": "Conversations that people carry: who waits for one, taking over, writing, handing back, ending.",
+    "Inbox": "Pages for people: who waits for one, what was said, and a box to write in.",
     "Deliveries": "Messages on their way, and those that a person has to decide over.",
     "Chats": "Chats over the API, and every conversation as a chat: open, write, read, list, end.",
     "Assistants": "Agents in the words of the hosted platform.",
@@ -131,6 +138,8 @@ def _security(may: Scope | Door) -> list[dict[str, list[str]]]:
             return [{"bearer": []}, {"userApiKey": []}]
         case Door.PROVIDER:
             return [{"twilioSignature": []}]
+        case Door.SESSION:
+            return [{"session": []}]
         case Door.ANYONE:
             return []
 

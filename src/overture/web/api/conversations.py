@@ -89,11 +89,12 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
         return lines, await deliveries.read_courses(tx, ours)
 
     lines, courses = await call.parts.store.read(look)
-    views = [_view(line, courses.get(line.id, Course()), call.now) for line in lines[: asked.limit]]
+    views = [view_of_message(line, courses.get(line.id, Course()), call.now) for line in lines[: asked.limit]]
     return MessageList(messages=views, has_more=len(lines) > asked.limit)
 
 
-def _view(line: Message, course: Course, now: datetime) -> MessageView:
+def view_of_message(line: Message, course: Course, now: datetime) -> MessageView:
+    """A message as the API tells it."""
     waiting = course.waiting
     state = delivery.state_of(None if waiting is None else waiting.state, line.status)
     why = delivery_shapes.explained(line.reason, line.error_code, state)
