@@ -9,8 +9,8 @@ from playwright.async_api import Page, expect
 from tests.handset.browsing import Watched, browsing
 from tests.journeys.conftest import OUR_WHATSAPP, Phones
 
-PHONE = {"width": 390, "height": 844}
-HEDY = "whatsapp:+15550100007"
+HEDY, OURS = "+15550100007", OUR_WHATSAPP.partition(":")[2]
+BOOKING = "2a886b7d-d52d-4f8b-8ea0-19d3edc79214"  # an agent of the demo
 
 
 @pytest.fixture
@@ -32,28 +32,22 @@ async def fits(page: Page) -> None:
     assert min(sizes) >= 44
 
 
-async def writes(phones: Phones, text: str) -> None:
-    """Hedy's own phone, which the demo's script leaves alone."""
-    await phones.types(HEDY, OUR_WHATSAPP, text)
-
-
 async def starts(phones: Phones) -> str:
-    """A conversation with Hedy, who has written; its id."""
+    """The id of a conversation with Hedy, whose phone the demo's script leaves alone."""
+    body = {
+        "agent_id": BOOKING,
+        "channel": "sms",
+        "to_number": HEDY,
+        "from_number": OURS,
+        "initial_message": "Hello Hedy, it is the salon.",
+    }
     headers = {"Authorization": f"Bearer {phones.key}"}
-    async with aiohttp.ClientSession(headers=headers) as http:
-        async with http.get(f"{phones.overture_url}/v2/assistants") as answer:
-            agents = (await answer.json())["response"]["assistants"]
-        body = {
-            "agent_id": agents[0]["agent_id"] if "agent_id" in agents[0] else agents[0]["id"],
-            "channel": "sms",
-            "to_number": HEDY.partition(":")[2],
-            "from_number": OUR_WHATSAPP.partition(":")[2],
-            "initial_message": "Hello Hedy, it is the salon.",
-        }
-        async with http.post(f"{phones.overture_url}/v2/chat/outbound", json=body) as answer:
-            told = await answer.json()
-            assert answer.status == 200, told
-            return str(told["response"]["conversation_id"])
+    async with (
+        aiohttp.ClientSession(headers=headers) as http,
+        http.post(f"{phones.overture_url}/v2/chat/outbound", json=body) as answer,
+    ):
+        assert answer.status == 200, await answer.text()
+        return str((await answer.json())["response"]["conversation_id"])
 
 
 async def test_a_conversation_is_taken_over_written_into_and_handed_back_on_a_phone(
@@ -96,7 +90,7 @@ async def test_what_is_being_typed_stays_while_news_come(inbox: Watched, phones:
     await page.keyboard.press("Enter")
     await page.goto(f"{phones.overture_url}/inbox/{an_id}")
     await page.get_by_label("Write to the contact").fill("Half a sent")
-    await phones.types(HEDY.partition(":")[2], OUR_WHATSAPP.partition(":")[2], "Are you there?")
+    await phones.types(HEDY, OURS, "Are you there?")
     await expect(page.locator(".line.in .bubble").last).to_have_text("Are you there?", timeout=15_000)
     await expect(page.get_by_label("Write to the contact")).to_have_value("Half a sent")
     await expect(page.get_by_label("Write to the contact")).to_be_focused()

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from overture.actions import claim_turns
+from overture.actions.await_people import await_people
 from overture.actions.claim_turns import TurnClaim
 from overture.domain.agent import EndReason
 from overture.domain.channel import Channel
@@ -120,6 +121,8 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     )
     await turns.finish(tx, present, after, now)
     await turns.insert(tx, _record(draft, present), now)
+    if mode in (Mode.HUMAN, Mode.PAUSED):
+        await await_people(tx, [(present.workspace_id, present.id)], now)
     await events.insert_all(tx, _events(present, lines, finish, mode, reason, note, now, ids), now)
     return Committed(messages=len(lines), mode=mode)
 

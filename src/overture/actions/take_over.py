@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from overture.actions import in_hand
+from overture.actions.await_people import await_hand_back
 from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.domain.conversation import Mode
 from overture.domain.event import EventKind
@@ -76,3 +77,4 @@ async def _take(
         was=present.mode.value,
     )
     await events.insert_all(tx, [told], now)
+    await await_hand_back(tx, (workspace_id, an_id), now)

@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     CONVERSATION_ENDED = "conversation.ended"
     CONVERSATION_HANDED_OVER = "conversation.handed_over"
     CONVERSATION_TAKEN_OVER = "conversation.taken_over"
+    CONVERSATION_UNATTENDED = "conversation.unattended"
     CONVERSATION_HANDED_BACK = "conversation.handed_back"
     CONVERSATION_PAUSED = "conversation.paused"
     MESSAGE_QUEUED = "message.queued"

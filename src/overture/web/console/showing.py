@@ -52,7 +52,7 @@ def _age(seconds: int) -> str:
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size} {unit}"
-    return "less than a minute"
+    return "a moment"
 
 
 def _clock(at: datetime) -> str:
