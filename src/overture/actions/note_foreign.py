@@ -24,7 +24,7 @@ from overture.domain.event import EventKind
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids, ProviderMessage
 from overture.domain.sender import ForeignOutbound
-from overture.store import attempts, conversations, events, foreign, messages, senders, threads
+from overture.store import attempts, conversations, events, foreign, messages, people, senders, threads
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
 from overture.store.senders import Sender
@@ -116,6 +116,7 @@ async def _judge(tx: Writing, account_sid: str, of_pair: Sequence[Foreign], now:
     lines = await write_down.write_down(
         tx, live, said, account_sid=account_sid, thread_id=pair.thread.id, author=Author.OPERATOR, now=now, ids=ids
     )
+    await people.mark_answered(tx, live.workspace_id, live.id)
     told = [
         events.make(
             ids,
