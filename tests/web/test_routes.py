@@ -28,6 +28,10 @@ BODIES: dict[str, Any] = {
     "change-account": {"name": "Taken over"},
     "change-one-sender": {"messaging_service_sid": None},
     "link-contact-address": {"address": "+15550100002"},
+    "take-conversation-over": {"by": "somebody else"},
+    "write-in-conversation": {"text": "Hello", "take_over": True},
+    "hand-conversation-back": {"say": "Hello"},
+    "end-conversation-by-hand": {},
     "preview-template": {"variables": {"1": "Ada"}},
     "set-sender-rules": {"countries": []},
 }
@@ -61,6 +65,13 @@ def test_every_route_declares_who_may() -> None:
     assert {route.paths[0] for route in ROUTES if route.may is Door.PROVIDER} == {
         "/webhooks/twilio/inbound",
         "/webhooks/twilio/status",
+    }
+    assert {route.paths[0] for route in ROUTES if route.may is Door.SESSION} == {
+        "/inbox",
+        "/inbox/sign-in",
+        "/inbox/sign-out",
+        "/inbox/{conversation_id}",
+        "/inbox/{conversation_id}/{verb}",
     }
     assert all(isinstance(route.may, Scope | Door) for route in ROUTES)
 
@@ -136,6 +147,8 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/overture/v1/queues")).json == {"queues": []}
     assert (await world.foreign.get("/overture/v1/contacts?address=%2B15559876543")).json == {"contacts": []}
     assert (await world.foreign.get("/overture/v1/consents")).json == {"consents": [], "has_more": False}
+    for query in ("", "?waiting=true", "?live=true", "?mode=human"):
+        assert (await world.foreign.get(f"/overture/v1/conversations{query}")).json["conversations"] == []
     for state in ("needs_review", "uncertain", "queued", "sending"):
         assert (await world.foreign.get(f"/overture/v1/deliveries?state={state}")).json["deliveries"] == []
     assert (await world.foreign.get("/overture/v1/wirings")).json == {"wirings": []}

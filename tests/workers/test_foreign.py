@@ -51,7 +51,7 @@ async def test_a_foreign_message_is_noted_and_may_hand_the_conversation_over(
     assert (await world.conversation(an_id)).mode is mode
     told = [(json.loads(row[0])["provider_sid"], row[1]) for row in await world.events("message.foreign")]
     assert told == [(found, an_id)] * noted
-    over = [json.loads(row[0])["reason"] for row in await world.events("conversation.handed_over")]
+    over = [json.loads(row[0])["reason"] for row in await world.events("conversation.taken_over")]
     assert over == (["foreign_outbound"] if mode is Mode.HUMAN else [])
 
 
@@ -189,7 +189,7 @@ async def test_a_conversation_that_people_carry_or_that_ended_is_not_handed_over
     said(world, "a person writes", at=MINUTE)
     road = await is_started(world)
     assert (await world.texts(an_id))[1:] == ["a person writes"]
-    assert await world.events("conversation.handed_over") == []
+    assert await world.events("conversation.taken_over") == []
     await world.change("UPDATE conversation SET mode = 'ended', ended_at = $1", stored(NOON))
     said(world, "after the end")
     await looks_again(world, road, seconds=301)
@@ -225,6 +225,6 @@ async def test_two_processes_that_read_at_once_note_it_once(postgresql_url: str)
             lost(world, "and an answer", at=MINUTE)
         await asyncio.gather(a_road(one).look(), a_road(two).look())
         assert [text for text in await one.texts(an_id) if text.startswith("line")] == [f"line {n}" for n in range(20)]
-        assert len(await one.events("conversation.handed_over")) == 1
+        assert len(await one.events("conversation.taken_over")) == 1
         claimed = "SELECT count(DISTINCT sid) FROM attempt WHERE account_sid = $1 AND sid LIKE 'SMd%'"
         assert await one.value(claimed, ACCOUNT) == 20

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from overture.actions import claim_turns, reach_contact
+from overture.actions.await_people import await_people
 from overture.actions.claim_turns import TurnClaim
 from overture.actions.expect_costs import expect_costs
 from overture.domain.agent import EndReason
@@ -127,6 +128,8 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     )
     await turns.finish(tx, present, after, now)
     await turns.insert(tx, _record(draft, present, waits=way.waits), now)
+    if mode in (Mode.HUMAN, Mode.PAUSED):
+        await await_people(tx, [(present.workspace_id, present.id)], now)
     queued = [] if way.waits else lines
     await events.insert_all(tx, _events(present, queued, finish, mode, reason, note, now, ids), now)
     return Committed(messages=len(lines), mode=mode)

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from overture.actions import await_people
 from overture.actions.end_conversation import end_conversation
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
@@ -17,7 +18,9 @@ _UNKNOWN: Final = timedelta(days=1)  # an agent that cannot be read ends nothing
 async def fire_timers(tx: Writing, limit: int, now: datetime, ids: Ids) -> int:
     """Fire what is due, at most `limit`; how many. The caller commits."""
     due = await timers.take_due(tx, now, limit)
-    found = await conversations.lock_all(tx, [(timer.workspace_id, timer.conversation_id) for timer in due])
+    await await_people.fire(tx, [one for one in due if one.kind is not timers.TimerKind.INACTIVITY], now, ids)
+    resting = [one for one in due if one.kind is timers.TimerKind.INACTIVITY]
+    found = await conversations.lock_all(tx, [(timer.workspace_id, timer.conversation_id) for timer in resting])
     live = [one for one in found.values() if one.mode is not Mode.ENDED]
     versions = await agents.find_versions(tx, ((c.workspace_id, c.agent_id, c.agent_version) for c in live))
     openings = await quiet_hours.find_openings(tx, [(c.workspace_id, c.id) for c in live])

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from overture.actions.await_people import await_people
 from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids
@@ -42,3 +43,4 @@ async def hand_over(tx: Writing, asked: Sequence[HandOver], now: datetime, ids: 
         for workspace_id, conversation_id, _, _ in done
     ]
     await events.insert_all(tx, told, now)
+    await await_people(tx, [(workspace_id, conversation_id) for workspace_id, conversation_id, _, _ in done], now)

@@ -14,8 +14,8 @@ from typing import Final
 from msgspec import Struct
 
 from overture.actions import write_down
-from overture.actions.hand_over import HandOver, hand_over
 from overture.actions.settle_delivery import rivals_of
+from overture.actions.take_over import take_over
 from overture.domain import matching, variants
 from overture.domain.channel import address_on, split_address
 from overture.domain.conversation import Mode
@@ -24,12 +24,13 @@ from overture.domain.event import EventKind
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids, ProviderMessage
 from overture.domain.sender import ForeignOutbound
-from overture.store import attempts, conversations, events, foreign, messages, senders, threads
+from overture.store import attempts, conversations, events, foreign, messages, people, senders, threads
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
 from overture.store.senders import Sender
 
 _LAST: Final = 20  # lines of ours: as many as are said in ten minutes
+_ELSEWHERE: Final = "somebody elsewhere"
 _NOTE: Final = "A message that was not sent by this server went to the contact from the same number."
 
 
@@ -82,12 +83,15 @@ async def note_foreign(tx: Writing, account_sid: str, found: Sequence[Foreign], 
 
 
 async def _said_by_us(tx: Reading, live: Conversation) -> list[matching.Rival]:
-    """What we said last: a record of the same words beside it is a second one of the same message."""
+    """What we said last: a record of the same words beside it is a second one of the same message.
+
+    What people wrote here has a time until which it was worth sending; what was noted of theirs has none.
+    """
     lines = await messages.list_before(tx, live.workspace_id, live.id, live.last_seq + 1, _LAST)
     return [
         matching.Rival(text=line.text if isinstance(line.body, Text) else None, started_at=line.created_at)
         for line in lines
-        if line.direction is Direction.OUT and line.author is not Author.OPERATOR
+        if line.direction is Direction.OUT and (line.author is not Author.OPERATOR or line.expires_at is not None)
     ]
 
 
@@ -112,6 +116,7 @@ async def _judge(tx: Writing, account_sid: str, of_pair: Sequence[Foreign], now:
     lines = await write_down.write_down(
         tx, live, said, account_sid=account_sid, thread_id=pair.thread.id, author=Author.OPERATOR, now=now, ids=ids
     )
+    await people.mark_answered(tx, live.workspace_id, live.id)
     told = [
         events.make(
             ids,
@@ -126,7 +131,15 @@ async def _judge(tx: Writing, account_sid: str, of_pair: Sequence[Foreign], now:
         for line in lines
     ]
     await events.insert_all(tx, told, now)
-    if sender.foreign_outbound is ForeignOutbound.TAKEOVER:
-        over = HandOver(workspace_id=live.workspace_id, conversation_id=live.id, reason="foreign_outbound", note=_NOTE)
-        await hand_over(tx, [over], now, ids)
+    if sender.foreign_outbound is ForeignOutbound.TAKEOVER and live.mode is Mode.BOT:
+        await take_over(
+            tx,
+            workspace_id=live.workspace_id,
+            conversation_id=live.id,
+            by=_ELSEWHERE,
+            note=_NOTE,
+            reason="foreign_outbound",
+            now=now,
+            ids=ids,
+        )
     return len(lines)

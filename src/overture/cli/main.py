@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from overture.cli import costs, ledger, looking_after, pacing, provider, ruling, safekeeping, telling
+from overture.cli import costs, ledger, looking_after, pacing, people, provider, ruling, safekeeping, telling
 from overture.cli.options import AsJson, Config, Data
 from overture.cli.twilio import twilio
 
@@ -27,6 +27,7 @@ app.add_typer(agents, name="agents")
 app.add_typer(provider.accounts, name="accounts")
 app.add_typer(provider.senders, name="senders")
 app.add_typer(provider.secrets, name="secrets")
+app.add_typer(people.conversations, name="conversations")
 app.add_typer(looking_after.deliveries, name="deliveries")
 app.add_typer(looking_after.inbox, name="inbox")
 app.add_typer(twilio, name="twilio")

@@ -24,6 +24,7 @@ from overture.domain.errors import (
     Unauthenticated,
     Unavailable,
     Unknown,
+    WrongMode,
 )
 
 T = TypeVar("T")
@@ -186,7 +187,7 @@ def _problem(status: int, raw: bytes, headers: Mapping[str, str]) -> Problem:
         return Limited(told.code, said, retry_after_seconds=int(wait) if wait.isdigit() else 60, hint=told.hint)
     if status == 504:
         return Transient(told.code, said)
-    kind = _REFUSALS.get(told.category, Failure)
+    kind = WrongMode if status == 409 else _REFUSALS.get(told.category, Failure)
     return kind(told.code, said, field=told.field, hint=told.hint)
 
 

@@ -136,6 +136,30 @@ class GlobalPhrase(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     hand_over: str | None = None
 
 
+class Otherwise(StrEnum):
+    """What happens with a conversation that was handed over and that nobody comes for."""
+
+    WAIT = "wait"
+    RESUME = "resume"
+    MESSAGE = "message"
+    END = "end"
+
+
+class HandOverRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What is awaited of people.
+
+    A hand-over that nobody acknowledges within `ack_within_seconds` is told of once more (`conversation.unattended`);
+    after as long again `otherwise` happens: the agent goes on (`resume`), the contact reads `message`, or the
+    conversation ends (`end`); `wait` leaves it to people. `hand_back_after_seconds` gives back what a person has taken
+    when nothing was said in it for so long.
+    """
+
+    ack_within_seconds: Annotated[int, Meta(ge=30, le=7 * 86_400)] = 900
+    otherwise: Otherwise = Otherwise.WAIT
+    message: Annotated[str, Meta(max_length=1000)] | None = None
+    hand_back_after_seconds: Annotated[int, Meta(ge=60, le=30 * 86_400)] | None = None
+
+
 class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What both kinds of agent have."""
 
@@ -155,6 +179,7 @@ class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     inactivity_seconds: Annotated[int, Meta(ge=60)] = 72 * 3600
     max_turns: Annotated[int, Meta(ge=1, le=1000)] = 50
     rules: Rules = NONE
+    hand_over: HandOverRules = HandOverRules()
     fallback: str = "Sorry, something went wrong on our side. A colleague will get back to you."
 
     @property

@@ -5,6 +5,7 @@
     ├── Unknown              no such agent, sender, conversation
     ├── NotAllowed           opted out, window closed, ended          -> a rule of ours or the provider's
     ├── Conflict             active already, other configuration, key reused
+    │   └── WrongMode        somebody else carries the conversation, or nobody any more
     ├── Unauthenticated      no key, or not one of ours
     ├── Forbidden            the key may not do this
     └── Limited              too much, for now                        -> retry_after_seconds
@@ -57,6 +58,10 @@ class NotAllowed(Refusal):
 
 class Conflict(Refusal):
     """It contradicts what is there already."""
+
+
+class WrongMode(Conflict):
+    """Somebody else carries the conversation, or nobody any more; `hint` says what to do first."""
 
 
 class Unauthenticated(Refusal):

@@ -117,7 +117,9 @@ _HEAR: Final = RowsCommand(
             WHEN coalesce(conversation.first_pending_at, $1) + $2 < $1 + rows.quiet
                 THEN coalesce(conversation.first_pending_at, $1) + $2
             ELSE $1 + rows.quiet
-        END
+        END,
+        waits_since = CASE WHEN conversation.mode <> 'bot' THEN coalesce(conversation.waits_since,
+            CASE WHEN conversation.taken_at IS NULL THEN conversation.last_activity_at END, $1) END
     FROM rows
     WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id AND conversation.mode <> 'ended'
     RETURNING conversation.workspace_id, conversation.id, conversation.last_seq, conversation.epoch, conversation.mode

@@ -134,7 +134,7 @@ CREATE TABLE conversation (
     created_at bigint NOT NULL,
     last_activity_at bigint NOT NULL,
     ended_at bigint,
-    deleted_at bigint, recipient_timezone text, opening_due_at bigint, opening_expires_at bigint,
+    deleted_at bigint, recipient_timezone text, opening_due_at bigint, opening_expires_at bigint, taken_by text, taken_at bigint, waits_since bigint,
     PRIMARY KEY (workspace_id, id, shard)
 )  WITHOUT ROWID;
 
@@ -143,6 +143,8 @@ CREATE INDEX conversation_by_time ON conversation (workspace_id, created_at, id)
 CREATE UNIQUE INDEX conversation_live ON conversation (thread_id, shard) WHERE thread_id IS NOT NULL AND mode <> 'ended';
 
 CREATE INDEX conversation_turn_due ON conversation (turn_due_at) WHERE turn_due_at IS NOT NULL;
+
+CREATE INDEX conversation_with_people ON conversation (workspace_id, id) WHERE mode IN ('human', 'paused');
 
 CREATE TABLE event (
     id text NOT NULL,
@@ -163,7 +165,7 @@ CREATE TABLE idempotency (
     key text NOT NULL,
     digest text NOT NULL,
     conversation_id text NOT NULL,
-    created_at bigint NOT NULL,
+    created_at bigint NOT NULL, first_seq integer, last_seq integer,
     PRIMARY KEY (workspace_id, key)
 )  WITHOUT ROWID;
 

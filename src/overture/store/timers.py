@@ -37,6 +37,9 @@ class TimerKind(StrEnum):
     """What a timer does when it fires."""
 
     INACTIVITY = "inactivity"
+    UNATTENDED = "unattended"
+    GIVEN_UP = "given_up"
+    HAND_BACK = "hand_back"
 
 
 class Timer(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,10 @@ API_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
 PAGE_POLICY: Final = (
     b"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+CONSOLE_POLICY: Final = (
+    b"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
+    b"form-action 'self'; frame-ancestors 'none'"
+)
 
 _ALWAYS: Final[Headers] = (
     (b"x-content-type-options", b"nosniff"),
@@ -22,6 +26,7 @@ _ALWAYS: Final[Headers] = (
 )
 NO_STORE: Final[Headers] = (*_ALWAYS, (b"content-security-policy", API_POLICY), (b"cache-control", b"no-store"))
 PAGE: Final[Headers] = (*_ALWAYS, (b"content-security-policy", PAGE_POLICY), (b"cache-control", b"no-cache"))
+CONSOLE: Final[Headers] = (*_ALWAYS, (b"content-security-policy", CONSOLE_POLICY), (b"cache-control", b"no-store"))
 FOR_EVER: Final[Headers] = (
     *_ALWAYS,
     (b"content-security-policy", API_POLICY),

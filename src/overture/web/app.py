@@ -29,6 +29,7 @@ from overture.web.api import (
     keys,
     media,
     outbound,
+    people,
     pools,
     prices,
     probes,
@@ -40,6 +41,7 @@ from overture.web.api import (
     wirings,
 )
 from overture.web.auth import Doorkeeper
+from overture.web.console import inbox as console
 from overture.web.endpoint import Endpoint, request_id
 from overture.web.errors import NoSuchRoute, WrongMethod
 from overture.web.inbound import twilio
@@ -48,9 +50,22 @@ from overture.web.parts import Parts
 from overture.web.routes import Route, routes_of
 
 _API: Final = routes_of(
-    *(outbound, chat, assistants, agents, conversations, contacts, consents, templates, deliveries, inbox, media),
+    *(
+        outbound,
+        chat,
+        assistants,
+        agents,
+        people,
+        conversations,
+        contacts,
+        consents,
+        templates,
+        deliveries,
+        inbox,
+        media,
+    ),
     *(prices, spend),
-    *(accounts, senders, pools, queues, rules, keys, backups, instance, wirings, twilio, probes),
+    *(accounts, senders, pools, queues, rules, keys, backups, instance, wirings, twilio, probes, console),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (*_API, *make_pages(_API))

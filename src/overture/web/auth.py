@@ -57,6 +57,13 @@ class Doorkeeper:
             )
         return principal
 
+    async def recall(self, kid: str, now: datetime) -> tuple[str, Principal] | None:
+        """The fingerprint of a key that is still good, and who has it: for whoever has signed in with it."""
+        known = self._keys.find(kid)
+        if known is None or not known.is_fresh:
+            known = await self._look_up(kid)
+        return None if known.key is None or not known.key.is_valid(now) else (known.key.secret_sha256, known.principal)
+
     async def _principal(self, headers: Mapping[bytes, bytes], address: str, now: datetime) -> Principal:
         text = _given(headers)
         parts = access.parse_key(text)

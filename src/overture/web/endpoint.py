@@ -97,6 +97,8 @@ class Endpoint:
             target=target.decode("latin-1"),
             raw=raw,
             now=now,
+            doorkeeper=self._doorkeeper,
+            client=scope.get("client"),
         )
 
     async def _read(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:

@@ -27,6 +27,7 @@ from overture.domain.errors import (
     Unauthenticated,
     Unavailable,
     Unknown,
+    WrongMode,
 )
 from overture.web.answers import Headers
 
@@ -106,6 +107,7 @@ _STATUS: Final[tuple[tuple[type[Problem], int, str], ...]] = (
     (Invalid, 400, "invalid_request"),
     (Unknown, 400, "not_found"),
     (NotAllowed, 400, "not_allowed"),
+    (WrongMode, 409, "conflict"),
     (Conflict, 400, "conflict"),
     (Unauthenticated, 401, "authentication"),
     (Forbidden, 403, "permission"),

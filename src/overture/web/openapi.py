@@ -19,6 +19,7 @@ _WRONG: Final = {
     403: "The key may not do this, or the webhook is not the provider's.",
     404: "There is no such thing in this workspace.",
     413: "The body is too long.",
+    409: "It stands otherwise: somebody else has it, or nobody any more",
     422: "The Idempotency-Key was used for another request.",
     429: "Too much for now; `Retry-After` says when to try again.",
     500: "Something went wrong on our side.",
@@ -27,6 +28,12 @@ _WRONG: Final = {
 }
 _SECURITY: Final[dict[str, Any]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `ovt_live_…`."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "overture_session",
+        "description": "Whoever has signed in at `/inbox`.",
+    },
     "userApiKey": {"type": "apiKey", "in": "header", "name": "X-User-Api-Key", "description": "The same key."},
     "twilioSignature": {
         "type": "apiKey",
@@ -45,6 +52,8 @@ _TAGS: Final = {
     "Consent": "Who agreed to what, who opted out: the ledger, recorded, imported and exported.",
     "Templates": "The provider's templates: what there is, what is wrong with one, and how it reads.",
     "Costs": "What messages will cost by your price table, what they cost, and both in sums.",
+    "People": "Conversations that people carry: who waits for one, taking over, writing, handing back, ending.",
+    "Inbox": "Pages for people: who waits for one, what was said, and a box to write in.",
     "Deliveries": "Messages on their way, and those that a person has to decide over.",
     "Chats": "Chats over the API, and every conversation as a chat: open, write, read, list, end.",
     "Assistants": "Agents in the words of the hosted platform.",
@@ -132,6 +141,8 @@ def _security(may: Scope | Door) -> list[dict[str, list[str]]]:
             return [{"bearer": []}, {"userApiKey": []}]
         case Door.PROVIDER:
             return [{"twilioSignature": []}]
+        case Door.SESSION:
+            return [{"session": []}]
         case Door.ANYONE:
             return []
 

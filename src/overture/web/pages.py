@@ -14,7 +14,7 @@ from overture.domain.errors import Unknown
 from overture.web import answers, documentation, openapi
 from overture.web.routes import Answer, Call, Door, Route, get
 
-_TYPES: Final = {"css": b"text/css; charset=utf-8", "svg": b"image/svg+xml"}
+_TYPES: Final = {"css": b"text/css; charset=utf-8", "svg": b"image/svg+xml", "js": b"text/javascript; charset=utf-8"}
 _CODE: Final = re.compile(r"`([^`]+)`")
 _TOKEN: Final = re.compile(
     r"(?P<key>&#34;(?:(?!&#34;).)*&#34;)(?=:)|(?P<text>&#34;(?:(?!&#34;).)*&#34;)|(?P<word>(?<![#\w-])(?:true|false|null|\d+)\b)"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import ModuleType
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from overture.domain.access import Principal, Scope
 from overture.web import answers
@@ -26,15 +26,33 @@ WEBHOOK_BODY: Final = 256 * 1024  # a provider's form with media and a long text
 
 
 class Door(StrEnum):
-    """Who passes without a key: anyone, or the provider by its signature."""
+    """Who passes without a key: anyone, the provider by its signature, or a person who has signed in with one."""
 
     ANYONE = "anyone"
     PROVIDER = "provider"
+    SESSION = "session"
+
+
+class Admits(Protocol):
+    """Knows callers by their keys."""
+
+    async def admit(
+        self, may: Scope | Door, headers: Mapping[bytes, bytes], client: tuple[str, int] | None, now: datetime
+    ) -> Principal:
+        """The caller. Raises Unauthenticated, Forbidden or Limited."""
+        ...
+
+    async def recall(self, kid: str, now: datetime) -> tuple[str, Principal] | None:
+        """The fingerprint of a key that is still good, and who has it."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call(Generic[BodyT, QueryT]):
-    """One request, admitted and read. `target` (the path with its query) and `raw` (the body) are as they came."""
+    """One request, admitted and read. `target` (the path with its query) and `raw` (the body) are as they came.
+
+    `doorkeeper` knows by their keys who signs in, `client` is the address that the request came from.
+    """
 
     parts: Parts
     principal: Principal
@@ -45,6 +63,8 @@ class Call(Generic[BodyT, QueryT]):
     target: str
     raw: bytes
     now: datetime
+    doorkeeper: Admits | None = None
+    client: tuple[str, int] | None = None
 
     @property
     def workspace_id(self) -> str:

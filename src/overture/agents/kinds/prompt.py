@@ -224,10 +224,24 @@ def _instructions(spec: PromptSpec, state: PromptState, scene: Scene, told: Iter
             "few words, and mind that what they asked for may have passed."
         )
     sections += told
+    if colleagues := _colleagues(scene):
+        sections.append(colleagues)
     clock = [str(scene.variables[name]) for name in ("weekday", "now") if scene.variables.get(name)]
     clocked = " ".join(clock) or f"{scene.now:%A %Y-%m-%d %H:%M}"
     sections.append(f"It is now {clocked} ({scene.variables.get('timezone') or scene.now.tzname() or 'UTC'}).")
     return "\n\n".join(section for section in sections if section)
+
+
+def _colleagues(scene: Scene) -> str:
+    """Which lines of ours are not the agent's: what a person promised holds, and was not the agent's promise."""
+    said = [line.text[:LINE_LENGTH] for line in scene.history[-HISTORY_LINES:] if line.author is Author.OPERATOR]
+    if not said:
+        return ""
+    lines = "\n".join(f"- {' '.join(text.split())}" for text in said)
+    return (
+        "A colleague of yours, a person, wrote in this conversation too. These lines on your side are theirs; what "
+        f"they settled is settled, and do not claim to have written them:\n{lines}"
+    )
 
 
 def _manners(spec: PromptSpec, channel: Channel) -> str:

@@ -5,11 +5,11 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from overture.actions import in_hand
 from overture.domain import delivery, reasons
 from overture.domain.access import Scope
 from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryState, DeliveryStatus
-from overture.domain.errors import Unknown
 from overture.domain.message import Author, Direction
 from overture.domain.reasons import Reason
 from overture.store import conversations, deliveries, messages
@@ -95,12 +95,7 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
     async def look(tx: Reading) -> tuple[list[Message], dict[str, Course], bool]:
         found = await conversations.find(tx, call.workspace_id, an_id)
         if found is None or found.deleted_at is not None:
-            raise Unknown(
-                "conversation_unknown",
-                f"Conversation {an_id} does not exist.",
-                field="conversation_id",
-                hint="GET /v2/chat lists the conversations there are.",
-            )
+            raise in_hand.unknown(an_id)
         lines = await messages.list_after(tx, call.workspace_id, an_id, asked.after, asked.limit + 1)
         ours = [line.id for line in lines if line.direction is Direction.OUT]
         last = await messages.list_before(tx, call.workspace_id, an_id, found.last_seq + 1, _LATEST)
@@ -108,11 +103,12 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
         return lines, await deliveries.read_courses(tx, ours), waits
 
     lines, courses, waits = await call.parts.store.read(look)
-    views = [_view(line, courses.get(line.id, Course()), call.now) for line in lines[: asked.limit]]
+    views = [view_of_message(line, courses.get(line.id, Course()), call.now) for line in lines[: asked.limit]]
     return MessageList(messages=views, has_more=len(lines) > asked.limit, waits_for_contact=waits)
 
 
-def _view(line: Message, course: Course, now: datetime) -> MessageView:
+def view_of_message(line: Message, course: Course, now: datetime) -> MessageView:
+    """A message as the API tells it."""
     waiting = course.waiting
     state = delivery.state_of(None if waiting is None else waiting.state, line.status)
     why = delivery_shapes.explained(line.reason, line.error_code, state)

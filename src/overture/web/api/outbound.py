@@ -199,16 +199,10 @@ def to_start(asked: OutboundChatRequest, workspace_id: str, key: bytes | None) -
         raise Invalid(
             "invalid_request", "initial_message holds only spaces.", field="initial_message", hint="Leave it out."
         )
-    if key is not None and not _KEY.fullmatch(key):
-        raise Invalid(
-            "invalid_request",
-            "Idempotency-Key must be 1 to 255 printable ASCII characters.",
-            field="Idempotency-Key",
-            hint="A UUID is a good key.",
-        )
+    idempotency_key = read_key(key)
     custom = {} if asked.custom_variables is None else _custom(asked.custom_variables)
     sender = _sender_number(asked.from_number)
-    template = None if asked.template is None else _template(asked.template)
+    template = None if asked.template is None else read_template(asked.template)
     consent = None if asked.consent is None else msgspec.to_builtins(asked.consent)
     told = (
         asked.agent_id,
@@ -231,7 +225,7 @@ def to_start(asked: OutboundChatRequest, workspace_id: str, key: bytes | None) -
         text=asked.initial_message,
         template=template,
         variables=custom,
-        idempotency_key=None if key is None else key.decode("ascii"),
+        idempotency_key=idempotency_key,
         consent=consent,
         time_zone=asked.recipient_timezone,
         life=None if asked.expires_in_seconds is None else timedelta(seconds=asked.expires_in_seconds),
@@ -251,6 +245,18 @@ def _of_time(asked: OutboundChatRequest) -> tuple[Json, ...]:
     return () if given == (None, None) else given
 
 
+def read_key(key: bytes | None) -> str | None:
+    """An Idempotency-Key as it is kept. Raises Invalid."""
+    if key is not None and not _KEY.fullmatch(key):
+        raise Invalid(
+            "invalid_request",
+            "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+            field="Idempotency-Key",
+            hint="A UUID is a good key.",
+        )
+    return None if key is None else key.decode("ascii")
+
+
 def _sender_number(text: str) -> str:
     """The sender's address as it is looked up, short codes included: prefix and punctuation dropped, never parsed."""
     if text.isalnum() or (text[0] == "+" and text[1:].isdigit()):
@@ -267,7 +273,7 @@ def _custom(given: Json) -> dict[str, Json]:
     return custom
 
 
-def _template(asked: OutboundChatTemplate) -> TemplateUse:
+def read_template(asked: OutboundChatTemplate) -> TemplateUse:
     reading.check_kept("template.variables", asked.variables)
     for name, value in asked.variables.items():
         if isinstance(value, list | dict):

@@ -1,0 +1,51 @@
+"""Hand a conversation back to its agent, which finds in its transcript what people said meanwhile.
+
+Whatever is unanswered is answered at once: lines of the contact's that nobody has seen to are a turn, and what the
+agent had said when it was interrupted, and never left, is said now.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from overture.actions import in_hand
+from overture.actions.say_by_hand import say
+from overture.domain.conversation import Mode
+from overture.domain.event import EventKind
+from overture.domain.message import Author
+from overture.domain.ports import Ids
+from overture.store import events, people
+from overture.store.engine import Writing
+
+
+class HandedBack(Struct, frozen=True, kw_only=True):
+    """The agent has the conversation; `changed` is false where it had it before.
+
+    `answers` where it has something to say at once.
+    """
+
+    changed: bool
+    answers: bool = False
+
+
+async def hand_back(
+    tx: Writing, *, workspace_id: str, conversation_id: str, by: str, now: datetime, ids: Ids
+) -> HandedBack:
+    """Hand it back. The caller commits. Raises Unknown, or WrongMode where it has ended."""
+    present = await in_hand.hold_live(tx, workspace_id, conversation_id)
+    if present.mode is Mode.BOT:
+        return HandedBack(changed=False)
+    by_people, by_turns = await people.find_answered(tx, workspace_id, conversation_id)
+    answered = max(by_people, by_turns)
+    waits = present.in_seq > answered or present.last_seq == 0
+    await people.hand_back(tx, workspace_id, conversation_id, min(present.in_seq, answered), now if waits else None)
+    if present.thread_id is not None:
+        await people.carry_over(tx, present.thread_id, workspace_id, conversation_id, present.epoch + 1)
+    unsaid = [] if waits else await people.list_unsaid(tx, workspace_id, conversation_id)
+    if unsaid:
+        await say(tx, present, unsaid, author=Author.AGENT, now=now, ids=ids)
+    told = events.make(
+        ids, EventKind.CONVERSATION_HANDED_BACK, workspace_id, conversation_id, now, by=by, was=present.mode.value
+    )
+    await events.insert_all(tx, [told], now)
+    return HandedBack(changed=True, answers=waits or bool(unsaid))

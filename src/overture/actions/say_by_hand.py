@@ -1,0 +1,50 @@
+"""Say something in a conversation besides its turns: the lines, their way out, and the events that tell of them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from overture.domain.event import EventKind
+from overture.domain.message import Author, Body, Direction
+from overture.domain.ports import Ids
+from overture.domain.sending import REPLY_LIFE, Priority
+from overture.store import conversations, events, messages, outbox, threads
+from overture.store.conversations import Conversation
+from overture.store.engine import Writing
+from overture.store.messages import NewMessage
+
+
+async def say(
+    tx: Writing, present: Conversation, bodies: Sequence[Body], *, author: Author, now: datetime, ids: Ids
+) -> list[NewMessage]:
+    """Write bodies as the next lines, and queue them where they travel. The caller holds the row, and commits.
+
+    They belong to the epoch that the conversation has by now.
+    """
+    key = (present.workspace_id, present.id)
+    first, epoch = (await conversations.take_seqs(tx, [(*key, len(bodies))], now))[key]
+    lines = [
+        NewMessage(
+            id=ids.new(now, present.shard),
+            workspace_id=present.workspace_id,
+            conversation_id=present.id,
+            seq=seq,
+            shard=present.shard,
+            direction=Direction.OUT,
+            author=author,
+            body=body,
+        )
+        for seq, body in enumerate(bodies, first)
+    ]
+    await messages.insert_all(tx, lines, now=now, expires_at=now + REPLY_LIFE)
+    if present.thread_id is not None:
+        pair = (await threads.find_of_conversations(tx, [key]))[key]
+        sends = [
+            outbox.send_of(line, thread_id=present.thread_id, sender_id=pair.sender_id, epoch=epoch) for line in lines
+        ]
+        await outbox.insert_all(tx, sends, now=now, expires_at=now + REPLY_LIFE, priority=Priority.REPLY)
+    told = [
+        events.make(ids, EventKind.MESSAGE_QUEUED, *key, now, message_id=line.id, seq=line.seq, author=author.value)
+        for line in lines
+    ]
+    await events.insert_all(tx, told, now)
+    return lines
