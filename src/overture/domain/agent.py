@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from overture.domain.rules import NONE, Rules
+from overture.domain.tool import Tool, ToolName
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -71,6 +72,13 @@ class TemplateUse(Struct, frozen=True, kw_only=True):
     variables: dict[str, str] = {}
 
 
+class Call(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"arguments": "with"}):
+    """The call of a tool with values for its parameters: constants, or texts with the names of slots and variables."""
+
+    tool: ToolName
+    arguments: dict[Name, str | int | float | bool] = {}
+
+
 class Ask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What a node waits for, and where the answer is kept.
 
@@ -102,13 +110,14 @@ class Branch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rena
 
 
 class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A place in a flow: says, asks, then goes on, ends, or hands over. At least one of them is given.
+    """A place in a flow: says, asks or calls a tool, then goes on, ends, or hands over. At least one of them is given.
 
     `hand_over` is the note for the colleague; the contact reads `say`, or the flow's `hand_over_message`.
     """
 
     say: str | None = None
     ask: Ask | None = None
+    call: Call | None = None
     then: list[Branch] | None = None
     goto: str | None = None
     end: Literal["completed", "cancelled"] | None = None
@@ -145,6 +154,7 @@ class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     inactivity_seconds: Annotated[int, Meta(ge=60)] = 72 * 3600
     max_turns: Annotated[int, Meta(ge=1, le=1000)] = 50
     rules: Rules = NONE
+    tools: list[Tool] = []
     fallback: str = "Sorry, something went wrong on our side. A colleague will get back to you."
 
 
