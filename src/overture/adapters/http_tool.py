@@ -27,11 +27,9 @@ _PLAIN: Final = frozenset({"", "identity"})
 
 
 class HttpTools:
-    """A ToolCaller; its session is opened with the first call. `names` resolves names, the system's own way unless given."""
+    """A ToolCaller; its session is opened with the first call. `names` resolves names, the system does unless given."""
 
-    def __init__(
-        self, *, secrets: Mapping[str, str], reach: Reach, names: abc.AbstractResolver | None = None
-    ) -> None:
+    def __init__(self, *, secrets: Mapping[str, str], reach: Reach, names: abc.AbstractResolver | None = None) -> None:
         self._secrets: Final = secrets
         self._reach: Final = reach
         self._names: Final = names

@@ -71,7 +71,7 @@ def _parsed(condition: str) -> ast.Expression:
     for node in ast.walk(tree):
         if not isinstance(node, _ALLOWED):
             raise ValueError(f"it uses {type(node).__name__}, and only names, constants and comparisons are understood")
-    return cast(ast.Expression, tree)
+    return cast("ast.Expression", tree)
 
 
 class _OfTools(ast.NodeTransformer):

@@ -31,9 +31,7 @@ from overture.domain.turn import ToolOffer, ToolReturned
 
 LONGEST_ARGUMENTS: Final = 16 * 1024  # characters of a model's arguments; declared ones fill a fraction of that
 SAVED_LENGTH: Final = 500  # characters of a slot, as of a variable
-UNSURE: Final = (
-    "Nobody knows whether this was done. Do not call it again; say that a colleague will make sure of it."
-)
+UNSURE: Final = "Nobody knows whether this was done. Do not call it again; say that a colleague will make sure of it."
 
 PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,63})\}")
 _STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[([0-9]+)\]")
@@ -210,7 +208,7 @@ def _checked(name: str, parameter: Parameter, value: Any) -> Scalar:
             checked = value
         case "boolean", bool():
             checked = value
-        case ("integer" | "number"), bool():
+        case (("integer" | "number"), bool()):
             raise BadCallError(f"{name!r} must be of type {parameter.type}.")
         case "integer", int() | float():
             if not math.isfinite(value) or value != int(value) or abs(value) > _LARGEST_WHOLE:
@@ -261,9 +259,7 @@ def _filled(template: Any, arguments: Mapping[str, Scalar]) -> Any:
     """A body with its values; what stands for a value that was not given is left out."""
     match template:
         case dict():
-            return {
-                key: _filled(one, arguments) for key, one in template.items() if not _is_absent(one, arguments)
-            }
+            return {key: _filled(one, arguments) for key, one in template.items() if not _is_absent(one, arguments)}
         case list():
             return [_filled(one, arguments) for one in template if not _is_absent(one, arguments)]
         case str():

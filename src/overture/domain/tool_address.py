@@ -37,7 +37,9 @@ class Reach(Struct, frozen=True, kw_only=True):
                 networks.append(ipaddress.ip_network(text))
             except ValueError:
                 if not _NAME.fullmatch(text.lower()) or len(text) > 253:
-                    raise ValueError(f"{text[:100]!r} is no host, no address and no network such as 10.0.0.0/8.") from None
+                    raise ValueError(
+                        f"{text[:100]!r} is no host, no address and no network such as 10.0.0.0/8."
+                    ) from None
                 hosts.add(text.lower())
         return cls(hosts=frozenset(hosts), networks=tuple(networks))
 
@@ -53,36 +55,51 @@ class Reach(Struct, frozen=True, kw_only=True):
 NOWHERE: Final = Reach()
 
 
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What a server's settings give its tools: the names of the secrets there are, and what may be reached."""
+
+    secrets: frozenset[str] = frozenset()
+    reach: Reach = NOWHERE
+
+
 def objection(url: str, reach: Reach) -> str | None:
     """Why a tool may not be given an address, as the end of a sentence; None where it may."""
+    return unreadable(url) or out_of_reach(url, reach)
+
+
+def unreadable(url: str) -> str | None:
+    """Why an address is none that everybody reads alike, as the end of a sentence; None where it is one."""
     if _UNSAFE.search(url):
         return "has a space, a backslash or a control character"
     match = _AUTHORITY.match(url)
     if match is None:
         return "does not begin with https:// and a host"
-    if "{" in match[2] or "}" in match[2] or "<" in match[2]:
+    if any(char in match[2] for char in "{}<>"):
         return "has a placeholder in its host, which must be fixed"
     if "@" in match[2]:
         return "has a login; put it into a header, as a secret"
+    if "%" in match[2] or not match[2].isascii():
+        return "has a host that is not plain ASCII; write an international name as xn--"
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
         return "has a host or a port that cannot be read"
-    return _object_to_host(host, match[2]) or _object_to_reach(match[1], host, port, reach)
+    return _object_to_host(host, match[2])
 
 
 def _object_to_host(host: str, authority: str) -> str | None:
-    if "#" in authority or "%" in authority or not authority.isascii():
-        return "has a host that is not plain ASCII; write an international name as xn--"
     try:
-        address = ipaddress.ip_address(host)
+        is_v6 = isinstance(ipaddress.ip_address(host), ipaddress.IPv6Address)
     except ValueError:
         return None if _NAME.fullmatch(host) and len(host) <= 253 else "has a host that is no name and no address"
-    return None if isinstance(address, ipaddress.IPv4Address) == ("[" not in authority) else "has an unreadable host"
+    return None if is_v6 == authority.startswith("[") else "has a host that cannot be read"
 
 
-def _object_to_reach(scheme: str, host: str, port: int | None, reach: Reach) -> str | None:
+def out_of_reach(url: str, reach: Reach) -> str | None:
+    """Why a readable address may not be reached, as the end of a sentence; None where it may."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
     if reach.includes(host):
         return None
     try:
@@ -90,9 +107,9 @@ def _object_to_reach(scheme: str, host: str, port: int | None, reach: Reach) -> 
     except ValueError:
         private = "." not in host or host.endswith(_HOME)
     if private:
-        return "lies inside a private network; the setting tools_may_reach can name it"
-    if scheme != "https":
-        return "is not https, and tools_may_reach does not name its host"
+        return "lies inside a private network, and the setting tools_may_reach does not name it"
+    if parts.scheme != "https":
+        return "is not https, and the setting tools_may_reach does not name its host"
     if port is not None and port < _RESERVED_PORTS and port not in (80, 443):
-        return f"has the port {port}, where no web server listens; tools_may_reach can name its host"
+        return f"has the port {port}, where no web server listens, and tools_may_reach does not name its host"
     return None

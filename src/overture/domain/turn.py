@@ -1,8 +1,9 @@
 """A turn: an agent looks at what happened and decides what follows.
 
 Both kinds of agent are reducers, `step(spec, state, observation, scene) -> (state, decision)`. They are pure: a
-decision names what is needed (a model's answer, a tool's) or finishes the turn; only the orchestrator performs it, writes it
-into the journal and hands the outcome back as the next observation. Replaying the observations gives the same states.
+decision names what is needed (a model's answer, a tool's) or finishes the turn; only the orchestrator performs it,
+writes it into the journal and hands the outcome back as the next observation. Replaying the observations gives the same
+states.
 """
 
 from datetime import datetime, timedelta

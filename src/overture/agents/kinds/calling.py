@@ -64,9 +64,7 @@ def returned(calling: Calling, told: ToolReturned) -> Calling:
     return replace(calling, results=(*calling.results, told.content))
 
 
-def proceed(
-    spec: PromptSpec, calling: Calling, variables: Mapping[str, Json], slots: Mapping[str, Scalar]
-) -> Gone:
+def proceed(spec: PromptSpec, calling: Calling, variables: Mapping[str, Json], slots: Mapping[str, Scalar]) -> Gone:
     """Answer the calls that are left, up to one that is a request to a server; after the last, ask the model again."""
     noted = dict(slots)
     while len(calling.results) < len(calling.calls):

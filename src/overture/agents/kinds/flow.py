@@ -1,8 +1,8 @@
 """The flow engine: an agent that needs no model.
 
 A flow is a graph of nodes. Entering a node says its text, then waits in its question or calls its tool, or goes on: the
-first branch that holds, else `goto`, else it ends, else it hands over. Pure: `step` takes a state and an observation and gives the
-next state and what to say, and a state is all that has to be kept between two messages.
+first branch that holds, else `goto`, else it ends, else it hands over. Pure: `step` takes a state and an observation
+and gives the next state and what to say, and a state is all that has to be kept between two messages.
 """
 
 from collections.abc import Iterable, Mapping
