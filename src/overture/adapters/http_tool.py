@@ -16,6 +16,7 @@ from yarl import URL
 from overture.adapters import guard
 from overture.domain import tool_address
 from overture.domain.errors import Misconfigured, OutcomeUnknown, Permanent, Unreachable
+from overture.domain.open_internet import is_public
 from overture.domain.tool import HttpAnswer, HttpRequest
 from overture.domain.tool_address import Reach
 from overture.domain.tool_secrets import SECRET
@@ -144,7 +145,7 @@ class _Resolver(abc.AbstractResolver):
         return found
 
     def _may_reach(self, address: str) -> bool:
-        return guard.is_public(address) or self._reach.includes(address)
+        return is_public(address) or self._reach.includes(address)
 
     async def close(self) -> None:
         """Let go of what was opened."""

@@ -5,7 +5,6 @@ call that breaks it is told back and never made. Pure: a call is prepared here, 
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
@@ -38,6 +37,7 @@ _STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[([0-9]+)\]")
 _UNSAFE_IN_PATH: Final = re.compile(r"[\x00-\x1f\x7f/\\%]")
 _LITERAL: Final = "/?&=%:@!$'()*+,;~-._"
 _LARGEST_WHOLE: Final = 2**53  # beyond it JSON readers disagree
+_LARGEST: Final = 1e300  # and beyond this some give up
 
 
 class BadCallError(Exception):
@@ -211,11 +211,11 @@ def _checked(name: str, parameter: Parameter, value: Any) -> Scalar:
         case (("integer" | "number"), bool()):
             raise BadCallError(f"{name!r} must be of type {parameter.type}.")
         case "integer", int() | float():
-            if not math.isfinite(value) or value != int(value) or abs(value) > _LARGEST_WHOLE:
+            if not abs(value) <= _LARGEST_WHOLE or value != int(value):  # neither holds for what is no number
                 raise BadCallError(f"{name!r} must be a whole number.")
             checked = int(value)
         case "number", int() | float():
-            if not math.isfinite(value) or abs(value) > 1e300:
+            if not abs(value) <= _LARGEST:
                 raise BadCallError(f"{name!r} must be a number.")
             checked = value
         case _:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from overture.domain.open_internet import is_public
+
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _AUTHORITY: Final = re.compile(r"(https?)://([^/?#]*)")
@@ -103,7 +105,8 @@ def out_of_reach(url: str, reach: Reach) -> str | None:
     if reach.includes(host):
         return None
     try:
-        private = not ipaddress.ip_address(host).is_global
+        ipaddress.ip_address(host)
+        private = not is_public(host)
     except ValueError:
         private = "." not in host or host.endswith(_HOME)
     if private:
