@@ -218,7 +218,9 @@ class _Source:
             if variable.startswith(_OF_TOOLS) and secret
         }
         origins = [f"{_OF_TOOLS}*"] if of_environment else []
-        self.origins["secrets"] = ", ".join([*origins, *([f"{self.named}: secrets"] if table else [])]) or "default"
+        origins += [f"{self.named}: secrets"] if table else []
+        if origins:
+            self.origins["secrets"] = ", ".join(origins)
         try:
             return values.secrets(table) | values.secrets(of_environment)
         except ValueError as wrong:
