@@ -264,3 +264,40 @@ def test_a_transcription_endpoint_needs_a_model() -> None:
         read({"OVERTURE_TRANSCRIPTION_BASE_URL": "http://127.0.0.1:1/v1"})
     found = read({"OVERTURE_TRANSCRIPTION_BASE_URL": "http://127.0.0.1:1/v1/", "OVERTURE_TRANSCRIPTION_MODEL": "w"})
     assert (found.transcription_base_url, found.transcription_model) == ("http://127.0.0.1:1/v1", "w")
+
+
+def test_secrets_of_tools_come_from_the_environment_before_the_file_and_never_show() -> None:
+    found = read({"OVERTURE_SECRET_CRM": "from-outside"}, '[secrets]\nCRM = "inside"\nERP = "other"')
+    assert found.secrets == {"CRM": "from-outside", "ERP": "other"}
+    assert "other" not in repr(found)
+    assert found.origins["secrets"] == "OVERTURE_SECRET_*, some.toml: secrets"
+
+
+@pytest.mark.parametrize(
+    ("environment", "toml"),
+    [
+        ({"OVERTURE_SECRET_CRM": "hunter22\r\nX: y"}, None),
+        ({"OVERTURE_SECRET_crm": "hunter22"}, None),
+        ({}, '[secrets]\ncrm = "hunter22"'),
+        ({}, "[secrets]\nCRM = 22"),
+        ({}, '[secrets]\nCRM = ""'),
+        ({}, 'secrets = "hunter22"'),
+    ],
+)
+def test_a_secret_that_no_header_carries_is_refused_and_not_repeated(
+    environment: dict[str, str], toml: str | None
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read(environment, toml)
+    assert "hunter22" not in str(refused.value)
+
+
+def test_what_tools_may_reach_are_hosts_and_networks() -> None:
+    assert read({"OVERTURE_TOOLS_MAY_REACH": "crm.internal, 10.0.0.0/8,::1"}).tools_may_reach == (
+        "crm.internal",
+        "10.0.0.0/8",
+        "::1",
+    )
+    for wrong in ("http://crm", "10.0.0.1/8", "a b", "*.internal", "crm:80"):
+        with pytest.raises(SettingsError):
+            read({"OVERTURE_TOOLS_MAY_REACH": wrong})

@@ -12,6 +12,7 @@ from overture.adapters.twilio import media
 from overture.adapters.twilio.client import TwilioAccount
 from overture.adapters.twilio.media import TwilioMedia
 from overture.domain.errors import Failure, Misconfigured, Permanent, Transient
+from overture.domain.open_internet import is_public
 from overture.domain.ports import FetchedMedium
 from tests.adapters.wire import Answer, Peer, http, peer, reset, truncated
 
@@ -161,7 +162,7 @@ async def test_an_account_that_is_not_set_up_is_told() -> None:
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
-    assert guard.is_public(address) is public
+    assert is_public(address) is public
 
 
 def test_an_origin_of_the_operator_s_own_passes() -> None:

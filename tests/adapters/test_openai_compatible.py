@@ -19,13 +19,17 @@ from msgspec import structs
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
 from overture.domain.errors import Failure, Misconfigured, Permanent, Transient
 from overture.domain.ports import ModelClient
-from overture.domain.turn import ModelAnswered, ModelRequest, Speech
+from overture.domain.turn import ModelAnswered, ModelRequest, Round, Speech, ToolCall, ToolOffer
 from tests.adapters.wire import Answer, drip, http, peer, reset, silence, truncated
 
 LLMOCK = Path(__file__).parents[2] / ".cache/aimock/node_modules/.bin/llmock"
 FIXTURES = {
     "fixtures": [
         {"match": {"userMessage": "hello"}, "response": {"content": "Hello, Ada!"}},
+        {
+            "match": {"userMessage": "book it"},
+            "response": {"toolCalls": [{"name": "book", "arguments": '{"day": "Monday"}'}]},
+        },
         {"match": {"userMessage": "nothing"}, "response": {"content": ""}},
         {"match": {"userMessage": "limited"}, "response": {"error": {"message": "slow down"}, "status": 429}},
         {"match": {"userMessage": "broken"}, "response": {"error": {"message": "oops"}, "status": 500}},
@@ -140,6 +144,60 @@ async def test_an_independent_server_s_refusals_have_their_verdicts(
         failure = await failure_of(client, asking(text))
     assert isinstance(failure, kind), failure
     assert failure.code == code
+
+
+BOOK = ToolOffer(
+    name="book", description="Books.", schema={"type": "object", "properties": {"day": {"type": "string"}}}
+)
+
+
+async def test_a_model_is_offered_tools_and_wants_a_call(aimock: str) -> None:
+    async with client_of(endpoint(aimock + "/v1")) as client:
+        answered = await client.complete(asking("book it", tools=(BOOK,)), timeout_seconds=5)
+    [call] = answered.calls
+    assert (answered.text, call.name, json.loads(call.arguments)) == ("", "book", {"day": "Monday"})
+    sent = (await asyncio.to_thread(_journal, aimock))[-1]["body"]
+    assert sent["tools"] == [
+        {"type": "function", "function": {"name": "book", "description": "Books.", "parameters": BOOK.schema}}
+    ]
+
+
+def wanting(*arguments: str) -> Answer:
+    calls = [
+        {"id": f"c{n}", "type": "function", "function": {"name": "book", "arguments": text}}
+        for n, text in enumerate(arguments)
+    ]
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    whole = COMPLETION | {"choices": [CHOICE | {"message": message, "finish_reason": "tool_calls"}]}
+    return http(200, json.dumps(whole), Content_Type="application/json")
+
+
+async def test_arguments_come_as_the_model_wrote_them_and_only_so_many_calls() -> None:
+    async with peer(wanting("{no json", *["{}"] * 30)) as told, client_of(endpoint(told.url)) as client:
+        answered = await client.complete(asking("hello", tools=(BOOK,)), timeout_seconds=5)
+    assert answered.calls[0] == ToolCall(id="c0", name="book", arguments="{no json")
+    assert len(answered.calls) == 20
+
+
+async def test_calls_that_were_never_offered_are_no_answer() -> None:
+    async with peer(wanting("{}")) as told, client_of(endpoint(told.url)) as client:
+        assert (await failure_of(client, asking("hello"))).code == "model_empty"
+
+
+async def test_what_tools_gave_follows_the_calls_and_no_more_may_be_called() -> None:
+    call = ToolCall(id="c1", name="book", arguments='{"day":"Monday"}')
+    rounds = (Round(text="One moment", calls=(call,), results=('{"ok":true}',)),)
+    answer = http(200, json.dumps(COMPLETION), Content_Type="application/json")
+    async with peer(answer) as told, client_of(endpoint(told.url)) as client:
+        await client.complete(asking("x", tools=(BOOK,), rounds=rounds, may_call=False), timeout_seconds=5)
+    sent = json.loads(told.requests[0][2])
+    assert sent["tool_choice"] == "none"
+    wanted, gave = sent["messages"][-2:]
+    assert (wanted["role"], wanted["content"]) == ("assistant", "One moment")
+    assert wanted["tool_calls"] == [
+        {"id": "c1", "type": "function", "function": {"name": "book", "arguments": '{"day":"Monday"}'}}
+    ]
+    assert gave == {"role": "tool", "tool_call_id": "c1", "content": '{"ok":true}'}
 
 
 CHOICE = {"index": 0, "finish_reason": None, "message": {"role": "assistant", "content": "Hi", "new": 1}}

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from overture.domain import loop_guard
 from overture.domain.agent import Agent, PromptSpec
+from overture.domain.message import Direction
 from overture.store import agents, conversations, messages, past, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
@@ -89,12 +90,17 @@ async def _count_replies(tx: Reading, conversation: Conversation, since: datetim
 
 
 async def read_lines(tx: Reading, conversation: Conversation) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
-    """The history of a conversation and the lines that wait for an answer."""
+    """The history of a conversation and the lines that wait for an answer.
+
+    What was said to earlier lines while these arrived is history, although it stands after them.
+    """
     workspace, handled = conversation.workspace_id, conversation.handled_seq
     up_to = conversation.in_seq
     waiting = await messages.list_inbound(tx, workspace, conversation.id, handled, up_to, HISTORY)
-    first = waiting[0].seq if waiting else conversation.last_seq + 1
-    before = await messages.list_before(tx, workspace, conversation.id, first, HISTORY)
+    last = await messages.list_before(
+        tx, workspace, conversation.id, conversation.last_seq + 1, HISTORY + up_to - handled
+    )
+    before = [line for line in last if line.direction is Direction.OUT or line.seq <= handled][-HISTORY:]
     if conversation.previous_conversation_id is not None and len(before) < HISTORY:
         earlier = await _tail(tx, workspace, conversation.previous_conversation_id, HISTORY - len(before))
         before = [*earlier, *before]

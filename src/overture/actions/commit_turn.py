@@ -32,7 +32,10 @@ REDRAFTS: Final = 2  # a contact who keeps writing is answered all the same
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """A turn that has come to its end: `state` is the agent's, encoded; `to_seq` the last line it has seen."""
+    """A turn that has come to its end: `state` is the agent's, encoded; `to_seq` the last line it has seen.
+
+    `is_final` where it changed something in the world, so that another draft would not be the same turn any more.
+    """
 
     turn_id: str
     claim: TurnClaim
@@ -42,6 +45,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     redrafts: int
     trigger: str
     started_at: datetime
+    is_final: bool = False
 
 
 class Committed(Struct, frozen=True, kw_only=True):
@@ -76,7 +80,7 @@ async def commit_turn(tx: Writing, draft: Draft, now: datetime, ids: Ids) -> Out
         return Lost(why="claimed again")
     if present.epoch != claimed.epoch or present.mode is not Mode.BOT:
         return Lost(why=f"{present.mode.value}, in a newer epoch")
-    if present.in_seq > draft.to_seq and draft.redrafts < REDRAFTS:
+    if present.in_seq > draft.to_seq and draft.redrafts < REDRAFTS and not draft.is_final:
         _, heard = await claim_turns.read_lines(tx, present)
         return Newer(heard=heard, in_seq=present.in_seq, reply_due_at=present.reply_due_at)
     return await _write(tx, draft, present, now, ids)

@@ -9,6 +9,7 @@ from overture.agents.lint import Finding, lint
 from overture.domain.agent import AgentSpec
 from overture.domain.errors import Invalid, Refusal
 from overture.domain.ports import Ids
+from overture.domain.tool_address import Surroundings
 from overture.store import agents
 from overture.store.engine import Writing
 
@@ -42,13 +43,15 @@ async def save_agent(
     ids: Ids,
     agent_id: str | None = None,
     details: dict[str, Any] | None = None,
+    surroundings: Surroundings | None = None,
 ) -> Saved | Refusal:
     """Keep a specification as the agent's new version; the caller commits.
 
     The id is the given one, else the specification's own, else a new one. What is kept already makes no new version.
-    `details` are the fields as the author sent them, kept and echoed.
+    `details` are the fields as the author sent them, kept and echoed; `surroundings` are what the linter knows of the
+    server that its tools are called from.
     """
-    findings = tuple(lint(spec))
+    findings = tuple(lint(spec, surroundings))
     if any(finding.severity == "error" for finding in findings):
         return Unsound(findings)
     an_id = agent_id or spec.id or ids.new(now)

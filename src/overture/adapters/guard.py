@@ -2,7 +2,7 @@
 
 The check is made on the very addresses that are connected to (after the name was resolved, for each connection anew),
 so that a name which points elsewhere a moment later gains nothing. Source: OWASP, Server Side Request Forgery
-Prevention; the special ranges are the standard library's (IANA's registries).
+Prevention; the special ranges stand in `domain/open_internet`.
 """
 
 import ipaddress
@@ -13,26 +13,11 @@ from typing import Final
 from aiohttp import abc, resolver
 from yarl import URL
 
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+from overture.domain.open_internet import is_public
 
 
 class Refused(OSError):
     """The address is not one that a stranger may send us to."""
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the open internet."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(ip.packed[-4:])
-        if inner is not None:
-            return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
 
 
 def refuse_private(url: URL, *, trusted: Collection[URL] = ()) -> None:

@@ -7,13 +7,14 @@ evaluated: no calls, no attributes, no formatting, no powers. What is left ends 
 import ast
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 import simpleeval
 
 from overture.domain.agent import Json
 
 LONGEST: Final = 200  # characters; longer ones belong into two branches
+OF_TOOLS: Final = ("ok", "status", "outcome")  # what `tool.ok` and its like tell of the turn's last call
 
 _ALLOWED: Final = (
     *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.UAdd),
@@ -66,8 +67,17 @@ def _parsed(condition: str) -> ast.Expression:
         raise ValueError(f"it is longer than {LONGEST} characters")
     if "\\" in condition:
         raise ValueError("it holds a backslash")
-    tree = ast.parse(condition.strip(), mode="eval")
+    tree = _OfTools().visit(ast.parse(condition.strip(), mode="eval"))
     for node in ast.walk(tree):
         if not isinstance(node, _ALLOWED):
             raise ValueError(f"it uses {type(node).__name__}, and only names, constants and comparisons are understood")
-    return tree
+    return cast("ast.Expression", tree)
+
+
+class _OfTools(ast.NodeTransformer):
+    """Reads `tool.ok` as one name: it is the only thing that looks like an attribute."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if isinstance(node.value, ast.Name) and node.value.id == "tool" and node.attr in OF_TOOLS:
+            return ast.Name(id=f"tool.{node.attr}", ctx=ast.Load())
+        return node

@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from typing import Final, assert_never
 
-from overture.agents import variables, words
+from overture.agents import tools, variables, words
 from overture.agents.kinds.flow import known_names
 from overture.agents.lint_flow import lint_flow
 from overture.agents.lint_texts import Finding, error, lint_message, warning
+from overture.agents.lint_tools import lint_tools
 from overture.domain.agent import AgentSpec, FlowSpec, PromptSpec, TemplateUse
 from overture.domain.time_zones import find_zone
+from overture.domain.tool_address import Surroundings
 
 __all__ = ["Finding", "lint"]
 
@@ -20,14 +22,19 @@ _CONTENT_SID: Final = re.compile(r"HX[0-9a-fA-F]{32}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 
 
-def lint(spec: AgentSpec) -> list[Finding]:
-    """Everything wrong with an agent, in the order of its specification; errors break conversations."""
+def lint(spec: AgentSpec, surroundings: Surroundings | None = None) -> list[Finding]:
+    """Everything wrong with an agent, in the order of its specification; errors break conversations.
+
+    `surroundings` are those of the server that calls its tools, None where they are not known.
+    """
     match spec:
         case FlowSpec():
-            return [*_lint_common(spec, known_names(spec)), *lint_flow(spec)]
+            known = known_names(spec)
+            return [*_lint_common(spec, known), *lint_tools(spec, known, surroundings), *lint_flow(spec)]
         case PromptSpec():
             known = variables.SYSTEM.union(spec.variables)
-            return [*_lint_common(spec, known), *_lint_prompt(spec, known)]
+            of_tools = lint_tools(spec, known | tools.slots(spec), surroundings)
+            return [*_lint_common(spec, known), *_lint_prompt(spec, known), *of_tools]
         case _ as never:
             assert_never(never)
 

@@ -6,6 +6,7 @@ from typing import Final
 from overture.agents import answers, conditions, variables
 from overture.agents.kinds.flow import known_names
 from overture.agents.lint_texts import Finding, error, lint_message, warning
+from overture.agents.lint_tools import early_call, lint_call
 from overture.domain import consent
 from overture.domain.agent import Ask, FlowSpec, GlobalPhrase, Node
 
@@ -21,6 +22,7 @@ def lint_flow(spec: FlowSpec) -> list[Finding]:
         findings += _lint_global(spec, f"globals[{place}]", phrase)
     for name in sorted(spec.nodes.keys() - _reachable(spec)):
         findings.append(warning(f"nodes.{name}", "No way leads to this node.", "Point a goto at it, or take it out."))
+    findings += [early_call(name) for name in sorted(_unasked(spec)) if spec.nodes[name].call is not None]
     for name in _silent_loops(spec):
         findings.append(
             error(
@@ -46,6 +48,9 @@ def _lint_node(spec: FlowSpec, name: str, node: Node) -> Iterator[Finding]:
             yield error(f"{where}.hand_over", f"'{unknown}' is not declared.", "Declare it or correct the name.")
     if node.ask is not None:
         yield from _lint_ask(spec, where, node, node.ask)
+    yield from lint_call(spec, where, node, known)
+    if any(one.call is not None for one in spec.nodes.values()):
+        known |= {f"tool.{name}" for name in conditions.OF_TOOLS}
     for place, branch in enumerate(node.then or ()):
         if branch.goto not in spec.nodes:
             yield _unknown(f"{where}.then[{place}].goto", branch.goto)
@@ -182,6 +187,18 @@ def _reachable(spec: FlowSpec) -> set[str]:
         if name in spec.nodes and name not in reached:
             reached.add(name)
             open_ends += _targets(spec.nodes[name])
+    return reached
+
+
+def _unasked(spec: FlowSpec) -> set[str]:
+    """The nodes that a conversation passes before anything was asked."""
+    reached: set[str] = set()
+    open_ends = [spec.start]
+    while open_ends:
+        name = open_ends.pop()
+        if name in spec.nodes and name not in reached:
+            reached.add(name)
+            open_ends += _targets(spec.nodes[name]) if spec.nodes[name].ask is None else []
     return reached
 
 

@@ -31,6 +31,7 @@ from overture.domain.listening import Listening
 from overture.domain.ports import Outgoing, RawEvent
 from overture.domain.reply_time import QuietTimes
 from overture.domain.sending import Start
+from overture.domain.tool_address import Reach, Surroundings
 from overture.settings import Settings
 from overture.store import instances
 from overture.store.backups import Backups
@@ -119,6 +120,8 @@ class House:
         self._templates = TemplateRoad(store=self.store, source=content)
         self._model = doors.open_models(self.settings)
         self._closes.append(self._model.aclose)
+        self._tools = doors.open_tools(self.settings)
+        self._closes.append(self._tools.aclose)
         self._transcriber = doors.open_transcriber(self.settings)
         if self._transcriber is not None:
             self._closes.append(self._transcriber.aclose)
@@ -136,7 +139,14 @@ class House:
         findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
         out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
         typing = Typing(self._provider) if self.settings.typing else None
-        turns = TurnRoad(store=self.store, model=self._model, ids=self.ids, signals=self.signals, typing=typing)
+        turns = TurnRoad(
+            store=self.store,
+            model=self._model,
+            ids=self.ids,
+            signals=self.signals,
+            typing=typing,
+            tools=self._tools,
+        )
         inbox = self._inbox_road()
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)
@@ -266,6 +276,9 @@ class House:
             is_draining=self.stopping.is_set,
             health=self._health,
             reply_wait_seconds=self.settings.reply_wait_seconds,
+            tool_surroundings=Surroundings(
+                secrets=frozenset(self.settings.secrets), reach=Reach.read(self.settings.tools_may_reach)
+            ),
             model_endpoints=tuple(model.name for model in self.settings.models),
             backups=self._backups,
             templates=self._templates,

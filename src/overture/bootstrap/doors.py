@@ -5,6 +5,7 @@ from typing import Protocol
 
 from overture.actions.adopt_settings import SenderSetting
 from overture.adapters.clock import SystemClock
+from overture.adapters.http_tool import HttpTools
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
 from overture.adapters.llm.transcription import OpenAITranscriber
 from overture.adapters.twilio.accounts import TwilioAccounts
@@ -15,6 +16,7 @@ from overture.domain.account import Credentials, urls_of
 from overture.domain.channel import Channel
 from overture.domain.ports import Provider, Typist
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling
+from overture.domain.tool_address import Reach
 from overture.settings import SenderSettings, Settings
 from overture.store.engine import Store
 from overture.store.postgresql import PostgresqlStore
@@ -116,3 +118,8 @@ def open_transcriber(settings: Settings) -> OpenAITranscriber | None:
         model=settings.transcription_model,
         api_key=settings.transcription_api_key,
     )
+
+
+def open_tools(settings: Settings) -> HttpTools:
+    """Who calls the servers behind agents' tools, with the settings' secrets."""
+    return HttpTools(secrets=settings.secrets, reach=Reach.read(settings.tools_may_reach))

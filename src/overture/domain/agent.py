@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from overture.domain.rules import FOR_MARKETING, NONE, Rules, TimeOfDay
+from overture.domain.tool import Tool, ToolName
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -72,6 +73,13 @@ class TemplateUse(Struct, frozen=True, kw_only=True):
     variables: dict[str, str] = {}
 
 
+class Call(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"arguments": "with"}):
+    """The call of a tool with values for its parameters: constants, or texts with the names of slots and variables."""
+
+    tool: ToolName
+    arguments: dict[Name, str | int | float | bool] = {}
+
+
 class Ask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What a node waits for, and where the answer is kept.
 
@@ -111,13 +119,14 @@ class Branch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rena
 
 
 class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A place in a flow: says, asks, then goes on, ends, or hands over. At least one of them is given.
+    """A place in a flow: says, asks or calls a tool, then goes on, ends, or hands over. At least one of them is given.
 
     `hand_over` is the note for the colleague; the contact reads `say`, or the flow's `hand_over_message`.
     """
 
     say: str | None = None
     ask: Ask | None = None
+    call: Call | None = None
     then: list[Branch] | None = None
     goto: str | None = None
     end: Literal["completed", "cancelled"] | None = None
@@ -180,6 +189,7 @@ class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_turns: Annotated[int, Meta(ge=1, le=1000)] = 50
     rules: Rules = NONE
     hand_over: HandOverRules = HandOverRules()
+    tools: list[Tool] = []
     fallback: str = "Sorry, something went wrong on our side. A colleague will get back to you."
 
     @property

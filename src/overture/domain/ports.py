@@ -11,6 +11,7 @@ from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Body, Referral
 from overture.domain.prices import Cost
 from overture.domain.template import Template
+from overture.domain.tool import HttpAnswer, HttpRequest
 from overture.domain.turn import ModelAnswered, ModelRequest
 
 
@@ -275,4 +276,16 @@ class ModelClient(Protocol):
 
     def endpoints(self) -> Sequence[str]:
         """The names that a request may use, the default one first; empty where no model is set up."""
+        ...
+
+
+class ToolCaller(Protocol):
+    """Calls the servers behind agents' tools."""
+
+    async def call(self, request: HttpRequest, *, timeout_seconds: float) -> HttpAnswer:
+        """One call, whatever status it is answered with; nothing is retried inside and no redirect is followed.
+
+        Raises Unreachable, Permanent (an address that is not asked) or Misconfigured (a secret that does not exist)
+        where nothing was sent, OutcomeUnknown where the request may have been acted upon.
+        """
         ...

@@ -1,18 +1,20 @@
 """A turn: an agent looks at what happened and decides what follows.
 
 Both kinds of agent are reducers, `step(spec, state, observation, scene) -> (state, decision)`. They are pure: a
-decision names what is needed (a model's answer) or finishes the turn; only the orchestrator performs it, writes it
-into the journal and hands the outcome back as the next observation. Replaying the observations gives the same states.
+decision names what is needed (a model's answer, a tool's) or finishes the turn; only the orchestrator performs it,
+writes it into the journal and hands the outcome back as the next observation. Replaying the observations gives the same
+states.
 """
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
 from overture.domain.agent import EndReason, Json
 from overture.domain.channel import Channel
+from overture.domain.tool import HttpRequest
 
 
 class Author(StrEnum):
@@ -69,10 +71,19 @@ class Heard(Struct, frozen=True, kw_only=True, tag="heard"):
     unread: tuple[str, ...] = ()
 
 
-class ModelAnswered(Struct, frozen=True, kw_only=True, tag="model_answered"):
-    """A model's answer to the request of the last decision."""
+class ToolCall(Struct, frozen=True, kw_only=True):
+    """What a model wants to have called. `arguments` is JSON as the model wrote it, which may be none."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class ModelAnswered(Struct, frozen=True, kw_only=True, tag="model_answered", omit_defaults=True):
+    """A model's answer to the request of the last decision: a text, or tools it wants to have called, or both."""
 
     text: str
+    calls: tuple[ToolCall, ...] = ()
     input_tokens: int = 0
     output_tokens: int = 0
     model: str = ""
@@ -84,7 +95,23 @@ class ModelFailed(Struct, frozen=True, kw_only=True, tag="model_failed"):
     reason: str
 
 
-Observation: TypeAlias = Began | Heard | ModelAnswered | ModelFailed
+class ToolReturned(Struct, frozen=True, kw_only=True, tag="tool_returned", omit_defaults=True):
+    """What came of the call of a tool.
+
+    `outcome` is `done` where an answer came, `failed` where the call certainly changed nothing, `unknown` where it may
+    have happened and must not be repeated. `ok` where the answer was the one that was hoped for. `content` is what a
+    model is shown, `saved` what becomes of slots.
+    """
+
+    tool: str
+    outcome: Literal["done", "failed", "unknown"]
+    ok: bool = False
+    status: int = 0
+    content: str = ""
+    saved: dict[str, str | int | float | bool] = {}
+
+
+Observation: TypeAlias = Began | Heard | ModelAnswered | ModelFailed | ToolReturned
 
 
 class Speech(Struct, frozen=True, kw_only=True):
@@ -94,10 +121,27 @@ class Speech(Struct, frozen=True, kw_only=True):
     text: str
 
 
-class ModelRequest(Struct, frozen=True, kw_only=True):
+class ToolOffer(Struct, frozen=True, kw_only=True):
+    """A tool as a model sees it; `schema` is JSON Schema."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+
+
+class Round(Struct, frozen=True, kw_only=True):
+    """Calls that a model wanted within this turn, and what each of them gave, in the same order."""
+
+    text: str
+    calls: tuple[ToolCall, ...]
+    results: tuple[str, ...]
+
+
+class ModelRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is asked of a model: the whole of it, nothing is kept at the provider.
 
-    `endpoint` names a model endpoint of the settings, None the default one.
+    `endpoint` names a model endpoint of the settings, None the default one. `rounds` follow the lines; where the model
+    may not call any more, it is told so, and `tools` only say what the rounds were about.
     """
 
     instructions: str
@@ -105,12 +149,24 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     endpoint: str | None = None
     temperature: float | None = None
     max_output_tokens: int = 400
+    tools: tuple[ToolOffer, ...] = ()
+    rounds: tuple[Round, ...] = ()
+    may_call: bool = True
 
 
 class NeedModel(Struct, frozen=True, kw_only=True, tag="need_model"):
     """The turn goes on when a model has answered."""
 
     request: ModelRequest
+
+
+class NeedTool(Struct, frozen=True, kw_only=True, tag="need_tool"):
+    """The turn goes on when a tool was called. One that `changes` something is never called twice for one wish."""
+
+    tool: str
+    request: HttpRequest
+    changes: bool
+    timeout_seconds: float
 
 
 class End(Struct, frozen=True, kw_only=True, tag="end"):
@@ -149,4 +205,4 @@ class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     options: tuple[str, ...] = ()
 
 
-Decision: TypeAlias = NeedModel | Finish
+Decision: TypeAlias = NeedModel | NeedTool | Finish

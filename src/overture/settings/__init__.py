@@ -18,6 +18,7 @@ from overture.settings import values
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
 _SENDER: Final = re.compile(r"(?:(sms|whatsapp):)?(\+?[0-9]{3,15})(?:=([^\s,=]{1,64}))?")
 _ADDRESS: Final = re.compile(r"(?:whatsapp:)?(\+?[0-9]{3,15})")
+_OF_TOOLS: Final = "OVERTURE_SECRET_"
 _LONGEST_SHORT_CODE: Final = 8  # digits; what is longer is a number whose + was forgotten, and would match no message
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -96,6 +97,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     answer_late_seconds: float
     also_stop: tuple[str, ...]
     opt_out_confirmation: str
+    tools_may_reach: tuple[str, ...]
+    secrets: Mapping[str, str]
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["text", "json"]
     secrets_keys: tuple[str, ...]
@@ -143,6 +146,8 @@ def read(
         answer_late_seconds=source.value("answer_late_seconds", 43_200.0, values.seconds_of_a_week),
         also_stop=source.value("also_stop", (), values.further_stop_words),
         opt_out_confirmation=source.value("opt_out_confirmation", "", values.one_message),
+        tools_may_reach=source.value("tools_may_reach", (), values.hosts_and_networks),
+        secrets=source.secrets(),
         log_level=source.value("log_level", "info", values.one_of("debug", "info", "warning", "error")),
         log_format=source.value("log_format", "text", values.one_of("text", "json")),
         secrets_keys=source.value("secrets_key", (), values.keys),
@@ -205,6 +210,24 @@ class _Source:
             return [_converted(raw, kind, f"{name}[{n}]") for n, raw in enumerate(found)]
         except ValueError as wrong:
             raise SettingsError(f"{self.named}: {wrong}") from wrong
+
+    def secrets(self) -> dict[str, str]:
+        """The secrets of tools by their names: OVERTURE_SECRET_NAME goes before NAME under [secrets] in the file."""
+        self._asked.add("secrets")
+        table = self._file.get("secrets", {})
+        of_environment = {
+            variable.removeprefix(_OF_TOOLS): secret
+            for variable, secret in self._environment.items()
+            if variable.startswith(_OF_TOOLS) and secret
+        }
+        origins = [f"{_OF_TOOLS}*"] if of_environment else []
+        origins += [f"{self.named}: secrets"] if table else []
+        if origins:
+            self.origins["secrets"] = ", ".join(origins)
+        try:
+            return values.secrets(table) | values.secrets(of_environment)
+        except ValueError as wrong:
+            raise SettingsError(f"secrets: {wrong}") from None
 
     def refuse_unknown(self) -> None:
         """Refuse names in the file that mean nothing: a misspelt setting must not be silently ignored."""

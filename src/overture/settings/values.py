@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
+_SECRET_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_HOST: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HEX_KEY: Final = re.compile(r"[0-9a-fA-F]{64}")
 _BASE64_KEY: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
 
@@ -37,6 +40,29 @@ def one_message(raw: Any) -> str:
     if len(said) > 320 or "\x00" in said:
         raise ValueError("It must have at most 320 characters: it goes as one message.")
     return said
+
+
+def secrets(raw: Any) -> dict[str, str]:
+    """Secrets by their names; no message repeats any of them."""
+    table = raw if isinstance(raw, dict) else {"": raw}
+    for name, secret in table.items():
+        if not _SECRET_NAME.fullmatch(str(name)):
+            raise ValueError(f"{str(name)[:64]!r} is no name of a secret: capitals, digits and underscores.")
+        if not isinstance(secret, str) or not secret or not secret.isprintable() or not secret.isascii():
+            raise ValueError(f"{name} is no secret that a header can carry: plain characters on one line.")
+    return dict(table)
+
+
+def hosts_and_networks(raw: Any) -> tuple[str, ...]:
+    """Hosts by their names or addresses, and networks in CIDR notation."""
+    hosts = listed(raw)
+    for host in hosts:
+        try:
+            ip_network(host)
+        except ValueError:
+            if not _HOST.fullmatch(host.lower()) or len(host) > 253:
+                raise ValueError(f"{host[:100]!r} is no host and no network such as 10.0.0.0/8.") from None
+    return hosts
 
 
 def urls(raw: Any) -> tuple[str, ...]:

@@ -418,7 +418,7 @@ CREATE TABLE step (
     request text NOT NULL,
     result text,
     started_at bigint NOT NULL,
-    finished_at bigint,
+    finished_at bigint, after_turns integer NOT NULL DEFAULT 0, to_seq integer, turn_began_at bigint, digest text,
     PRIMARY KEY (turn_id, number, shard)
 )  WITHOUT ROWID;
 

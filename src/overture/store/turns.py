@@ -81,15 +81,6 @@ _INSERT: Final = Command(
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
     """
 )
-_BEGIN_STEP: Final = Command(
-    """
-    INSERT INTO step (turn_id, number, shard, workspace_id, conversation_id, kind, state, request, started_at)
-    VALUES ($1, $2, $3, $4, $5, $6, 'started', $7, $8)
-    """
-)
-_END_STEP: Final = Command(
-    "UPDATE step SET state = $3, result = $4, finished_at = $5 WHERE turn_id = $1 AND number = $2"
-)
 _LIST: Final = Query(
     """
     SELECT id, trigger, from_seq, to_seq, outcome, note, path, redrafts, started_at, finished_at FROM turn
@@ -245,20 +236,6 @@ async def insert(tx: Writing, turn: NewTurn, now: datetime) -> None:
         stored(turn.started_at),
         stored(now),
     )
-
-
-async def begin_step(
-    tx: Writing, claimed: Conversation, turn_id: str, number: int, *, kind: str, request: str, now: datetime
-) -> None:
-    """Record a step before it is taken."""
-    await tx.run(
-        _BEGIN_STEP, turn_id, number, claimed.shard, claimed.workspace_id, claimed.id, kind, request, stored(now)
-    )
-
-
-async def end_step(tx: Writing, turn_id: str, number: int, *, state: str, result: str, now: datetime) -> None:
-    """Record what a step came to."""
-    await tx.run(_END_STEP, turn_id, number, state, result, stored(now))
 
 
 async def list_of_conversation(tx: Reading, workspace_id: str, conversation_id: str) -> list[TurnRecord]:

@@ -2,27 +2,29 @@
 
 The agent is pure; here its needs are met, each written into the journal before and after. Drafting starts at once and
 only the commit waits for the quiet time, so the wait is the longer of the two. All attempts share the turn's time:
-when it is over the contact gets the agent's fallback and a person, never silence.
+when it is over the contact gets the agent's fallback and a person, never silence. A draft whose tools changed something
+is not thrown away for what arrived meanwhile: that gets the next turn, whose agent sees what was said.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
 from overture.actions import claim_turns, commit_turn
 from overture.actions.claim_turns import TurnClaim
 from overture.agents import kinds, variables
-from overture.domain import loop_guard, reply_time, retry
+from overture.domain import loop_guard, reply_time
 from overture.domain.agent import FlowSpec
 from overture.domain.channel import Channel
-from overture.domain.errors import Failure, Transient, Unavailable
+from overture.domain.errors import Failure
 from overture.domain.message import Author as MessageAuthor
 from overture.domain.message import Direction, Text, shown, with_quote
-from overture.domain.ports import Ids, ModelClient
+from overture.domain.ports import Ids, ModelClient, ToolCaller
+from overture.domain.tool import MOST_CALLS
 from overture.domain.turn import (
     Author,
     Began,
@@ -31,10 +33,8 @@ from overture.domain.turn import (
     HandOver,
     Heard,
     Line,
-    ModelAnswered,
-    ModelFailed,
-    ModelRequest,
     NeedModel,
+    NeedTool,
     Observation,
     Pause,
     Scene,
@@ -44,15 +44,17 @@ from overture.store.engine import Store, Writing
 from overture.store.messages import Message
 from overture.store.signals import Signals
 from overture.turns import unread
+from overture.turns.ask_model import ask_model
+from overture.turns.journal import Journal, Key, LostError
+from overture.turns.tools import NoTools, call_tool
 
 TURN: Final = timedelta(seconds=30)  # a person who waits longer for a text message puts the phone away
-MODEL: Final = timedelta(seconds=20)
-REQUESTS: Final = 8  # model requests of one turn
+REQUESTS: Final = 8  # model requests of one draft
 TRIES: Final = 3  # claims of one turn that died or failed before the fallback is said
-GRACE_SECONDS: Final = 1.0  # the model's client keeps the time itself; where it fails to, the contact still gets a word
 WORDS: Final = timedelta(seconds=20)  # for a voice note's words to come, counted from its arrival
 WORDS_LOOK_SECONDS: Final = 1.0  # between two looks for them: a signal of another process may be lost
 RENEW_SECONDS: Final = 10.0  # a third of the lease
+NO_TOOLS: Final = NoTools()
 
 _AUTHORS: Final = {
     MessageAuthor.AGENT: Author.AGENT,
@@ -63,16 +65,40 @@ _AUTHORS: Final = {
 
 
 async def run_turn(
-    claim: TurnClaim, *, store: Store, model: ModelClient, ids: Ids, signals: Signals
+    claim: TurnClaim,
+    *,
+    store: Store,
+    model: ModelClient,
+    ids: Ids,
+    signals: Signals,
+    tools: ToolCaller = NO_TOOLS,
 ) -> commit_turn.Outcome:
     """Carry one claimed turn to its commit. Raises what the store raises; the claim then runs out by itself."""
-    return await _Turn(claim, store=store, model=model, ids=ids, signals=signals).run()
+    conversation, now = claim.conversation, store.now()
+    key = Key(claimed=conversation, turn_id=ids.new(now, conversation.shard), started_at=now)
+    journal = await Journal.open(store, key, replays=bool(claim.agent.spec.tools))
+    turn = _Turn(claim, key, journal, store=store, model=model, ids=ids, signals=signals, tools=tools)
+    try:
+        return await turn.run()
+    except LostError as lost:
+        return commit_turn.Lost(why=str(lost))
 
 
 class _Turn:
     """One turn while it runs."""
 
-    def __init__(self, claim: TurnClaim, *, store: Store, model: ModelClient, ids: Ids, signals: Signals) -> None:
+    def __init__(
+        self,
+        claim: TurnClaim,
+        key: Key,
+        journal: Journal,
+        *,
+        store: Store,
+        model: ModelClient,
+        ids: Ids,
+        signals: Signals,
+        tools: ToolCaller,
+    ) -> None:
         self._signals: Final = signals
         self._claim: Final = claim
         self._conversation: Final = claim.conversation
@@ -81,17 +107,20 @@ class _Turn:
         self._store: Final = store
         self._model: Final = model
         self._ids: Final = ids
-        self._started_at: Final = store.now()
-        self._turn_id: Final = ids.new(self._started_at, claim.conversation.shard)
-        self._steps = 0
-        self._deadline = max(self._started_at, claim.conversation.reply_due_at or self._started_at) + TURN
+        self._tools: Final = tools
+        self._journal: Final = journal
+        self._started_at: Final = journal.began_at
+        self._turn_id: Final = key.turn_id
+        self._requests = self._calls = 0
+        self._deadline = max(key.started_at, claim.conversation.reply_due_at or self._started_at) + TURN
 
     async def run(self) -> commit_turn.Outcome:
         """Draft, wait for the quiet time, commit; again when the contact wrote meanwhile."""
-        heard, in_seq = self._claim.heard, self._conversation.in_seq
+        heard, in_seq = self._waiting()
         reply_due_at, redrafts = self._conversation.reply_due_at, 0
         async with self._held():
             while True:
+                self._journal.to_seq = in_seq
                 heard = await self._with_words(heard)
                 state, finish = await self._draft(heard)
                 await self._wait_until(reply_due_at)
@@ -102,6 +131,7 @@ class _Turn:
                     state=kinds.encode(state).decode(),
                     to_seq=in_seq,
                     redrafts=redrafts,
+                    is_final=self._journal.has_changed,
                     trigger="inbound" if heard else "opening",
                     started_at=self._started_at,
                 )
@@ -113,6 +143,13 @@ class _Turn:
                 heard, in_seq, reply_due_at = outcome.heard, outcome.in_seq, outcome.reply_due_at
                 self._deadline = max(self._store.now(), reply_due_at or self._started_at) + TURN
                 redrafts += 1
+
+    def _waiting(self) -> tuple[tuple[Message, ...], int]:
+        """The lines to answer, and the last one's number: those that an earlier attempt changed something for."""
+        up_to = self._journal.up_to
+        if up_to is None:
+            return self._claim.heard, self._conversation.in_seq
+        return tuple(line for line in self._claim.heard if line.seq <= up_to), up_to
 
     async def _with_words(self, heard: tuple[Message, ...]) -> tuple[Message, ...]:
         """The lines, once voice notes among them were written down, or that took too long."""
@@ -135,6 +172,7 @@ class _Turn:
         if (loop := self._find_loop(heard)) is not None:
             return self._stop(Pause(reason="loop", note=loop))
         state = self._state()
+        self._requests = self._calls = 0
         replies: list[str] = []
         path: list[str] = []
         finish: Finish | None = None
@@ -152,61 +190,38 @@ class _Turn:
 
     async def _carry_out(self, state: kinds.State, decision: Decision, scene: Scene) -> tuple[kinds.State, Finish]:
         """Meet the needs of a decision until the agent finishes."""
-        for _ in range(REQUESTS):
-            if isinstance(decision, Finish):
-                return state, decision
-            state, decision = kinds.step(self._spec, state, await self._ask(decision), scene)
-        if isinstance(decision, Finish):
-            return state, decision
-        return state, self._fallback(kinds.place(state))
+        while not isinstance(decision, Finish):
+            observation = await self._meet(decision)
+            if observation is None:
+                return state, self._fallback(kinds.place(state))
+            state, decision = kinds.step(self._spec, state, observation, scene)
+        return state, decision
 
-    async def _ask(self, need: NeedModel) -> ModelAnswered | ModelFailed:
-        """Ask the model, again after a passing failure, within the turn's time."""
-        deadline = self._deadline
-        for attempt in range(TRIES):
-            left = (deadline - self._store.now()).total_seconds()
-            if left <= 0:
-                break
-            try:
-                return await self._ask_once(need.request, min(left, MODEL.total_seconds()))
-            except Transient as passing:
-                pause = retry.delay(attempt, passing.retry_after_seconds).total_seconds()
-                if self._store.now() + timedelta(seconds=pause) >= deadline:
-                    return ModelFailed(reason=passing.description)
-                await asyncio.sleep(pause)
-            except Unavailable:
-                raise  # the database is away, not the model: the claim runs out and the turn is run again
-            except Failure as lasting:
-                return ModelFailed(reason=lasting.description)
-        return ModelFailed(reason="The model gave no answer in time.")
-
-    async def _ask_once(self, request: ModelRequest, timeout_seconds: float) -> ModelAnswered:
-        number, self._steps = self._steps, self._steps + 1
-        asked = msgspec.json.encode(request).decode()
-        await self._store.write(
-            lambda tx: turns.begin_step(
-                tx, self._conversation, self._turn_id, number, kind="model", request=asked, now=self._store.now()
-            )
-        )
-        try:
-            answer = await self._complete(request, timeout_seconds)
-        except Failure as failure:
-            await self._end_step(number, "failed", f"{failure.code}: {failure.description}")
-            raise
-        await self._end_step(number, "done", msgspec.json.encode(answer).decode())
-        return answer
-
-    async def _complete(self, request: ModelRequest, timeout_seconds: float) -> ModelAnswered:
-        try:
-            async with asyncio.timeout(timeout_seconds + GRACE_SECONDS):
-                return await self._model.complete(request, timeout_seconds=timeout_seconds)
-        except TimeoutError as silent:
-            raise Transient("model_silent", "The model did not answer in time.") from silent
-
-    async def _end_step(self, number: int, state: str, result: str) -> None:
-        await self._store.write(
-            lambda tx: turns.end_step(tx, self._turn_id, number, state=state, result=result, now=self._store.now())
-        )
+    async def _meet(self, need: NeedModel | NeedTool) -> Observation | None:
+        """What a need gives, None where a draft has had enough of its kind."""
+        match need:
+            case NeedModel(request=request):
+                self._requests += 1
+                if self._requests > REQUESTS:
+                    return None
+                return await ask_model(
+                    request, model=self._model, store=self._store, journal=self._journal, deadline=self._deadline
+                )
+            case NeedTool():
+                self._calls += 1
+                if self._calls > MOST_CALLS:
+                    return None
+                return await call_tool(
+                    need,
+                    spec=self._spec,
+                    claimed=self._conversation,
+                    caller=self._tools,
+                    store=self._store,
+                    journal=self._journal,
+                    deadline=self._deadline,
+                )
+            case _ as never:
+                assert_never(never)
 
     async def _wait_until(self, reply_due_at: datetime | None) -> None:
         if reply_due_at is not None and (left := (reply_due_at - self._store.now()).total_seconds()) > 0:

@@ -8,6 +8,7 @@ from overture.actions.openings import Answer
 from overture.actions.save_templates import Refreshed
 from overture.domain.ports import AccountsInForce, Ids, RawEvent, Vault, WebhookVerifier
 from overture.domain.sending import Start
+from overture.domain.tool_address import Surroundings
 from overture.store.backups import Backups
 from overture.store.batch import Batch
 from overture.store.engine import Store
@@ -45,8 +46,9 @@ class Parts:
 
     `reply_wait_seconds` is how long a chat's post waits for its reply; `is_draining` tells whether the server is about
     to stop; `health` names what is wrong, nothing where all is well; `public_urls` are those this process is served
-    under. `refresh_accounts` puts stored accounts in force as they are now. `keys` are remembered for all doors
-    together, so that a key revoked at one is refused at every other.
+    under; `tool_surroundings` is what agents' tools may use, for the linter. `refresh_accounts` puts stored accounts in
+    force as they are now. `keys` are remembered for all doors together, so that a key revoked at one is refused at
+    every other.
     """
 
     store: Store
@@ -62,6 +64,7 @@ class Parts:
     health: Callable[[], Awaitable[list[str]]]
     reply_wait_seconds: float = 15.0
     model_endpoints: tuple[str, ...] = ()
+    tool_surroundings: Surroundings | None = None
     public_urls: tuple[str, ...] = ()
     backups: Backups = field(default_factory=lambda: Backups(None))
     templates: Templates = field(default_factory=NoTemplates)

@@ -10,11 +10,11 @@ from overture.actions.claim_turns import TurnClaim
 from overture.domain import retry
 from overture.domain.channel import Channel
 from overture.domain.errors import Unavailable
-from overture.domain.ports import Ids, ModelClient
+from overture.domain.ports import Ids, ModelClient, ToolCaller
 from overture.store import turns
 from overture.store.engine import Store
 from overture.store.signals import Signals
-from overture.turns.run_turn import run_turn
+from overture.turns.run_turn import NO_TOOLS, run_turn
 from overture.workers import metrics, singly
 from overture.workers.typing import Typing
 
@@ -28,9 +28,17 @@ class TurnRoad:
     """Runs turns, at most `AT_ONCE` together and one of each conversation."""
 
     def __init__(
-        self, *, store: Store, model: ModelClient, ids: Ids, signals: Signals, typing: Typing | None = None
+        self,
+        *,
+        store: Store,
+        model: ModelClient,
+        ids: Ids,
+        signals: Signals,
+        typing: Typing | None = None,
+        tools: ToolCaller = NO_TOOLS,
     ) -> None:
         self._typing: Final = typing
+        self._tools: Final = tools
         self._store: Final = store
         self._model: Final = model
         self._ids: Final = ids
@@ -95,7 +103,9 @@ class TurnRoad:
     async def _run(self, claim: TurnClaim) -> None:
         conversation = claim.conversation
         try:
-            outcome = await run_turn(claim, store=self._store, model=self._model, ids=self._ids, signals=self._signals)
+            outcome = await run_turn(
+                claim, store=self._store, model=self._model, ids=self._ids, signals=self._signals, tools=self._tools
+            )
         except asyncio.CancelledError:
             await self._release(claim)  # the house closes: another process, or the next start, goes on at once
             raise

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final, Literal, Never
 from msgspec import Struct
 
 from overture.domain.errors import Failure, Misconfigured, Permanent, Transient
-from overture.domain.turn import ModelAnswered, ModelRequest
+from overture.domain.turn import ModelAnswered, ModelRequest, Round, ToolCall
 
 if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelResponse
+    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.models import ModelRequestParameters
     from pydantic_ai.models.openai import OpenAIChatModel
 
+_MOST_CALLS: Final = 20  # that are read of one answer; a turn makes six
 _AGAIN: Final = frozenset({408, 409, 425, 429})
 """Refusals of the moment, as OpenAI's own client has them; with 5xx worth another try."""
 
@@ -70,10 +72,12 @@ class OpenAICompatible:
         except Exception as error:  # noqa: BLE001 - a foreign library's failures are open-ended; each gets a verdict
             _give_verdict(endpoint, error)
         text = (response.text or "").strip()
-        if not text:
+        calls = _calls(response) if request.tools else ()
+        if not text and not calls:
             raise Transient("model_empty", "The model's answer was empty.")
         return ModelAnswered(
             text=text,
+            calls=calls,
             input_tokens=response.usage.input_tokens,
             output_tokens=response.usage.output_tokens,
             model=response.model_name or endpoint.model,
@@ -107,7 +111,14 @@ class OpenAICompatible:
         wanted = settings.ModelSettings(max_tokens=request.max_output_tokens)
         if request.temperature is not None:
             wanted["temperature"] = request.temperature
-        return await direct.model_request(self._model(endpoint), [first, *spoken], model_settings=wanted)
+        for one in request.rounds:
+            spoken += _round(one)
+        if request.tools and not request.may_call:
+            wanted["tool_choice"] = "none"
+        offered = _offered(request) if request.tools else None
+        return await direct.model_request(
+            self._model(endpoint), [first, *spoken], model_settings=wanted, model_request_parameters=offered
+        )
 
     def _model(self, endpoint: ModelEndpoint) -> "OpenAIChatModel":
         model = self._models.get(endpoint.name)
@@ -129,6 +140,50 @@ class OpenAICompatible:
             model = OpenAIChatModel(endpoint.model, provider=OpenAIProvider(openai_client=client), profile=profile)
             self._models[endpoint.name] = model
         return model
+
+
+def _offered(request: ModelRequest) -> "ModelRequestParameters":
+    from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.tools import ToolDefinition
+
+    return ModelRequestParameters(
+        function_tools=[
+            ToolDefinition(
+                name=tool.name, description=tool.description or None, parameters_json_schema=tool.schema, strict=False
+            )
+            for tool in request.tools
+        ]
+    )
+
+
+def _round(one: Round) -> "list[ModelMessage]":
+    """What the model wanted to have called, and what each call gave."""
+    from pydantic_ai import messages
+
+    wanted: list[messages.ModelResponsePart] = [messages.TextPart(content=one.text)] if one.text else []
+    wanted += [
+        messages.ToolCallPart(tool_name=call.name, args=call.arguments, tool_call_id=call.id) for call in one.calls
+    ]
+    gave = [
+        messages.ToolReturnPart(tool_name=call.name, content=result, tool_call_id=call.id)
+        for call, result in zip(one.calls, one.results, strict=True)
+    ]
+    return [messages.ModelResponse(parts=wanted), messages.ModelRequest(parts=gave)]
+
+
+def _calls(response: "ModelResponse") -> tuple[ToolCall, ...]:
+    """The calls of an answer; arguments stay as the model wrote them, which may be no JSON."""
+    from pydantic_ai.messages import ToolCallPart
+
+    parts = [part for part in response.parts if isinstance(part, ToolCallPart)]
+    return tuple(
+        ToolCall(
+            id=part.tool_call_id,
+            name=part.tool_name,
+            arguments=part.args if isinstance(part.args, str) else part.args_as_json_str(),
+        )
+        for part in parts[:_MOST_CALLS]
+    )
 
 
 def _import_library() -> None:

@@ -78,8 +78,8 @@ def slots(state: State) -> dict[str, Json]:
     match state:
         case FlowState(slots=collected):
             return dict(collected)
-        case PromptState():
-            return {}
+        case PromptState(slots=saved):
+            return dict(saved)
         case _ as never:
             assert_never(never)
 

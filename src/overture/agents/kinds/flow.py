@@ -1,8 +1,8 @@
 """The flow engine: an agent that needs no model.
 
-A flow is a graph of nodes. Entering a node says its text, then waits in its question, or goes on: the first branch
-that holds, else `goto`, else it ends, else it hands over. Pure: `step` takes a state and an observation and gives the
-next state and what to say, and a state is all that has to be kept between two messages.
+A flow is a graph of nodes. Entering a node says its text, then waits in its question or calls its tool, or goes on: the
+first branch that holds, else `goto`, else it ends, else it hands over. Pure: `step` takes a state and an observation
+and gives the next state and what to say, and a state is all that has to be kept between two messages.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,26 +12,44 @@ from typing import Final, Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from overture.agents import answers, beside, conditions, details, variables
-from overture.domain.agent import Ask, EndReason, FlowSpec, GlobalPhrase, Json, Node
-from overture.domain.turn import Began, End, Finish, HandOver, Heard, ModelAnswered, ModelFailed, Observation, Scene
+from overture.agents import answers, beside, conditions, details, tools, variables
+from overture.domain.agent import Ask, Call, EndReason, FlowSpec, GlobalPhrase, Json, Node
+from overture.domain.tool import MOST_CALLS, HttpTool
+from overture.domain.turn import (
+    Began,
+    Decision,
+    End,
+    Finish,
+    HandOver,
+    Heard,
+    ModelAnswered,
+    ModelFailed,
+    NeedTool,
+    Observation,
+    Scene,
+    ToolReturned,
+)
 
 MOST_NODES: Final = 50  # passed in one turn; a flow that needs more goes round in a circle
 MOST_REPLIES: Final = 2  # messages a turn; what a flow says beyond is joined into the first
 
 
-class FlowState(Struct, frozen=True, kw_only=True):
+class FlowState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a flow stands.
 
     `waiting`: the node's question is open, asked again `tries` times. `idle`: nothing is open, and the next message is
     read as the first answer to the start's question (the contact began, or a colleague gave the conversation back).
+    `calling`, within a turn: the node's tool is being called; `said`, `path` and `calls` are the turn's until then.
     """
 
     node: str
-    phase: Literal["new", "idle", "waiting"] = "new"
+    phase: Literal["new", "idle", "waiting", "calling"] = "new"
     tries: int = 0
     slots: dict[str, answers.Value] = {}
     ended: EndReason | None = None
+    said: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    calls: int = 0
 
 
 class _Walk(Struct, kw_only=True):
@@ -43,10 +61,14 @@ class _Walk(Struct, kw_only=True):
     path: list[str]
     said: list[str]
     today: date = date.min
+    calls: int = 0
+    told: ToolReturned | None = None
 
     @property
     def values(self) -> dict[str, Json]:
-        return {**self.given, **self.slots}
+        """Every value by its name; those of the last call in this turn by `tool.ok` and its like."""
+        told = {f"tool.{name}": getattr(self.told, name) for name in conditions.OF_TOOLS} if self.told else {}
+        return {**self.given, **self.slots, **told}
 
     def fill(self, text: str) -> str:
         told = details.told(self.spec, self.values)
@@ -59,8 +81,9 @@ class _Walk(Struct, kw_only=True):
 
 
 def known_names(spec: FlowSpec) -> frozenset[str]:
-    """Every name that the texts of a flow may use: declared, asked for, or the system's."""
-    return variables.SYSTEM.union(spec.variables, (node.ask.slot for node in spec.nodes.values() if node.ask))
+    """Every name that the texts of a flow may use: declared, asked for, saved by a tool, or the system's."""
+    asked = (node.ask.slot for node in spec.nodes.values() if node.ask)
+    return variables.SYSTEM.union(spec.variables, asked, tools.slots(spec))
 
 
 def begin(spec: FlowSpec) -> FlowState:
@@ -69,7 +92,7 @@ def begin(spec: FlowSpec) -> FlowState:
 
 
 def greeting(spec: FlowSpec, values: Mapping[str, Json]) -> str | None:
-    """What the flow says until its first question; None where it says nothing."""
+    """What the flow says until its first question or call; None where it says nothing."""
     walk = _Walk(spec=spec, given=values, slots={}, path=[], said=[])
     _enter(walk, spec.start)
     return "\n".join(walk.said) or None
@@ -82,8 +105,8 @@ def greeting_options(spec: FlowSpec, values: Mapping[str, Json]) -> tuple[str, .
     return () if stopped.control is not None else _options(_ask_at(spec, stopped.node))
 
 
-def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scene) -> tuple[FlowState, Finish]:
-    """The next state and the result of one observation. An ended flow stays ended, and silent.
+def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scene) -> tuple[FlowState, Decision]:
+    """The next state and decision: a tool to call, or the result. An ended flow stays ended, and silent.
 
     Raises ValueError for a model's answer: a flow never asks a model.
     """
@@ -106,12 +129,18 @@ def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scen
         case Heard(texts=texts, unread=unread) if unread and state.phase == "waiting" and not _interrupts(walk, texts):
             return state, _say_again(walk, state, unread)
         case Heard(texts=texts, payloads=payloads):
-            after, finish = _hear(walk, state, texts, payloads)
-            if finish.replies or finish.control is not None or all(map(beside.is_reaction, texts)):
-                return after, finish
+            after, decision = _hear(walk, state, texts, payloads)
+            if not isinstance(decision, Finish) or decision.replies or decision.control is not None:
+                return after, decision
+            if all(map(beside.is_reaction, texts)):
+                return after, decision
             return _finish(
-                walk, state, _give_up(walk, finish.place, f"The flow has nothing to say at '{finish.place}'.")
+                walk, state, _give_up(walk, decision.place, f"The flow has nothing to say at '{decision.place}'.")
             )
+        case ToolReturned():
+            walk.said, walk.path, walk.calls = [*state.said], [*state.path], state.calls
+            _take(walk, observation)
+            return _finish(walk, state, _onward(walk, state.node))
         case ModelAnswered() | ModelFailed():
             raise ValueError("a flow asks no model")
         case _ as never:
@@ -132,13 +161,16 @@ def _say_again(walk: _Walk, state: FlowState, unread: Iterable[str]) -> Finish:
 
 
 class _Stopped(Struct, frozen=True, kw_only=True):
-    """Where a turn came to rest: in a question (no control), or with what ends the agent's part."""
+    """Where a turn came to rest: in a question (no control), in a call, or with what ends the agent's part."""
 
     node: str
     control: End | HandOver | None = None
+    need: NeedTool | None = None
 
 
-def _hear(walk: _Walk, state: FlowState, texts: tuple[str, ...], payloads: tuple[str, ...]) -> tuple[FlowState, Finish]:
+def _hear(
+    walk: _Walk, state: FlowState, texts: tuple[str, ...], payloads: tuple[str, ...]
+) -> tuple[FlowState, Decision]:
     waiting = state.phase == "waiting"
     node = state.node if waiting else _first_question(walk)
     asked = walk.spec.nodes.get(node)
@@ -171,7 +203,7 @@ def _first_question(walk: _Walk) -> str:
     return _enter(scout, walk.spec.start).node
 
 
-def _interrupt(walk: _Walk, state: FlowState, node: str, phrase: GlobalPhrase) -> tuple[FlowState, Finish]:
+def _interrupt(walk: _Walk, state: FlowState, node: str, phrase: GlobalPhrase) -> tuple[FlowState, Decision]:
     """What a global phrase does: tell a colleague, go elsewhere, or answer and return to the open question."""
     walk.say(phrase.say)
     if phrase.hand_over is not None:
@@ -191,7 +223,7 @@ def _interrupt(walk: _Walk, state: FlowState, node: str, phrase: GlobalPhrase) -
 
 def _ask_again(
     walk: _Walk, state: FlowState, name: str, node: Node, ask: Ask, *, unheard: bool
-) -> tuple[FlowState, Finish]:
+) -> tuple[FlowState, Decision]:
     walk.path.append(name)
     if state.tries >= ask.retries:
         return _finish(walk, state, _give_up(walk, name, f"Not understood {state.tries + 1} times at '{name}'."))
@@ -216,6 +248,8 @@ def _enter(walk: _Walk, name: str) -> _Stopped:
             if not walk.said:  # a question without a text would leave the contact in silence
                 walk.say(node.ask.reask or walk.spec.not_understood)
             return _Stopped(node=name)
+        if node.call is not None and (stopped := _call(walk, name, node.call)) is not None:
+            return stopped
         following = _leave(walk, name, node)
         if isinstance(following, _Stopped):
             return following
@@ -223,8 +257,35 @@ def _enter(walk: _Walk, name: str) -> _Stopped:
     return _give_up(walk, name, f"The flow passed {MOST_NODES} nodes without asking anything.")
 
 
+def _call(walk: _Walk, name: str, call: Call) -> _Stopped | None:
+    """Stop for the call of a tool; None where it cannot be made, which is then its outcome."""
+    tool = tools.find(walk.spec, call.tool)
+    if not isinstance(tool, HttpTool):
+        return _give_up(walk, name, f"The flow calls '{call.tool}', which is no tool of its.")
+    if walk.calls >= MOST_CALLS:
+        return _give_up(walk, name, f"The flow called tools {MOST_CALLS} times without asking anything.")
+    walk.calls += 1
+    values = tools.values_of(walk.given, walk.slots)
+    try:
+        request = tools.prepare(tool, tools.from_flow(tool, call.arguments, values), values)
+    except tools.BadCallError as wrong:
+        _take(walk, tools.failed(tool.name, str(wrong)))
+        return None
+    need = NeedTool(tool=tool.name, request=request, changes=tool.changes, timeout_seconds=tool.timeout_seconds)
+    return _Stopped(node=name, need=need)
+
+
+def _take(walk: _Walk, told: ToolReturned) -> None:
+    """Keep what a call gave; what an earlier call of the same tool gave is over."""
+    walk.told = told
+    tool = tools.find(walk.spec, told.tool)
+    for slot in tool.save if isinstance(tool, HttpTool) else ():
+        walk.slots.pop(slot, None)
+    walk.slots.update(told.saved)
+
+
 def _onward(walk: _Walk, name: str) -> _Stopped:
-    """Go on from a node whose question was answered."""
+    """Go on from a node whose question was answered, or whose tool was called."""
     following = _leave(walk, name, walk.spec.nodes[name])
     return following if isinstance(following, _Stopped) else _enter(walk, following)
 
@@ -249,7 +310,11 @@ def _give_up(walk: _Walk, name: str, note: str) -> _Stopped:
     return _Stopped(node=name, control=HandOver(note=note))
 
 
-def _finish(walk: _Walk, state: FlowState, stopped: _Stopped, *, tries: int = 0) -> tuple[FlowState, Finish]:
+def _finish(walk: _Walk, state: FlowState, stopped: _Stopped, *, tries: int = 0) -> tuple[FlowState, Decision]:
+    if stopped.need is not None:
+        said, path = tuple(walk.said), tuple(walk.path)
+        calling = FlowState(node=stopped.node, phase="calling", slots=walk.slots, said=said, path=path)
+        return replace(calling, calls=walk.calls), stopped.need
     ask = _ask_at(walk.spec, stopped.node)
     after = FlowState(node=stopped.node, phase="waiting", tries=tries, slots=walk.slots)
     match stopped.control:

@@ -104,6 +104,7 @@ async def put_agent(call: Call[AgentText, None]) -> SavedView | Refusal:
             now=call.now,
             ids=call.parts.ids,
             agent_id=call.body.id,
+            surroundings=call.parts.tool_surroundings,
         )
     )
     return _saved(saved, spec) if isinstance(saved, Saved) else saved
