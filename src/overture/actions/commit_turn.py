@@ -90,9 +90,8 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     finish, spec = draft.finish, draft.claim.agent.spec
     mode, reason, note = _mode(finish, turns_left=spec.max_turns - present.turns - 1)
     epoch = present.epoch if mode is Mode.BOT else present.epoch + 1
-    last = len(finish.replies) - 1
-    said = [Text(text=reply, options=finish.options if n == last else ()) for n, reply in enumerate(finish.replies)]
-    way = await reach_contact.find_way(tx, draft.claim, msgspec.structs.replace(present, state=draft.state), said, now)
+    newest = msgspec.structs.replace(present, state=draft.state)
+    way = await reach_contact.find_way(tx, draft.claim, newest, _said(finish), now)
     lines = [
         messages.NewMessage(
             id=ids.new(now, present.shard),
@@ -137,6 +136,12 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     queued = [] if way.waits else lines
     await events.insert_all(tx, _events(present, queued, finish, mode, reason, note, now, ids), now)
     return Committed(messages=len(lines), mode=mode)
+
+
+def _said(finish: Finish) -> list[Text]:
+    """The replies, the choices under the last of them."""
+    last = len(finish.replies) - 1
+    return [Text(text=reply, options=finish.options if n == last else ()) for n, reply in enumerate(finish.replies)]
 
 
 def _mode(finish: Finish, *, turns_left: int) -> tuple[Mode, EndReason | None, str | None]:

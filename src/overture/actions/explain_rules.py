@@ -49,12 +49,11 @@ async def explain_rules(
             hint="In a URL write the + as %2B.",
         )
     sender = await _sender(tx, workspace_id, channel, from_number)
-    agent_rules = await _agent_rules(tx, workspace_id, agent_id)
     [pair] = await threads.read_pairs(tx, [(workspace_id, address, "" if sender is None else sender.id)])
     contact = variants.canonical(address) if pair.contact is None else pair.contact.address
     applying = Applying(
         workspace=await rules.get_of_workspace(tx, workspace_id),
-        agent=agent_rules,
+        agent=await _agent_rules(tx, workspace_id, agent_id),
         sender=NONE if sender is None else sender.rules,
     )
     whose = caps.Whose(agent_id=agent_id, sender_id=None if sender is None else sender.id, contact=contact)

@@ -157,6 +157,12 @@ def read(
         origins=source.origins,
     )
     source.refuse_unknown()
+    _refuse_half_set(settings)
+    return settings
+
+
+def _refuse_half_set(settings: Settings) -> None:
+    """Refuse what makes no sense without another setting. Raises SettingsError."""
     if settings.transcription_base_url and not settings.transcription_model:
         raise SettingsError(
             "OVERTURE_TRANSCRIPTION_BASE_URL is set: OVERTURE_TRANSCRIPTION_MODEL must say which model to ask there."
@@ -165,7 +171,6 @@ def read(
         raise SettingsError(
             f"role = {settings.role!r} needs PostgreSQL: SQLite serves one process in every role (role = 'all')."
         )
-    return settings
 
 
 class _Source:
