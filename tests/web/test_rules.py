@@ -130,7 +130,7 @@ async def test_explain_tells_what_every_rule_says(world: World) -> None:
         ("cap", "workspace", "allowed"),
         ("sender", "sender", "noted"),
     ]
-    assert "No price is known" in refused.json["said"][4]["sentence"]
+    assert "There is no price table" in refused.json["said"][4]["sentence"]
     await put(world, {}, f"/overture/v1/senders/{await sender_id(world)}/rules")
     assert (await start(world, ADA)).status == 200
     after = (await explain(world, "+15550100002")).json["said"]
@@ -168,3 +168,11 @@ async def test_rules_belong_to_their_workspace(world: World) -> None:
     assert (await world.foreign.get(f"/overture/v1/senders/{an_id}/rules")).status == 404
     foreign = await world.foreign.get(f"{PATH}/explain?to_number=%2B15550100001")
     assert [one["rule"] for one in foreign.json["said"]] == ["opt_out", "sender"]
+
+
+async def test_explain_knows_of_consent_and_of_quiet_hours(world: World) -> None:
+    days = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), "all_day")
+    await put(world, {"require_consent": "enforce", "quiet_hours": {"days": days}})
+    said = (await explain(world, ADA, agent_id=AGENT, from_number=SMS_SENDER)).json["said"]
+    codes = {one["rule"]: one["code"] for one in said if one["ruling"] == "refused"}
+    assert codes == {"consent": "consent_missing", "quiet_hours": "quiet_hours"}

@@ -2,14 +2,18 @@
 
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
-from overture.domain import caps, explaining, numbers, variants
+from overture.actions.find_lacking_consent import applying, seen_from
+from overture.domain import caps, consent_rule, explaining, numbers, variants
+from overture.domain.agent import Agent
 from overture.domain.channel import Channel
 from overture.domain.errors import Invalid, Unknown
 from overture.domain.explaining import Asking, Said
-from overture.domain.rules import NONE, Applying, Rules
-from overture.store import agents, rules, senders, threads
+from overture.domain.rules import RequireConsent
+from overture.domain.sending import KnownContact
+from overture.store import agents, consents, queues, rules, senders, threads
 from overture.store import caps as counted
 from overture.store.caps import Asked
 from overture.store.engine import Reading
@@ -49,31 +53,8 @@ async def explain_rules(
             hint="In a URL write the + as %2B.",
         )
     sender = await _sender(tx, workspace_id, channel, from_number)
-    [pair] = await threads.read_pairs(tx, [(workspace_id, address, "" if sender is None else sender.id)])
-    contact = variants.canonical(address) if pair.contact is None else pair.contact.address
-    applying = Applying(
-        workspace=await rules.get_of_workspace(tx, workspace_id),
-        agent=await _agent_rules(tx, workspace_id, agent_id),
-        sender=NONE if sender is None else sender.rules,
-    )
-    whose = caps.Whose(agent_id=agent_id, sender_id=None if sender is None else sender.id, contact=contact)
-    found = caps.lines(applying, whose)
-    asked = [Asked(workspace_id=workspace_id, line=line, contact=contact) for line in found]
-    tallies = await counted.look(tx, asked, now) if asked else {}
-    asking = Asking(
-        to_number=address,
-        channel=channel,
-        contact=contact,
-        opted_out_at=None if pair.contact is None else pair.contact.opted_out_at,
-        last_inbound_at=None if pair.thread is None else pair.thread.last_inbound_at,
-        applying=applying,
-        tallies=tuple(
-            (one.line, next(tally for tally in tallies[one.key] if tally.cap == one.line.cap)) for one in asked
-        ),
-        waiting=None if sender is None else await counted.count_waiting(tx, workspace_id, sender.id),
-        stopped_because=None if sender is None else sender.stopped_because,
-        is_priced=sender is not None and sender.prices_revision is not None,
-    )
+    agent = await _agent(tx, workspace_id, agent_id)
+    asking = await _ask(tx, workspace_id, address, channel, agent, sender, now)
     return Explained(
         to_number=address,
         channel=channel,
@@ -83,9 +64,64 @@ async def explain_rules(
     )
 
 
-async def _agent_rules(tx: Reading, workspace_id: str, agent_id: str | None) -> Rules:
+async def _ask(
+    tx: Reading,
+    workspace_id: str,
+    address: str,
+    channel: Channel,
+    agent: Agent | None,
+    sender: Sender | None,
+    now: datetime,
+) -> Asking:
+    sender_id = None if sender is None else sender.id
+    [pair] = await threads.read_pairs(tx, [(workspace_id, address, sender_id or "")])
+    contact = seen_from(pair.contact, sender)
+    key = variants.canonical(address) if contact is None else contact.address
+    ruling = msgspec.structs.replace(applying(agent, sender), workspace=await rules.get_of_workspace(tx, workspace_id))
+    whose = caps.Whose(agent_id=None if agent is None else agent.id, sender_id=sender_id, contact=key)
+    asked = [Asked(workspace_id=workspace_id, line=line, contact=key) for line in caps.lines(ruling, whose)]
+    tallies = await counted.look(tx, asked, now) if asked else {}
+    tails = await queues.find_tails(tx, {sender.id}) if sender is not None and sender.paced else {}
+    return Asking(
+        to_number=address,
+        channel=channel,
+        contact=key,
+        opted_out_at=None if contact is None else contact.opted_out_at,
+        last_inbound_at=None if pair.thread is None else pair.thread.last_inbound_at,
+        applying=ruling,
+        tallies=tuple(
+            (one.line, next(tally for tally in tallies[one.key] if tally.cap == one.line.cap)) for one in asked
+        ),
+        waiting=None if sender_id is None else await counted.count_waiting(tx, workspace_id, sender_id),
+        stopped_because=None if sender is None else sender.stopped_because,
+        is_priced=sender is not None and sender.prices_revision is not None,
+        lacks_consent=await _lacking(tx, workspace_id, channel, agent, contact, consent_rule.required(ruling)),
+        tails=() if sender is None else tails.get(sender.id, ()),
+    )
+
+
+async def _lacking(
+    tx: Reading,
+    workspace_id: str,
+    channel: Channel,
+    agent: Agent | None,
+    contact: KnownContact | None,
+    required: RequireConsent,
+) -> RequireConsent:
+    """What the rules say to that nobody is known to have agreed; OFF where somebody did, or none asks."""
+    if required is RequireConsent.OFF:
+        return required
+    known = consent_rule.NOTHING
+    if contact is not None:
+        place = (workspace_id, contact.id)
+        known = (await consents.find_known(tx, [place])).get(place, known)
+    purpose = None if agent is None else consent_rule.purpose_of(agent.spec.purpose)
+    return RequireConsent.OFF if consent_rule.is_given(known, channel, purpose, None) else required
+
+
+async def _agent(tx: Reading, workspace_id: str, agent_id: str | None) -> Agent | None:
     if agent_id is None:
-        return NONE
+        return None
     name = (workspace_id, agent_id)
     found = (await agents.find_current(tx, [name])).get(name)
     if found is None:
@@ -95,7 +131,7 @@ async def _agent_rules(tx: Reading, workspace_id: str, agent_id: str | None) -> 
             field="agent_id",
             hint="`overture agents list` shows the agents there are.",
         )
-    return found.spec.ruling
+    return found
 
 
 async def _sender(tx: Reading, workspace_id: str, channel: Channel, from_number: str | None) -> Sender | None:

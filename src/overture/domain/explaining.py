@@ -10,10 +10,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.domain import caps, countries, window
+from overture.domain import caps, consent_rule, countries, pace, quiet_hours, window
 from overture.domain.caps import Line, Tally, Wanted
 from overture.domain.channel import Channel
-from overture.domain.rules import Applying, Measure, Scope
+from overture.domain.pace import Tail
+from overture.domain.rules import Applying, Measure, RequireConsent, Scope
 
 
 class Ruling(StrEnum):
@@ -40,9 +41,11 @@ class Said(Struct, frozen=True, kw_only=True):
 
 
 class Asking(Struct, frozen=True, kw_only=True):
-    """Everything that rules ask of one recipient. `waiting` is how many messages the sender has queued, None where no
-    sender is known; `tallies` are the caps that apply with what they have counted;
-    `is_priced` whether the workspace has a price table.
+    """Everything that rules ask of one recipient.
+
+    `waiting` is how many messages the sender has queued, None where no sender is known; `tallies` are the caps that
+    apply with what they have counted; `is_priced` whether the workspace has a price table; `lacks_consent` what the
+    rules say to that nobody is known to have agreed; `tails` the ends of the queues that the sender's pace makes.
     """
 
     to_number: str
@@ -55,6 +58,8 @@ class Asking(Struct, frozen=True, kw_only=True):
     waiting: int | None = None
     stopped_because: str | None = None
     is_priced: bool = False
+    lacks_consent: RequireConsent = RequireConsent.OFF
+    tails: tuple[Tail, ...] = ()
 
 
 Rule = Callable[[Asking, datetime], Sequence[Said]]
@@ -76,6 +81,59 @@ def _opt_out(asking: Asking, now: datetime) -> list[Said]:
         return [Said(rule="opt_out", ruling=Ruling.ALLOWED, sentence="The recipient has not opted out.")]
     sentence = f"The recipient opted out at {asking.opted_out_at:%Y-%m-%d %H:%M} UTC; only START lifts that."
     return [Said(rule="opt_out", ruling=Ruling.REFUSED, sentence=sentence, code="recipient_opted_out")]
+
+
+def _consent(asking: Asking, now: datetime) -> list[Said]:
+    required = consent_rule.required(asking.applying)
+    if required is RequireConsent.OFF:
+        return []
+    match asking.lacks_consent:
+        case RequireConsent.OFF:
+            sentence = "The recipient agreed to be written to: the ledger says when."
+            return [Said(rule="consent", ruling=Ruling.ALLOWED, sentence=sentence)]
+        case RequireConsent.WARN:
+            sentence = "Nobody knows that the recipient agreed; the opening goes, with a warning."
+            return [Said(rule="consent", ruling=Ruling.NOTED, sentence=sentence, code="consent_missing")]
+        case RequireConsent.ENFORCE:
+            sentence = "Nobody knows that the recipient agreed to be written to. A call may bring the consent itself."
+            return [Said(rule="consent", ruling=Ruling.REFUSED, sentence=sentence, code="consent_missing")]
+
+
+def _quiet_hours(asking: Asking, now: datetime) -> list[Said]:
+    """One line for each demand, of its strictest zone: the one in which the recipient is left alone longest."""
+    told: dict[tuple[Scope, str], quiet_hours.Explained] = {}
+    for one in quiet_hours.explain(asking.applying, asking.to_number, now):
+        key = (one.scope, one.because)
+        known = told.get(key)
+        if known is None or (known.next_allowed is not None and _later(one.next_allowed, known.next_allowed)):
+            told[key] = one
+    found = [_in_quiet(one) for one in told.values()]
+    if found:
+        first = quiet_hours.next_allowed(asking.applying, asking.to_number, now)
+        if first is None:
+            sentence = "There is no instant in the next days at which every zone and rule allows an opening."
+            found.append(Said(rule="quiet_hours", ruling=Ruling.REFUSED, sentence=sentence, code="quiet_hours"))
+        elif first != now:
+            sentence = f"All of them together: an opening waits until {first:%Y-%m-%d %H:%M} UTC, if it lives so long."
+            found.append(Said(rule="quiet_hours", ruling=Ruling.DEFERRED, sentence=sentence, until=first))
+    return found
+
+
+def _in_quiet(one: quiet_hours.Explained) -> Said:
+    law = "" if one.because == quiet_hours.BECAUSE_OF_RULE else f" by the law of {one.because}"
+    clock = "Nobody knows the time" if one.local_time is None else f"It is {one.local_time:%a %H:%M}"
+    state = "quiet" if one.is_quiet else "no quiet time"
+    return Said(
+        rule="quiet_hours",
+        scope=one.scope,
+        ruling=Ruling.DEFERRED if one.is_quiet else Ruling.ALLOWED,
+        sentence=f"{clock} in {one.time_zone}: {state}{law}.",
+        until=one.next_allowed if one.is_quiet else None,
+    )
+
+
+def _later(one: datetime | None, other: datetime) -> bool:
+    return one is None or one > other
 
 
 def _window(asking: Asking, now: datetime) -> list[Said]:
@@ -138,7 +196,10 @@ def _queue(asking: Asking, now: datetime) -> list[Said]:
     if asking.stopped_because is not None:
         sentence = f"The sender rests: {asking.stopped_because} {_waiting(asking.waiting)}"
         return [Said(rule="sender", scope=Scope.SENDER, ruling=Ruling.DEFERRED, sentence=sentence)]
-    return [Said(rule="sender", scope=Scope.SENDER, ruling=Ruling.NOTED, sentence=_waiting(asking.waiting))]
+    at = pace.leaves_at(asking.tails, now)
+    when = f" By its pace a new opening leaves about {at:%Y-%m-%d %H:%M:%S} UTC." if at > now else ""
+    sentence = f"{_waiting(asking.waiting)}{when}"
+    return [Said(rule="sender", scope=Scope.SENDER, ruling=Ruling.NOTED, sentence=sentence, until=at if when else None)]
 
 
 def _waiting(count: int) -> str:
@@ -149,9 +210,11 @@ def _waiting(count: int) -> str:
 
 RULES: Final[tuple[Rule, ...]] = (
     _opt_out,
+    _consent,
     _window,
     _country,
     _caps,
+    _quiet_hours,
     _queue,
 )
 """Every rule, in the order in which an opening meets them."""
