@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final, TypeAlias, assert_never
 
-from overture.agents import beside, details, variables, words
+from overture.agents import beside, details, patterns, variables, words
 from overture.domain.agent import Ask
 
 Tokens: TypeAlias = tuple[str, ...]
@@ -99,6 +99,8 @@ def read(ask: Ask, text: str, language: str, *, today: date = date.min) -> Value
             return details.phone(text, ask.country)
         case "email":
             return details.email(text)
+        case "pattern":
+            return None if ask.pattern is None else patterns.fit(ask.pattern, text)
         case _ as never:
             assert_never(never)
 

@@ -30,6 +30,7 @@ _KINDS: Final = {
     "datetime": "a day and a time",
     "phone": "a phone number",
     "email": "an e-mail address",
+    "pattern": "what fits a pattern",
 }
 _STYLE: Final = """
 text{font:12px system-ui,sans-serif;fill:#1c2733}.name{font-weight:700}.ask{fill:#0b5c8f}.end{fill:#5b6673}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from overture.agents import answers, conditions, variables
+from overture.agents import answers, conditions, patterns, variables
 from overture.agents.kinds.flow import known_names
 from overture.agents.lint_texts import Finding, error, lint_message, warning
 from overture.agents.lint_tools import early_call, lint_call
@@ -86,12 +86,25 @@ def _lint_ask(spec: FlowSpec, where: str, node: Node, ask: Ask) -> Iterator[Find
         yield from lint_message(f"{where}.ask.reask", ask.reask, known_names(spec))
     if ask.min is not None and ask.max is not None and ask.min > ask.max:
         yield error(f"{where}.ask", f"No number is between {ask.min:g} and {ask.max:g}.", "Exchange min and max.")
+    if ask.type == "pattern":
+        yield from _lint_pattern(f"{where}.ask.pattern", ask)
     if ask.type in ("time", "datetime"):
         yield from _lint_hours(f"{where}.ask", ask)
     if ask.type == "choice":
         yield from _lint_choices(spec, f"{where}.ask.choices", ask)
     elif ask.choices is not None:
         yield error(f"{where}.ask.choices", f"A question of type {ask.type} has no choices.", "Set type: choice.")
+
+
+def _lint_pattern(where: str, ask: Ask) -> Iterator[Finding]:
+    if not ask.pattern:
+        yield error(where, "A question of type pattern needs its pattern.", 'Write it like "[A-Z]{2}[0-9]{4}".')
+        return
+    try:
+        patterns.compiled(ask.pattern)
+    except ValueError as wrong:
+        hint = "It is RE2: no look-around and no back-references."
+        yield error(where, f"The pattern cannot be read: {wrong}.", hint)
 
 
 def _lint_hours(where: str, ask: Ask) -> Iterator[Finding]:

@@ -92,10 +92,13 @@ class Ask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     `date` a day from today on, at most `max_days` away, kept as 2026-12-01; `time` a time of day from `earliest` to
     `latest`, kept as 15:30; `datetime` both, kept as 2026-12-01T15:30. `phone` a number, kept in E.164; one without
     its country code is taken for one of `country` (a calling code: "49"), if that is set. `email` an address.
+    `pattern` a text that `pattern` (RE2) fits as a whole, in any case; where it has a group, that is what is kept.
     """
 
     slot: Name
-    type: Literal["text", "yes_no", "choice", "number", "date", "time", "datetime", "phone", "email"] = "text"
+    type: Literal["text", "yes_no", "choice", "number", "date", "time", "datetime", "phone", "email", "pattern"] = (
+        "text"
+    )
     choices: dict[str, list[str]] | list[str] | None = None
     weak: list[str] = []
     offer: bool = True
@@ -106,6 +109,7 @@ class Ask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     earliest: TimeOfDay = "00:00"
     latest: TimeOfDay = "23:59"
     country: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,2}$")] | None = None
+    pattern: str | None = None
     max_length: int = 500
     reask: str | None = None
     retries: int = 2
