@@ -15,7 +15,7 @@ from typing import Final
 from benchmarks import deliveries, footprint, load, pace, report, roads
 from benchmarks.roads import Measured, Plan
 
-_PARTS: Final = ("accepts", "intake", "deliveries", "claims", "pace", "memory", "demo")
+_PARTS: Final = ("accepts", "rules", "intake", "deliveries", "claims", "pace", "memory", "demo")
 _PACED_SECONDS: Final = 10  # a shorter round tells little of a sender that sends every other second
 
 
@@ -56,8 +56,9 @@ def main() -> int:
             connections=asked.connections,
         )
         measured: list[Measured] = []
-        if parts & {"accepts", "intake"}:
-            with roads.opened(plan, accepts="accepts" in parts, intake="intake" in parts) as opened:
+        if parts & {"accepts", "rules", "intake"}:
+            wanted = {part: part in parts for part in ("accepts", "rules", "intake")}
+            with roads.opened(plan, **wanted) as opened:
                 measured = roads.measure(opened, plan)
             report.show_rates(measured)
         if "deliveries" in parts:

@@ -13,6 +13,7 @@ from benchmarks.load import Round
 from benchmarks.processes import Served
 from benchmarks.served import AGENT, SENDER, Wanted
 
+_WITH_RULES: Final = " with every rule"
 _FASTEST: Final = 15_000  # webhooks a second that no server of ours reaches on one core: so many are prepared
 
 
@@ -101,26 +102,39 @@ def _faults(road: Road, rounds: Sequence[Round], answered: int, plan: Plan) -> l
 
 
 @contextmanager
-def opened(plan: Plan, *, accepts: bool, intake: bool) -> Iterator[list[Road]]:
-    """The roads, each with a server and a database of its own. The echo comes first."""
+def opened(plan: Plan, *, accepts: bool, intake: bool, rules: bool) -> Iterator[list[Road]]:
+    """The roads, each with a server and a database of its own. The echo comes first.
+
+    With `rules` each accept is beside one that asks every rule.
+    """
     with ExitStack() as stack:
         echo = stack.enter_context(processes.serving(Wanted(core=plan.server_core)))
         roads = [_calls("echo", echo)]
-        if accepts:
-            data = plan.folder / "accepts"
-            served = stack.enter_context(processes.serving(Wanted(core=plan.server_core, data=str(data))))
-            roads.append(_calls("accept, SQLite", served, kept=_in_file(data, "conversation")))
-            cluster = stack.enter_context(databases.postgresql())
-            wanted = Wanted(core=plan.server_core, data=str(plan.folder / "postgresql"), database_url=cluster.url)
-            served = stack.enter_context(processes.serving(wanted))
-
-            def kept() -> int:
-                return asyncio.run(databases.count_in_postgresql(cluster.url, "conversation"))
-
-            roads.append(_calls("accept, PostgreSQL", served, kept=kept, database_pid=cluster.pid))
+        if accepts or rules:
+            roads += [_in_sqlite(stack, plan, rules=False), *([_in_sqlite(stack, plan, rules=True)] if rules else [])]
+            roads.append(_in_postgresql(stack, plan, rules=False))
+            roads += [_in_postgresql(stack, plan, rules=True)] if rules else []
         if intake:
             roads += [_webhooks(stack, plan, roads=False)]
         yield roads
+
+
+def _in_sqlite(stack: ExitStack, plan: Plan, *, rules: bool) -> Road:
+    data = plan.folder / f"accepts-{rules}"
+    served = stack.enter_context(processes.serving(Wanted(core=plan.server_core, data=str(data), rules=rules)))
+    return _calls(f"accept{_WITH_RULES * rules}, SQLite", served, kept=_in_file(data, "conversation"))
+
+
+def _in_postgresql(stack: ExitStack, plan: Plan, *, rules: bool) -> Road:
+    cluster = stack.enter_context(databases.postgresql())
+    data = str(plan.folder / f"postgresql-{rules}")
+    wanted = Wanted(core=plan.server_core, data=data, database_url=cluster.url, rules=rules)
+    served = stack.enter_context(processes.serving(wanted))
+
+    def kept() -> int:
+        return asyncio.run(databases.count_in_postgresql(cluster.url, "conversation"))
+
+    return _calls(f"accept{_WITH_RULES * rules}, PostgreSQL", served, kept=kept, database_pid=cluster.pid)
 
 
 def _calls(

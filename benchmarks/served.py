@@ -15,6 +15,7 @@ import msgspec
 import uvloop
 from msgspec import Struct
 
+from benchmarks import ruling
 from benchmarks.echo import echo
 from overture import log
 from overture.actions.manage_keys import create_key
@@ -45,7 +46,8 @@ FLOW: Final = FlowSpec(
 class Wanted(Struct, frozen=True, kw_only=True):
     """What to serve: the echo, or Overture on a database, with its workers (`roads`) or without.
 
-    On a `port` that is given, the provider can report there what becomes of messages.
+    On a `port` that is given, the provider can report there what becomes of messages. With `rules` every rule is set,
+    and none of them keeps an opening back.
     """
 
     core: int
@@ -54,6 +56,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     roads: bool = False
     provider: str = _NOBODY
     port: int = 0
+    rules: bool = False
 
 
 class Ready(Struct, frozen=True, kw_only=True):
@@ -80,6 +83,8 @@ async def _serve_overture(wanted: Wanted) -> None:
         async def furnish(tx: Writing) -> str:
             now = house.store.now()
             await agents.save(tx, WORKSPACE, AGENT, FLOW, {}, now)
+            if wanted.rules:
+                await ruling.set_all(tx)
             scopes: Sequence[Scope] = [Scope.SEND]
             return (await create_key(tx, workspace_id=WORKSPACE, name="bench", scopes=scopes, now=now)).text
 
