@@ -44,7 +44,7 @@ async def test_a_clock_that_jumps_repeats_nothing_and_forgets_nothing(
         assert {row[0] for row in failed} <= {"expired", "cancelled"}  # a turn whose claims ran out ends with a person
         out = await house.rows("SELECT count(*) FROM message WHERE direction = 'out'")
         assert out[0][0] == len(said) + len(failed)
-        [[waiting]] = await house.rows("SELECT count(*) FROM timer")
+        [[waiting]] = await house.rows("SELECT count(*) FROM timer WHERE kind = 'inactivity'")
         [[live]] = await house.rows("SELECT count(*) FROM conversation WHERE mode <> 'ended'")
         assert waiting == live
         assert house.roads_that_ended() == []

@@ -338,6 +338,7 @@ async def test_a_conversation_says_that_its_reply_waits_for_the_contact(world: W
     assert (await world.client.get(path)).json["waits_for_contact"] is False
     held_back = "UPDATE message SET author = 'agent', status = 'failed', reason = 'window_closed' WHERE id = $1"
     await change(world, held_back, message_id)
+    await change(world, "DELETE FROM outbox WHERE message_id = $1", message_id)
     told = (await world.client.get(path)).json
     assert told["waits_for_contact"] is True
     [line] = told["messages"]

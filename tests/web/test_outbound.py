@@ -173,6 +173,7 @@ async def test_a_dry_run_decides_and_writes_nothing(world: World) -> None:
             "scheduled_for": None,
             "template": None,
             "cost": {"amount": None, "currency": None, "is_known": False},
+            "warnings": [],
         },
     }
     assert await world.rows() == before
