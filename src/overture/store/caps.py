@@ -95,6 +95,13 @@ _RESERVE: Final = insert(
     },
     "ON CONFLICT (message_id, cap, shard) DO UPDATE SET amount = excluded.amount",
 )
+_FIND_RESERVED: Final = RowsQuery(
+    {"message_id": "text", "cap": "text", "shard": "int"},
+    """
+    SELECT r.message_id, r.cap FROM rows
+    JOIN reservation r ON r.message_id = rows.message_id AND r.cap = rows.cap AND r.shard = rows.shard
+    """,
+)
 _GIVE_BACK: Final = RowsCommand(
     {"message_id": "text", "shard": "int"},
     """
@@ -231,6 +238,13 @@ async def reserve(tx: Writing, reservations: Sequence[Reservation]) -> None:
     """Keep what messages take; of one that is kept already, the amount."""
     rows = [msgspec.structs.astuple(one) for one in reservations]
     await tx.run_rows(_RESERVE, sorted(rows))
+
+
+async def reserve_new(tx: Writing, reservations: Sequence[Reservation]) -> None:
+    """Keep what messages take that are not kept yet: rows that are there are another's to hold, and not waited for."""
+    keys = sorted((one.message_id, one.cap, one.shard) for one in reservations)
+    known = {(row[0], row[1]) for row in await tx.all_of(_FIND_RESERVED, keys)}
+    await reserve(tx, [one for one in reservations if (one.message_id, one.cap) not in known])
 
 
 async def give_back(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:
