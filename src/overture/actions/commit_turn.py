@@ -22,7 +22,7 @@ from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
 from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Priority
 from overture.domain.turn import End, Finish, HandOver, Pause
-from overture.store import conversations, events, messages, outbox, quiet_hours, turns
+from overture.store import caps, conversations, events, messages, outbox, quiet_hours, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
@@ -109,6 +109,8 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     ]
     lines = await expect_costs(tx, lines, way.pair)
     worth = await _worth(tx, present, now)
+    if worth[0] is Priority.OPENING and lines:
+        await caps.hand_on(tx, present.id, present.shard, lines[0].id)
     await messages.insert_all(tx, lines, now=now, expires_at=worth[1])
     if epoch != present.epoch and present.thread_id is not None:
         await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch)

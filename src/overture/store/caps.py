@@ -111,6 +111,7 @@ _GIVE_BACK: Final = RowsCommand(
                         AND attempt.shard = reservation.shard AND attempt.state <> 'rejected')
     """,
 )
+_HAND_ON: Final = Command("UPDATE reservation SET message_id = $3 WHERE message_id = $1 AND shard = $2 AND amount > 0")
 _RESIZE: Final = RowsCommand(
     {"message_id": "text", "shard": "int", "ours": "bigint", "theirs": "bigint"},
     """
@@ -250,6 +251,11 @@ async def reserve_new(tx: Writing, reservations: Sequence[Reservation]) -> None:
 async def give_back(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:
     """Let (message, shard) take nothing any more, unless the provider took one of its tries, or may have."""
     await tx.run_rows(_GIVE_BACK, sorted(set(keys)))
+
+
+async def hand_on(tx: Writing, conversation_id: str, shard: int, message_id: str) -> None:
+    """Let a message take what its conversation took until the message was composed."""
+    await tx.run(_HAND_ON, conversation_id, shard, message_id)
 
 
 async def resize(tx: Writing, counts: Sequence[tuple[str, int, int, int]]) -> None:
