@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from overture.actions.expect_costs import expect_costs
 from overture.domain.event import EventKind
 from overture.domain.message import Author, Body, Direction
 from overture.domain.ports import Ids
@@ -35,11 +36,12 @@ async def say(
         )
         for seq, body in enumerate(bodies, first)
     ]
+    pair = None if present.thread_id is None else (await threads.find_of_conversations(tx, [key]))[key]
+    lines = await expect_costs(tx, lines, pair)
     await messages.insert_all(tx, lines, now=now, expires_at=now + REPLY_LIFE)
-    if present.thread_id is not None:
-        pair = (await threads.find_of_conversations(tx, [key]))[key]
+    if pair is not None:
         sends = [
-            outbox.send_of(line, thread_id=present.thread_id, sender_id=pair.sender_id, epoch=epoch) for line in lines
+            outbox.send_of(line, thread_id=pair.thread_id, sender_id=pair.sender_id, epoch=epoch) for line in lines
         ]
         await outbox.insert_all(tx, sends, now=now, expires_at=now + REPLY_LIFE, priority=Priority.REPLY)
     told = [
