@@ -6,6 +6,7 @@ import pytest
 
 from overture.actions.save_templates import save_template
 from overture.actions.start_conversation import DryRun, DryRunCost, dry_run
+from overture.actions.write_message import Message, write_message
 from overture.domain.agent import TemplateUse
 from overture.domain.errors import Refusal
 from overture.domain.template import Approval, Category, Content, Template
@@ -136,6 +137,24 @@ async def test_replies_have_their_cost_and_what_contacts_write_has_none(world: W
     lines = await world.lines(an_id)
     told = [(line.segments, None if line.cost is None else line.cost.micros) for line in lines]
     assert told == [(1, 8_300), (None, None), (1, 8_300)]
+
+
+@pytest.mark.parametrize(
+    ("category", "hours", "micros"),
+    [(Category.UTILITY, 1, 5_000), (Category.UTILITY, 30, 9_000), (Category.MARKETING, 1, 30_000)],
+)
+async def test_a_template_that_a_person_sends_costs_by_its_category_and_the_window(
+    world: World, category: Category, hours: int, micros: int
+) -> None:
+    await has_prices(world)
+    await world.is_heard_before(WHATSAPP, to=BERLIN)
+    an_id = await world.starts(channel=WHATSAPP, to_number=BERLIN)
+    await world.sends()
+    use = await a_template(world, category)
+    world.clock.passes(hours=hours)
+    asked = Message(workspace_id=WORKSPACE, conversation_id=an_id, by="Eve", digest="d", template=use, takes_over=True)
+    await world.store.write(lambda tx: write_message(tx, asked, world.clock.now(), world.ids))
+    assert (await expected(world))[-1] == (1, micros, "USD")
 
 
 async def test_the_confirmation_of_an_opt_out_has_its_cost(world: World) -> None:

@@ -107,7 +107,7 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
         )
         for seq, body in enumerate(way.bodies, present.last_seq + 1)
     ]
-    lines = await expect_costs(tx, lines, way.pair)
+    lines = await expect_costs(tx, lines, way.pair, now)
     worth = await _worth(tx, present, now)
     if worth[0] is Priority.OPENING and lines:
         await caps.hand_on(tx, present.id, present.shard, lines[0].id)

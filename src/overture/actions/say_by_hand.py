@@ -37,7 +37,7 @@ async def say(
         for seq, body in enumerate(bodies, first)
     ]
     pair = None if present.thread_id is None else (await threads.find_of_conversations(tx, [key]))[key]
-    lines = await expect_costs(tx, lines, pair)
+    lines = await expect_costs(tx, lines, pair, now)
     await messages.insert_all(tx, lines, now=now, expires_at=now + REPLY_LIFE)
     if pair is not None:
         sends = [
