@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from overture.actions import claim_turns, reach_contact
 from overture.actions.await_people import await_people
+from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.claim_turns import TurnClaim
 from overture.actions.expect_costs import expect_costs
 from overture.domain.agent import EndReason
@@ -113,7 +114,10 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
         await caps.hand_on(tx, present.id, present.shard, lines[0].id)
     await messages.insert_all(tx, lines, now=now, expires_at=worth[1])
     if epoch != present.epoch and present.thread_id is not None:
-        await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch)
+        await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch, now)
+        await cancel_deliveries(
+            tx, [(present.thread_id, present.id, present.epoch)], now, ids, goes_on=mode is not Mode.ENDED
+        )
     if way.waits:
         await reach_contact.hold_back(tx, lines, now, ids)
     else:
