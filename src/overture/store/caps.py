@@ -166,28 +166,43 @@ class Asked(Struct, frozen=True, kw_only=True):
         return self.workspace_id, self.line.name
 
 
-async def hold(tx: Writing, asked: Sequence[Asked], now: datetime) -> dict[Key, list[Tally]]:
-    """What caps have counted, held until the commit, with everything counted that was not yet.
+class Held(Struct, frozen=True, kw_only=True):
+    """What caps have counted; `beside` is what their tallies hold that stands beside their rows as yet.
 
     Caps of one name differ in their limits only: there is a tally for each.
     """
+
+    tallies: dict[Key, list[Tally]] = {}
+    beside: tuple[Row, ...] = ()
+
+
+async def hold(tx: Writing, asked: Sequence[Asked], now: datetime) -> Held:
+    """What caps have counted, held until the commit."""
     keys = sorted({one.key for one in asked})
-    at = int(now.timestamp())
-    found = await tx.run_rows(_HOLD, keys, at)
-    differences = await tx.all_of(_LOCK_UNCOUNTED, keys)
-    tallies = await _tallies(tx, asked, found, differences, now)
-    if differences:
-        changed = {(row[0], row[1]) for row in differences}
-        await save(tx, [(key, tallies[key][0], tallies[key][0].told) for key in changed], now)
-        await tx.run_rows(_MARK_COUNTED, sorted((row[5], row[1], row[6], row[3]) for row in differences))
-    return tallies
+    found = await tx.run_rows(_HOLD, keys, int(now.timestamp()))
+    beside = await tx.all_of(_UNCOUNTED, keys)
+    return Held(tallies=await _tallies(tx, asked, found, beside, now), beside=tuple(beside))
 
 
-async def look(tx: Reading, asked: Sequence[Asked], now: datetime) -> dict[Key, list[Tally]]:
+async def count_in(tx: Writing, tallies: dict[Key, list[Tally]], beside: Sequence[Row]) -> None:
+    """Let the rows of caps that are held, and are saved next, take in what stands beside them; what others hold stays.
+
+    It comes last of all that waits for anybody: who holds a contact or a conversation may want these reservations.
+    """
+    locked = await tx.all_of(_LOCK_UNCOUNTED, sorted(tallies))
+    for sign, rows in ((-1, beside), (1, locked)):
+        for row in rows:
+            for tally in tallies[row[0], row[1]]:
+                if tally.cap.count is not Measure.RECIPIENTS:
+                    tally.change(row[2], sign * (row[3] - row[4]))
+    await tx.run_rows(_MARK_COUNTED, sorted((row[5], row[1], row[6], row[3]) for row in locked))
+
+
+async def look(tx: Reading, asked: Sequence[Asked], now: datetime) -> Held:
     """As `hold`, only looked at."""
     keys = sorted({one.key for one in asked})
-    found, differences = await tx.all_of(_LOOK, keys), await tx.all_of(_UNCOUNTED, keys)
-    return await _tallies(tx, asked, found, differences, now)
+    found, beside = await tx.all_of(_LOOK, keys), await tx.all_of(_UNCOUNTED, keys)
+    return Held(tallies=await _tallies(tx, asked, found, beside, now), beside=tuple(beside))
 
 
 async def _tallies(
