@@ -4,6 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from overture.actions.find_lacking_consent import seen_from
 from overture.domain import caps, explaining, numbers, variants
 from overture.domain.channel import Channel
 from overture.domain.errors import Invalid, Unknown
@@ -50,21 +51,21 @@ async def explain_rules(
         )
     sender = await _sender(tx, workspace_id, channel, from_number)
     [pair] = await threads.read_pairs(tx, [(workspace_id, address, "" if sender is None else sender.id)])
-    contact = variants.canonical(address) if pair.contact is None else pair.contact.address
+    known = seen_from(pair.contact, sender)
+    contact = variants.canonical(address) if known is None else known.address
     applying = Applying(
         workspace=await rules.get_of_workspace(tx, workspace_id),
         agent=await _agent_rules(tx, workspace_id, agent_id),
         sender=NONE if sender is None else sender.rules,
     )
     whose = caps.Whose(agent_id=agent_id, sender_id=None if sender is None else sender.id, contact=contact)
-    found = caps.lines(applying, whose)
-    asked = [Asked(workspace_id=workspace_id, line=line, contact=contact) for line in found]
+    asked = [Asked(workspace_id=workspace_id, line=line, contact=contact) for line in caps.lines(applying, whose)]
     tallies = await counted.look(tx, asked, now) if asked else {}
     asking = Asking(
         to_number=address,
         channel=channel,
         contact=contact,
-        opted_out_at=None if pair.contact is None else pair.contact.opted_out_at,
+        opted_out_at=None if known is None else known.opted_out_at,
         last_inbound_at=None if pair.thread is None else pair.thread.last_inbound_at,
         applying=applying,
         tallies=tuple(
