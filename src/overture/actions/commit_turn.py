@@ -93,22 +93,7 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     epoch = present.epoch if mode is Mode.BOT else present.epoch + 1
     newest = msgspec.structs.replace(present, state=draft.state)
     way = await reach_contact.find_way(tx, draft.claim, newest, _said(finish), now)
-    lines = [
-        messages.NewMessage(
-            id=ids.new(now, present.shard),
-            workspace_id=present.workspace_id,
-            conversation_id=present.id,
-            seq=seq,
-            shard=present.shard,
-            direction=Direction.OUT,
-            author=Author.AGENT,
-            body=body,
-            place=finish.place,
-            turn_id=draft.turn_id,
-        )
-        for seq, body in enumerate(way.bodies, present.last_seq + 1)
-    ]
-    lines = await expect_costs(tx, lines, way.pair, now)
+    lines = await expect_costs(tx, _lines(draft, present, way, now, ids), way.pair, now)
     worth = await _worth(tx, present, now)
     if worth[0] is Priority.OPENING and lines:
         await caps.hand_on(tx, present.id, present.shard, lines[0].id)
@@ -142,6 +127,26 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     queued = [] if way.waits else lines
     await events.insert_all(tx, _events(present, queued, finish, mode, reason, note, now, ids), now)
     return Committed(messages=len(lines), mode=mode)
+
+
+def _lines(
+    draft: Draft, present: Conversation, way: reach_contact.Way, now: datetime, ids: Ids
+) -> list[messages.NewMessage]:
+    return [
+        messages.NewMessage(
+            id=ids.new(now, present.shard),
+            workspace_id=present.workspace_id,
+            conversation_id=present.id,
+            seq=seq,
+            shard=present.shard,
+            direction=Direction.OUT,
+            author=Author.AGENT,
+            body=body,
+            place=draft.finish.place,
+            turn_id=draft.turn_id,
+        )
+        for seq, body in enumerate(way.bodies, present.last_seq + 1)
+    ]
 
 
 def _said(finish: Finish) -> list[Text]:

@@ -118,7 +118,7 @@ async def hold_caps(tx: Writing, asked: Sequence[tuple[Start, Facts]], now: date
 async def look_at_caps(tx: Reading, asked: Sequence[tuple[Start, Facts]], now: datetime) -> Ledger:
     """The caps that calls fall under, only looked at."""
     wanted = _asked(asked)
-    return Ledger(await counted.look(tx, wanted, now) if wanted else Held(), now)
+    return Ledger(Held(tallies=await counted.look(tx, wanted, now)) if wanted else Held(), now)
 
 
 def lines_of(start: Start, facts: Facts) -> tuple[Line, ...]:

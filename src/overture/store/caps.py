@@ -198,11 +198,11 @@ async def count_in(tx: Writing, tallies: dict[Key, list[Tally]], beside: Sequenc
     await tx.run_rows(_MARK_COUNTED, sorted((row[5], row[1], row[6], row[3]) for row in locked))
 
 
-async def look(tx: Reading, asked: Sequence[Asked], now: datetime) -> Held:
-    """As `hold`, only looked at."""
+async def look(tx: Reading, asked: Sequence[Asked], now: datetime) -> dict[Key, list[Tally]]:
+    """What caps have counted, only looked at."""
     keys = sorted({one.key for one in asked})
     found, beside = await tx.all_of(_LOOK, keys), await tx.all_of(_UNCOUNTED, keys)
-    return Held(tallies=await _tallies(tx, asked, found, beside, now), beside=tuple(beside))
+    return await _tallies(tx, asked, found, beside, now)
 
 
 async def _tallies(
