@@ -120,6 +120,14 @@ _RESIZE: Final = RowsCommand(
         AND (reservation.cap LIKE 'segments %' OR reservation.cap LIKE 'money %')
     """,
 )
+_REPRICE: Final = RowsCommand(
+    {"message_id": "text", "shard": "int", "micros": "bigint"},
+    """
+    UPDATE reservation SET amount = rows.micros FROM rows
+    WHERE reservation.message_id = rows.message_id AND reservation.shard = rows.shard
+        AND reservation.cap LIKE 'money %'
+    """,
+)
 _FORGET: Final = Command(
     """
     DELETE FROM reservation WHERE (message_id, cap, shard) IN (
@@ -276,6 +284,11 @@ async def hand_on(tx: Writing, conversation_id: str, shard: int, message_id: str
 async def resize(tx: Writing, counts: Sequence[tuple[str, int, int, int]]) -> None:
     """Count messages by their segments: (message, shard, how many we had counted, how many the provider has)."""
     await tx.run_rows(_RESIZE, sorted(counts))
+
+
+async def reprice(tx: Writing, costs: Sequence[tuple[str, int, int]]) -> None:
+    """Count messages by what they cost now: (message, shard, millionths)."""
+    await tx.run_rows(_REPRICE, sorted(costs))
 
 
 async def forget(tx: Writing, workspace_id: str, now: datetime, at_most: int) -> None:
