@@ -60,7 +60,7 @@ async def explain_rules(
     )
     whose = caps.Whose(agent_id=agent_id, sender_id=None if sender is None else sender.id, contact=contact)
     asked = [Asked(workspace_id=workspace_id, line=line, contact=contact) for line in caps.lines(applying, whose)]
-    tallies = await counted.look(tx, asked, now) if asked else {}
+    tallies = await counted.look(tx, asked, now)
     asking = Asking(
         to_number=address,
         channel=channel,
@@ -68,9 +68,7 @@ async def explain_rules(
         opted_out_at=None if known is None else known.opted_out_at,
         last_inbound_at=None if pair.thread is None else pair.thread.last_inbound_at,
         applying=applying,
-        tallies=tuple(
-            (one.line, next(tally for tally in tallies[one.key] if tally.cap == one.line.cap)) for one in asked
-        ),
+        tallies=tuple((one.line, next(t for t in tallies[one.key] if t.cap == one.line.cap)) for one in asked),
         waiting=None if sender is None else await counted.count_waiting(tx, workspace_id, sender.id),
         stopped_because=None if sender is None else sender.stopped_because,
         is_priced=sender is not None and sender.prices_revision is not None,
