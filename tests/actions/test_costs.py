@@ -6,8 +6,10 @@ import pytest
 
 from overture.actions.save_templates import save_template
 from overture.actions.start_conversation import DryRun, DryRunCost, dry_run
+from overture.actions.write_message import Message, write_message
 from overture.domain.agent import TemplateUse
 from overture.domain.errors import Refusal
+from overture.domain.rules import Cap, Measure, Rules
 from overture.domain.template import Approval, Category, Content, Template
 from overture.store import prices
 from tests.pricing import LIST, expected, has_prices
@@ -138,6 +140,24 @@ async def test_replies_have_their_cost_and_what_contacts_write_has_none(world: W
     assert told == [(1, 8_300), (None, None), (1, 8_300)]
 
 
+@pytest.mark.parametrize(
+    ("category", "hours", "micros"),
+    [(Category.UTILITY, 1, 5_000), (Category.UTILITY, 30, 9_000), (Category.MARKETING, 1, 30_000)],
+)
+async def test_a_template_that_a_person_sends_costs_by_its_category_and_the_window(
+    world: World, category: Category, hours: int, micros: int
+) -> None:
+    await has_prices(world)
+    await world.is_heard_before(WHATSAPP, to=BERLIN)
+    an_id = await world.starts(channel=WHATSAPP, to_number=BERLIN)
+    await world.sends()
+    use = await a_template(world, category)
+    world.clock.passes(hours=hours)
+    asked = Message(workspace_id=WORKSPACE, conversation_id=an_id, by="Eve", digest="d", template=use, takes_over=True)
+    await world.store.write(lambda tx: write_message(tx, asked, world.clock.now(), world.ids))
+    assert (await expected(world))[-1] == (1, micros, "USD")
+
+
 async def test_the_confirmation_of_an_opt_out_has_its_cost(world: World) -> None:
     await has_prices(world)
     await world.is_heard_before(WHATSAPP)
@@ -179,3 +199,22 @@ async def test_a_template_in_place_of_a_text_has_no_cost_of_the_texts(world: Wor
     await world.is_told(world.twilio.taken[0], "failed", code=63016)
     assert await world.texts(an_id) == ["Hello Ada!"]
     assert await expected(world) == [(1, None, None)]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_a_template_in_place_of_a_text_has_its_own_cost_and_caps_count_it(world: World, *, refused: bool) -> None:
+    await has_prices(world)
+    await world.rules(Rules(caps=[Cap(at_most=1_000_000, within_seconds=86_400, count=Measure.MONEY)]))
+    await world.is_heard_before(WHATSAPP, to=BERLIN)
+    world.clock.passes(minutes=1)
+    template = await a_template(world, Category.MARKETING)
+    await world.starts(channel=WHATSAPP, to_number=BERLIN, template=template)
+    assert await expected(world) == [(1, 5_000, "USD")]
+    if refused:
+        await world.sends()
+        await world.is_told(world.twilio.taken[0], "failed", code=63016)
+    else:
+        await world.change("UPDATE thread SET last_inbound_at = 0")
+    await world.sends()
+    assert await expected(world) == [(1, 30_000, "USD")]
+    assert await world.value("SELECT sum(amount) FROM reservation") == 30_000

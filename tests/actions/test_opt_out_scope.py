@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from overture.actions.explain_rules import explain_rules
 from overture.actions.link_address import link_address, unlink_address
 from overture.actions.openings import Started
 from overture.domain.agent import EndReason
@@ -141,3 +142,24 @@ async def test_an_address_that_is_parted_takes_the_narrow_opt_outs_along(house: 
     for number in (ADA, BOB):
         refused: Any = await house.answers(to_number=number)
         assert refused.code == "recipient_opted_out", number
+
+
+async def test_what_the_rules_say_of_a_contact_is_what_they_say_to_that_sender(house: World) -> None:
+    await house.rules(Rules(opt_out_scope=OptOutScope.SENDER))
+    await house.hears("STOP")
+
+    async def said_from(number: str) -> str:
+        told = await house.store.read(
+            lambda tx: explain_rules(
+                tx,
+                WORKSPACE,
+                to_number=ADA,
+                channel=SMS,
+                agent_id=None,
+                from_number=number,
+                now=house.clock.now(),
+            )
+        )
+        return next(one.ruling.value for one in told.said if one.rule == "opt_out")
+
+    assert [await said_from(number) for number in (OURS, APART)] == ["refused", "allowed"]

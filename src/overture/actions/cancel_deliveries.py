@@ -14,16 +14,25 @@ from overture.store.engine import Writing
 
 
 async def cancel_deliveries(
-    tx: Writing, waiting: Sequence[tuple[str, str, int]], now: datetime, ids: Ids, *, reason: str = "cancelled"
+    tx: Writing,
+    waiting: Sequence[tuple[str, str, int]],
+    now: datetime,
+    ids: Ids,
+    *,
+    reason: str = "cancelled",
+    goes_on: bool = False,
 ) -> None:
     """Cancel what waits for (thread, conversation, at most this epoch). The caller commits.
 
-    `reason` is one of the reasons for which a message stays.
+    `reason` is one of the reasons for which a message stays. Where a conversation `goes_on`, an opening that its agent
+    has yet to compose may still leave.
     """
     taken = await outbox.cancel_queued(tx, waiting)
+    composing = [] if goes_on else [conversation_id for _, conversation_id, _ in waiting]
+    gone = [*composing, *(message_id for *_, message_id in taken)]
+    await give_back(tx, [(an_id, shard_of(an_id)) for an_id in gone])
     if not taken:
         return
-    await give_back(tx, [(message_id, shard_of(message_id)) for *_, message_id in taken])
     changes = [
         messages.StatusChange(
             workspace_id=workspace_id,

@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from overture.actions import give_way
+from overture.actions.price_again import price_again
 from overture.domain import window
 from overture.domain.channel import Channel
 from overture.domain.message import Author, Body, Text
@@ -56,7 +57,9 @@ async def choose_again(tx: Writing, closed: Closed, now: datetime) -> Body | Non
     )
     chosen = await give_way.find_stand_in(tx, met, now)
     if chosen is not None:
-        await messages.set_bodies(tx, [(held.workspace_id, held.id, closed.line.seq, chosen)])
+        place = (held.workspace_id, held.id, closed.line.seq)
+        await messages.set_bodies(tx, [(*place, chosen)])
+        await price_again(tx, place, (closed.line.id, closed.attempt.shard), chosen, now)
     return chosen
 
 

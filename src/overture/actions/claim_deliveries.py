@@ -221,7 +221,7 @@ async def _claim(
             for send, at in leaving
         ],
     )
-    await count_replies(tx, [send for send, _ in leaving], now)
+    await count_replies(tx, [send for send, _ in leaving], authors, now)
     await refuse_deliveries(tx, staying, now, ids)
     return [_outgoing(send, at, now, probes=probes) for send, at in leaving]
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from overture.actions import claim_turns, reach_contact
 from overture.actions.await_people import await_people
+from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.claim_turns import TurnClaim
 from overture.actions.expect_costs import expect_costs
 from overture.domain.agent import EndReason
@@ -22,7 +23,7 @@ from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
 from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Priority
 from overture.domain.turn import End, Finish, HandOver, Pause
-from overture.store import conversations, events, messages, outbox, quiet_hours, turns
+from overture.store import caps, conversations, events, messages, outbox, quiet_hours, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
@@ -92,26 +93,16 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     epoch = present.epoch if mode is Mode.BOT else present.epoch + 1
     newest = msgspec.structs.replace(present, state=draft.state)
     way = await reach_contact.find_way(tx, draft.claim, newest, _said(finish), now)
-    lines = [
-        messages.NewMessage(
-            id=ids.new(now, present.shard),
-            workspace_id=present.workspace_id,
-            conversation_id=present.id,
-            seq=seq,
-            shard=present.shard,
-            direction=Direction.OUT,
-            author=Author.AGENT,
-            body=body,
-            place=finish.place,
-            turn_id=draft.turn_id,
-        )
-        for seq, body in enumerate(way.bodies, present.last_seq + 1)
-    ]
-    lines = await expect_costs(tx, lines, way.pair)
+    lines = await expect_costs(tx, _lines(draft, present, way, now, ids), way.pair, now)
     worth = await _worth(tx, present, now)
+    if worth[0] is Priority.OPENING and lines:
+        await caps.hand_on(tx, present.id, present.shard, lines[0].id)
     await messages.insert_all(tx, lines, now=now, expires_at=worth[1])
     if epoch != present.epoch and present.thread_id is not None:
-        await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch)
+        await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch, now)
+        await cancel_deliveries(
+            tx, [(present.thread_id, present.id, present.epoch)], now, ids, goes_on=mode is not Mode.ENDED
+        )
     if way.waits:
         await reach_contact.hold_back(tx, lines, now, ids)
     else:
@@ -136,6 +127,26 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     queued = [] if way.waits else lines
     await events.insert_all(tx, _events(present, queued, finish, mode, reason, note, now, ids), now)
     return Committed(messages=len(lines), mode=mode)
+
+
+def _lines(
+    draft: Draft, present: Conversation, way: reach_contact.Way, now: datetime, ids: Ids
+) -> list[messages.NewMessage]:
+    return [
+        messages.NewMessage(
+            id=ids.new(now, present.shard),
+            workspace_id=present.workspace_id,
+            conversation_id=present.id,
+            seq=seq,
+            shard=present.shard,
+            direction=Direction.OUT,
+            author=Author.AGENT,
+            body=body,
+            place=draft.finish.place,
+            turn_id=draft.turn_id,
+        )
+        for seq, body in enumerate(way.bodies, present.last_seq + 1)
+    ]
 
 
 def _said(finish: Finish) -> list[Text]:

@@ -1,35 +1,36 @@
 """Count what replies take of caps that watch over segments and money, as they are handed to the provider.
 
-Replies are never refused for a cap, so they may take a budget over its line; openings then wait until it has room.
+Replies are never refused for a cap, so they may take a budget over its line; openings then wait until it has room. What
+was counted before is left as it is: openings when they were accepted, but for the words that an agent composed since.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from overture.domain import caps
+from overture.domain.agent import Agent
 from overture.domain.rules import NONE, Applying
-from overture.domain.sending import Priority
 from overture.store import agents, outbox
 from overture.store import caps as counted
 from overture.store.caps import Reservation
 from overture.store.engine import Writing
 
 
-async def count_replies(tx: Writing, leaving: Sequence[outbox.Send], now: datetime) -> None:
-    """Count the replies among what leaves now; openings were counted when they were accepted. The caller commits."""
-    replies = [send for send in leaving if send.priority == Priority.REPLY]
-    if not replies:
-        return
-    versions = await agents.find_versions(tx, [send.agent for send in replies])
+async def count_replies(
+    tx: Writing, leaving: Sequence[outbox.Send], authors: Mapping[tuple[str, str, int], Agent], now: datetime
+) -> None:
+    """Count what leaves now and is not counted yet; `authors` are agents known already. The caller commits."""
+    unknown = [send.agent for send in leaving if send.agent not in authors]
+    versions = {**authors, **(await agents.find_versions(tx, unknown) if unknown else {})}
     reservations: list[Reservation] = []
-    for send in replies:
+    for send in leaving:
         author = versions.get(send.agent)
         agent_rules = NONE if author is None else author.spec.rules
         if any(caps.spends(rules) for rules in (send.workspace_rules, agent_rules, send.sender_rules)):
             applying = Applying(workspace=send.workspace_rules, agent=agent_rules, sender=send.sender_rules)
             reservations += _reservations(send, applying, now)
     if reservations:
-        await counted.reserve(tx, reservations)
+        await counted.reserve_new(tx, reservations)
 
 
 def _reservations(send: outbox.Send, applying: Applying, now: datetime) -> list[Reservation]:

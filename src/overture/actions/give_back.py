@@ -13,7 +13,10 @@ from overture.store.engine import Writing
 
 
 async def give_back(tx: Writing, ended: Sequence[tuple[str, int]]) -> None:
-    """Give back what (message, shard) took, if none of them can have left. The caller commits."""
+    """Give back what (message, shard) took, if none of them can have left. The caller commits.
+
+    A conversation stands for the opening that its agent has yet to compose.
+    """
     if ended:
         await caps.give_back(tx, ended)
 

@@ -14,8 +14,10 @@ from overture.domain.conversation import Mode
 from overture.domain.event import EventKind
 from overture.domain.message import Author
 from overture.domain.ports import Ids
-from overture.store import events, people
-from overture.store.engine import Writing
+from overture.domain.sending import OPENING_LIFE
+from overture.store import events, people, quiet_hours
+from overture.store.conversations import Conversation
+from overture.store.engine import Reading, Writing
 
 
 class HandedBack(Struct, frozen=True, kw_only=True):
@@ -43,9 +45,19 @@ async def hand_back(
         await people.carry_over(tx, present.thread_id, workspace_id, conversation_id, present.epoch + 1)
     unsaid = [] if waits else await people.list_unsaid(tx, workspace_id, conversation_id)
     if unsaid:
-        await say(tx, present, unsaid, author=Author.AGENT, now=now, ids=ids)
+        until = await _opens_until(tx, present, now)
+        await say(tx, present, unsaid, author=Author.AGENT, now=now, ids=ids, opens_until=until)
     told = events.make(
         ids, EventKind.CONVERSATION_HANDED_BACK, workspace_id, conversation_id, now, by=by, was=present.mode.value
     )
     await events.insert_all(tx, [told], now)
     return HandedBack(changed=True, answers=waits or bool(unsaid))
+
+
+async def _opens_until(tx: Reading, present: Conversation, now: datetime) -> datetime | None:
+    """Until when it is worth saying what opens the conversation; None where its contact has written, and waits."""
+    if present.in_seq > 0:
+        return None
+    key = (present.workspace_id, present.id)
+    opening = (await quiet_hours.find_openings(tx, [key])).get(key, quiet_hours.NOTHING)
+    return opening.expires_at or max(now, opening.due_at or now) + OPENING_LIFE

@@ -29,7 +29,7 @@ async def hand_over(tx: Writing, asked: Sequence[HandOver], now: datetime, ids: 
     by_id = {(one.workspace_id, one.conversation_id): one for one in asked}
     done = await hand_overs.hand_over(tx, [(one.workspace_id, one.conversation_id, one.note) for one in by_id.values()])
     waiting = [(thread, conversation, epoch - 1) for _, conversation, thread, epoch in done if thread is not None]
-    await cancel_deliveries(tx, waiting, now, ids)
+    await cancel_deliveries(tx, waiting, now, ids, goes_on=True)
     told = [
         events.make(
             ids,

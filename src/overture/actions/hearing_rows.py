@@ -159,7 +159,9 @@ class Rows:
             until = self._now + REPLY_LIFE
             place = (line.workspace_id, line.conversation_id)
             pair = (await threads.find_of_conversations(tx, [place])).get(place)
-            await messages.insert_all(tx, await expect_costs(tx, [new], pair), now=self._now, expires_at=until)
+            await messages.insert_all(
+                tx, await expect_costs(tx, [new], pair, self._now), now=self._now, expires_at=until
+            )
             await outbox.insert_all(
                 tx, [send], now=self._now, expires_at=until, priority=Priority.REPLY, confirms_opt_out=True
             )

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from overture.domain import quiet_hours, reasons
 from overture.domain.leaving import Stay
+from overture.domain.pace import HORIZON
 from overture.domain.reasons import Reason
 from overture.domain.rules import Applying
 from overture.domain.sending import Priority
@@ -28,7 +29,7 @@ async def keep_quiet(
     leaving, staying, held = [], [], []
     for send, applying in asked:
         opening = openings.get((send.workspace_id, send.conversation_id), stored.NOTHING)
-        at = quiet_hours.next_allowed(applying, send.contact_address, now, time_zone=opening.time_zone)
+        at = _next_allowed(applying, send.contact_address, now, opening.time_zone)
         if at == now:
             leaving.append(send)
         elif at is None or at >= send.expires_at:
@@ -45,3 +46,13 @@ async def keep_quiet(
             )
     await stored.hold(tx, held, priority=Priority.OPENING, because=Reason.QUIET_HOURS.value)
     return leaving, staying
+
+
+def _next_allowed(applying: Applying, address: str, now: datetime, time_zone: str | None) -> datetime | None:
+    """When a message may go that leaves a little after it is claimed, if it does: not now, where quiet hours begin."""
+    at = quiet_hours.next_allowed(applying, address, now, time_zone=time_zone)
+    if at != now:
+        return at
+    latest = now + HORIZON
+    after = quiet_hours.next_allowed(applying, address, latest, time_zone=time_zone)
+    return now if after == latest else after

@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from overture.actions import give_way
+from overture.actions.price_again import price_again
 from overture.domain import closed_window
 from overture.domain.agent import Agent
 from overture.domain.channel import Channel
@@ -45,7 +46,9 @@ async def meet_windows(tx: Writing, sends: Sequence[Send], now: datetime, ids: I
         place = (send.workspace_id, send.conversation_id)
         chosen = await _choose(tx, send, held[place], versions.get(send.agent), now)
         if chosen is not None:
-            instead[send.message_id] = replace(send, body=chosen)
+            at = (*place, send.seq)
+            cost = await price_again(tx, at, (send.message_id, send.shard), chosen, now)
+            instead[send.message_id] = replace(send, body=chosen, cost_micros=cost)
         elif send.priority == Priority.REPLY and held[place].mode is Mode.BOT:
             waiting = [(send.message_id, send.seq)]
             told.append(give_way.told_to_wait(*place, waiting, _stays_by(send, now) or "", now, ids))

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from overture.actions import give_way
 from overture.actions.claim_turns import TurnClaim
+from overture.actions.give_back import give_back
 from overture.domain import closed_window, window
 from overture.domain.channel import Channel
 from overture.domain.delivery import DeliveryStatus
@@ -58,6 +59,7 @@ async def find_way(tx: Reading, claim: TurnClaim, present: Conversation, said: S
 async def hold_back(tx: Writing, lines: Sequence[messages.NewMessage], now: datetime, ids: Ids) -> None:
     """Keep lines that wait for the contact: they are seen, with the reason, and do not leave. The caller commits."""
     reason = Reason.WINDOW_CLOSED
+    await give_back(tx, [(line.id, line.shard) for line in lines])
     await messages.set_statuses(
         tx,
         [

@@ -18,7 +18,7 @@ from overture.domain.ports import Ids
 from overture.domain.sending import ByTurn, Facts, Join, Open, Replay, Start, Verdict, parts
 from overture.store import caps as counted
 from overture.store import events
-from overture.store.caps import Asked, Key, Reservation
+from overture.store.caps import Asked, Held, Key, Reservation
 from overture.store.engine import Reading, Writing
 
 Carrier = tuple[str, int]
@@ -39,9 +39,9 @@ class _Taken(Struct, frozen=True, kw_only=True):
 class Ledger:
     """The caps of one round of openings, counted on as they are decided."""
 
-    def __init__(self, tallies: Mapping[Key, list[Tally]], now: datetime) -> None:
-        self._before: Final = tallies
-        self._tallies: Final = {key: [one.copy() for one in found] for key, found in tallies.items()}
+    def __init__(self, held: Held, now: datetime) -> None:
+        self._held: Final = held
+        self._tallies: Final = _copied(held)
         self._taken: Final[dict[int, _Taken]] = {}
         self._now: Final = now
 
@@ -64,13 +64,14 @@ class Ledger:
     async def write(
         self, tx: Writing, carriers_of: Callable[[int], Sequence[Carrier]], lost: set[int], ids: Ids
     ) -> None:
-        """Write what was taken, but for the calls that another process overtook."""
+        """Write what was taken, but for the calls that another process overtook; the last to wait for anybody."""
         taken = {n: one for n, one in self._taken.items() if n not in lost}
-        if not taken:
+        if not taken and not self._held.beside:
             return
         reservations: list[Reservation] = []
         lines: dict[Key, list[Line]] = {}
-        tallies = {key: [one.copy() for one in found] for key, found in self._before.items()}
+        tallies = _copied(self._held)
+        await counted.count_in(tx, tallies, self._held.beside)
         for n, one in taken.items():
             for name, line in {line.name: line for line in one.lines}.items():
                 reservations += _reservations(one, line, carriers_of(n), self._now)
@@ -104,16 +105,20 @@ class Ledger:
         await events.insert_all(tx, news, self._now)
 
 
+def _copied(held: Held) -> dict[Key, list[Tally]]:
+    return {key: [one.copy() for one in found] for key, found in held.tallies.items()}
+
+
 async def hold_caps(tx: Writing, asked: Sequence[tuple[Start, Facts]], now: datetime) -> Ledger:
     """The caps that calls fall under, held until the commit."""
     wanted = _asked(asked)
-    return Ledger(await counted.hold(tx, wanted, now) if wanted else {}, now)
+    return Ledger(await counted.hold(tx, wanted, now) if wanted else Held(), now)
 
 
 async def look_at_caps(tx: Reading, asked: Sequence[tuple[Start, Facts]], now: datetime) -> Ledger:
     """The caps that calls fall under, only looked at."""
     wanted = _asked(asked)
-    return Ledger(await counted.look(tx, wanted, now) if wanted else {}, now)
+    return Ledger(Held(tallies=await counted.look(tx, wanted, now)) if wanted else Held(), now)
 
 
 def lines_of(start: Start, facts: Facts) -> tuple[Line, ...]:

@@ -64,7 +64,7 @@ async def _take(
     await people.take_over(tx, workspace_id, an_id, by, why, now)
     if present.thread_id is not None:
         await people.carry_over(tx, present.thread_id, workspace_id, an_id, present.epoch + 1)
-        await cancel_deliveries(tx, [(present.thread_id, an_id, present.epoch)], now, ids)
+        await cancel_deliveries(tx, [(present.thread_id, an_id, present.epoch)], now, ids, goes_on=True)
     told = events.make(
         ids,
         EventKind.CONVERSATION_TAKEN_OVER,

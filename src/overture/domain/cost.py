@@ -30,9 +30,17 @@ def of_opening(start: Start, facts: Facts, bodies: Sequence[Text | Template], no
     ]
 
 
-def of_reply(body: Body, channel: Channel, number: str, table: PriceTable | None) -> Counted:
-    """What a message that answers a contact will cost."""
-    return _count(body, channel, number, table, template=None, is_open=True)
+def of_reply(
+    body: Body,
+    channel: Channel,
+    number: str,
+    table: PriceTable | None,
+    *,
+    template: Known | None = None,
+    is_open: bool = True,
+) -> Counted:
+    """What a later message will cost; `template` is the one that it uses, where that is known."""
+    return _count(body, channel, number, table, template=template, is_open=is_open)
 
 
 def total(counted: Iterable[Counted]) -> Cost | None:

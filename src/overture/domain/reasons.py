@@ -45,6 +45,7 @@ class Reason(StrEnum):
     PROVIDER_BROKE = "provider_broke"
     CLAIM_RAN_OUT = "claim_ran_out"
     WORKER_HELD_UP = "worker_held_up"
+    WITHDRAWN = "withdrawn"
     RESTORED = "restored"
     OVERTAKEN = "overtaken"
     SENDER_STOPPED = "sender_stopped"
@@ -178,6 +179,12 @@ TABLE: Final = _table(
         _FAILED,
         "The worker was held up for too long (stopped, or out of memory), and did not hand the message over.",
         "Nothing to do: it goes again. Where it happens often, look at the machine's load and memory.",
+    ),
+    (
+        Reason.WITHDRAWN,
+        _FAILED,
+        "Before its instant came the contact opted out, or the conversation ended or was taken over.",
+        "Nothing to do: it was not handed over, and is given up with the reason.",
     ),
     (Reason.CLAIM_RAN_OUT, _FAILED, "The process that sent it died, or lost its claim.", _LOOKED_UP),
     (

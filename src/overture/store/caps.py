@@ -95,6 +95,13 @@ _RESERVE: Final = insert(
     },
     "ON CONFLICT (message_id, cap, shard) DO UPDATE SET amount = excluded.amount",
 )
+_FIND_RESERVED: Final = RowsQuery(
+    {"message_id": "text", "cap": "text", "shard": "int"},
+    """
+    SELECT r.message_id, r.cap FROM rows
+    JOIN reservation r ON r.message_id = rows.message_id AND r.cap = rows.cap AND r.shard = rows.shard
+    """,
+)
 _GIVE_BACK: Final = RowsCommand(
     {"message_id": "text", "shard": "int"},
     """
@@ -104,12 +111,21 @@ _GIVE_BACK: Final = RowsCommand(
                         AND attempt.shard = reservation.shard AND attempt.state <> 'rejected')
     """,
 )
+_HAND_ON: Final = Command("UPDATE reservation SET message_id = $3 WHERE message_id = $1 AND shard = $2 AND amount > 0")
 _RESIZE: Final = RowsCommand(
     {"message_id": "text", "shard": "int", "ours": "bigint", "theirs": "bigint"},
     """
     UPDATE reservation SET amount = amount * rows.theirs / rows.ours FROM rows
     WHERE reservation.message_id = rows.message_id AND reservation.shard = rows.shard
         AND (reservation.cap LIKE 'segments %' OR reservation.cap LIKE 'money %')
+    """,
+)
+_REPRICE: Final = RowsCommand(
+    {"message_id": "text", "shard": "int", "micros": "bigint"},
+    """
+    UPDATE reservation SET amount = rows.micros FROM rows
+    WHERE reservation.message_id = rows.message_id AND reservation.shard = rows.shard
+        AND reservation.cap LIKE 'money %'
     """,
 )
 _FORGET: Final = Command(
@@ -158,28 +174,43 @@ class Asked(Struct, frozen=True, kw_only=True):
         return self.workspace_id, self.line.name
 
 
-async def hold(tx: Writing, asked: Sequence[Asked], now: datetime) -> dict[Key, list[Tally]]:
-    """What caps have counted, held until the commit, with everything counted that was not yet.
+class Held(Struct, frozen=True, kw_only=True):
+    """What caps have counted; `beside` is what their tallies hold that stands beside their rows as yet.
 
     Caps of one name differ in their limits only: there is a tally for each.
     """
+
+    tallies: dict[Key, list[Tally]] = {}
+    beside: tuple[Row, ...] = ()
+
+
+async def hold(tx: Writing, asked: Sequence[Asked], now: datetime) -> Held:
+    """What caps have counted, held until the commit."""
     keys = sorted({one.key for one in asked})
-    at = int(now.timestamp())
-    found = await tx.run_rows(_HOLD, keys, at)
-    differences = await tx.all_of(_LOCK_UNCOUNTED, keys)
-    tallies = await _tallies(tx, asked, found, differences, now)
-    if differences:
-        changed = {(row[0], row[1]) for row in differences}
-        await save(tx, [(key, tallies[key][0], tallies[key][0].told) for key in changed], now)
-        await tx.run_rows(_MARK_COUNTED, sorted((row[5], row[1], row[6], row[3]) for row in differences))
-    return tallies
+    found = await tx.run_rows(_HOLD, keys, int(now.timestamp()))
+    beside = await tx.all_of(_UNCOUNTED, keys)
+    return Held(tallies=await _tallies(tx, asked, found, beside, now), beside=tuple(beside))
+
+
+async def count_in(tx: Writing, tallies: dict[Key, list[Tally]], beside: Sequence[Row]) -> None:
+    """Let the rows of caps that are held, and are saved next, take in what stands beside them; what others hold stays.
+
+    It comes last of all that waits for anybody: who holds a contact or a conversation may want these reservations.
+    """
+    locked = await tx.all_of(_LOCK_UNCOUNTED, sorted(tallies))
+    for sign, rows in ((-1, beside), (1, locked)):
+        for row in rows:
+            for tally in tallies[row[0], row[1]]:
+                if tally.cap.count is not Measure.RECIPIENTS:
+                    tally.change(row[2], sign * (row[3] - row[4]))
+    await tx.run_rows(_MARK_COUNTED, sorted((row[5], row[1], row[6], row[3]) for row in locked))
 
 
 async def look(tx: Reading, asked: Sequence[Asked], now: datetime) -> dict[Key, list[Tally]]:
-    """As `hold`, only looked at."""
+    """What caps have counted, only looked at."""
     keys = sorted({one.key for one in asked})
-    found, differences = await tx.all_of(_LOOK, keys), await tx.all_of(_UNCOUNTED, keys)
-    return await _tallies(tx, asked, found, differences, now)
+    found, beside = await tx.all_of(_LOOK, keys), await tx.all_of(_UNCOUNTED, keys)
+    return await _tallies(tx, asked, found, beside, now)
 
 
 async def _tallies(
@@ -233,14 +264,31 @@ async def reserve(tx: Writing, reservations: Sequence[Reservation]) -> None:
     await tx.run_rows(_RESERVE, sorted(rows))
 
 
+async def reserve_new(tx: Writing, reservations: Sequence[Reservation]) -> None:
+    """Keep what messages take that are not kept yet: rows that are there are another's to hold, and not waited for."""
+    keys = sorted((one.message_id, one.cap, one.shard) for one in reservations)
+    known = {(row[0], row[1]) for row in await tx.all_of(_FIND_RESERVED, keys)}
+    await reserve(tx, [one for one in reservations if (one.message_id, one.cap) not in known])
+
+
 async def give_back(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:
     """Let (message, shard) take nothing any more, unless the provider took one of its tries, or may have."""
     await tx.run_rows(_GIVE_BACK, sorted(set(keys)))
 
 
+async def hand_on(tx: Writing, conversation_id: str, shard: int, message_id: str) -> None:
+    """Let a message take what its conversation took until the message was composed."""
+    await tx.run(_HAND_ON, conversation_id, shard, message_id)
+
+
 async def resize(tx: Writing, counts: Sequence[tuple[str, int, int, int]]) -> None:
     """Count messages by their segments: (message, shard, how many we had counted, how many the provider has)."""
     await tx.run_rows(_RESIZE, sorted(counts))
+
+
+async def reprice(tx: Writing, costs: Sequence[tuple[str, int, int]]) -> None:
+    """Count messages by what they cost now: (message, shard, millionths)."""
+    await tx.run_rows(_REPRICE, sorted(costs))
 
 
 async def forget(tx: Writing, workspace_id: str, now: datetime, at_most: int) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.store import outbox
+from overture.store import opt_outs, outbox
 from overture.store.engine import Reading, Writing, instant_or_none, stored
 from overture.store.outbox import Send
 from overture.store.statement import Command, Query, RowsQuery
@@ -80,6 +80,17 @@ _LOCK_ONE: Final = Query(
     SELECT {outbox.FACTS} {outbox.JOINS}
     WHERE o.message_id = $1 AND o.shard = $2 AND o.state = 'queued' AND o.due_at <= $3 AND {_IS_FIRST}
     /*pg: FOR UPDATE OF o, t, v, c SKIP LOCKED */
+    """
+)
+_STANDING: Final = Query(
+    """
+    SELECT v.epoch, o.epoch, o.confirms_opt_out, c.opted_out_at, c.opted_out_of, o.sender_id, s.messaging_service_sid
+    FROM outbox o
+    JOIN sender s ON s.id = o.sender_id
+    JOIN thread t ON t.id = o.thread_id
+    JOIN contact c ON c.id = t.contact_id AND c.alias_of IS NULL
+    JOIN conversation v ON v.workspace_id = o.workspace_id AND v.id = o.conversation_id
+    WHERE o.message_id = $1 AND o.shard = $2 AND o.state = 'sending' AND o.attempt = $3
     """
 )
 _IS_OPEN: Final = Query(
@@ -159,6 +170,14 @@ async def lock_one(tx: Writing, key: tuple[str, int], now: datetime) -> Send | N
     row = await tx.one(_LOCK_ONE, *key, stored(now))
     send = None if row is None else outbox.read_send(row)
     return send if send is not None and await tx.one(_IS_OPEN, send.sender_id) is not None else None
+
+
+async def is_wanted(tx: Reading, key: tuple[str, int], attempt: int) -> bool:
+    """Whether a claimed message, by its (message, shard), may still be handed over as this attempt."""
+    row = await tx.one(_STANDING, *key, attempt)
+    if row is None or row[0] != row[1]:
+        return False
+    return bool(row[2]) or opt_outs.since(row[3], row[4], row[5], row[6]) is None
 
 
 async def lock_stumbles(tx: Writing, key: tuple[str, int], now: datetime) -> int | None:

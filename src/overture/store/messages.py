@@ -112,6 +112,14 @@ _SET_BODY: Final = RowsCommand(
         AND message.seq = rows.seq
     """,
 )
+_SET_COST: Final = RowsCommand(
+    {"workspace_id": "text", "conversation_id": "text", "seq": "int", "micros": "bigint", "currency": "text"},
+    """
+    UPDATE message SET cost_micros = rows.micros, cost_currency = rows.currency FROM rows
+    WHERE message.workspace_id = rows.workspace_id AND message.conversation_id = rows.conversation_id
+        AND message.seq = rows.seq
+    """,
+)
 _FLAG: Final = RowsCommand(
     {"workspace_id": "text", "conversation_id": "text", "seq": "int"},
     """
@@ -264,6 +272,12 @@ async def set_bodies(tx: Writing, bodies: Sequence[tuple[str, str, int, Body]]) 
     What they were expected to cost goes with their words.
     """
     await tx.run_rows(_SET_BODY, sorted((ws, an_id, seq, encode_body(body)) for ws, an_id, seq, body in bodies))
+
+
+async def set_costs(tx: Writing, costs: Sequence[tuple[str, str, int, Cost]]) -> None:
+    """Let messages, as (workspace, conversation, seq, cost), be expected to cost something else."""
+    rows = sorted((ws, an_id, seq, cost.micros, cost.currency) for ws, an_id, seq, cost in costs)
+    await tx.run_rows(_SET_COST, rows)
 
 
 async def flag_possible_duplicates(tx: Writing, keys: Sequence[tuple[str, str, int]]) -> None:

@@ -107,6 +107,7 @@ _CARRY_OVER: Final = Command(
     """
     UPDATE outbox SET epoch = $4
     WHERE thread_id = $1 AND workspace_id = $2 AND conversation_id = $3 AND state <> 'needs_review'
+        AND NOT (state = 'queued' AND due_at > $5 AND coalesce(waits_because, '') = 'quiet_hours')
     """
 )
 
@@ -270,9 +271,14 @@ async def cancel_queued(tx: Writing, conversations: Sequence[tuple[str, str, int
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-async def carry_over(tx: Writing, thread_id: str, workspace_id: str, conversation_id: str, epoch: int) -> None:
-    """Let what is on its way for a conversation live on in a newer epoch: its agent said it before it left."""
-    await tx.run(_CARRY_OVER, thread_id, workspace_id, conversation_id, epoch)
+async def carry_over(
+    tx: Writing, thread_id: str, workspace_id: str, conversation_id: str, epoch: int, now: datetime
+) -> None:
+    """Let what is on its way for a conversation live on in a newer epoch: its agent said it before it left.
+
+    What waits for its recipient's morning stays behind: the talk has passed it.
+    """
+    await tx.run(_CARRY_OVER, thread_id, workspace_id, conversation_id, epoch, stored(now))
 
 
 def read_send(row: Any) -> Send:

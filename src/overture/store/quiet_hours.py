@@ -18,8 +18,10 @@ _NOTE: Final = RowsCommand(
         "opening_expires_at": "bigint",
     },
     """
-    UPDATE conversation SET recipient_timezone = rows.recipient_timezone, opening_due_at = rows.opening_due_at,
-        opening_expires_at = rows.opening_expires_at
+    UPDATE conversation SET
+        recipient_timezone = coalesce(rows.recipient_timezone, conversation.recipient_timezone),
+        opening_due_at = coalesce(rows.opening_due_at, conversation.opening_due_at),
+        opening_expires_at = coalesce(rows.opening_expires_at, conversation.opening_expires_at)
     FROM rows WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id
     """,
 )
@@ -102,7 +104,7 @@ class Timing(Struct, frozen=True, kw_only=True):
 
 
 async def note(tx: Writing, openings: Sequence[tuple[str, str, Opening]]) -> None:
-    """Keep what is known of the opening of each (workspace, conversation)."""
+    """Keep what is known of the opening of each (workspace, conversation); what joins it adds to what was known."""
     rows = [
         (workspace, an_id, o.time_zone, stored_or_none(o.due_at), stored_or_none(o.expires_at))
         for workspace, an_id, o in openings

@@ -19,6 +19,7 @@ from overture.actions.record_outcome import Outcome, Result
 from overture.domain import breaker, reasons
 from overture.domain.breaker import Health, Sign
 from overture.domain.errors import Failure, OutcomeUnknown, Transient, Unavailable
+from overture.domain.ids import shard_of
 from overture.domain.pace import HORIZON
 from overture.domain.ports import Ids, Outgoing, Provider
 from overture.domain.reasons import Reason
@@ -143,7 +144,8 @@ class OutboxRoad:
         if outgoing.leaves_at is not None:
             began += await self._hold(outgoing, outgoing.leaves_at)
         async with self._gate:
-            result = await self._hand_over(outgoing, began)
+            withdrawn = outgoing.leaves_at is not None and not await self._is_wanted(outgoing)
+            result = _unsent(Reason.WITHDRAWN) if withdrawn else await self._hand_over(outgoing, began)
         self._unanswered.pop((outgoing.message_id, outgoing.attempt), None)
         outcome = Outcome(message_id=outgoing.message_id, attempt=outgoing.attempt, result=result)
         for _ in range(_RECORD_TRIES):
@@ -169,11 +171,21 @@ class OutboxRoad:
         self._unanswered[key] = self._held.pop(key)
         return seconds
 
+    async def _is_wanted(self, outgoing: Outgoing) -> bool:
+        """Whether what waited for its instant may still leave: what a contact or a person said meanwhile wins.
+
+        While the database is away nobody knows, so it does not.
+        """
+        key = (outgoing.message_id, shard_of(outgoing.message_id))
+        try:
+            return await self._store.read(lambda tx: claims.is_wanted(tx, key, outgoing.attempt))
+        except Unavailable:
+            return False
+
     async def _hand_over(self, outgoing: Outgoing, began: float) -> Result:
         if self._elapsed() - began > OLDEST_CLAIM_SECONDS:
             _log.warning("claim_too_old", message_id=outgoing.message_id, attempt=outgoing.attempt)
-            held_up = reasons.TABLE[Reason.WORKER_HELD_UP]
-            return Transient(held_up.code, held_up.sentence)
+            return _unsent(Reason.WORKER_HELD_UP)
         result: Result
         try:
             result = await self._provider.send(outgoing)
@@ -223,3 +235,8 @@ class OutboxRoad:
         if room is not None:
             waits.append(max(_SHORTEST_REST_SECONDS, (room - now).total_seconds()))
         return min(waits, default=None)
+
+
+def _unsent(reason: Reason) -> Transient:
+    """The result of a try that was never made: the message goes back, and what may become of it is asked anew."""
+    return Transient(reason.value, reasons.TABLE[reason].sentence)
