@@ -62,7 +62,7 @@ async def opens(world: World, *people: int, lasts: int = LONG, **changes: Any) -
             text=None,
             template=USE,
             to_number=person(n),
-            expires_in_seconds=lasts,
+            life=timedelta(seconds=lasts),
             digest=f"{n} {world.clock.now()} {changes}",
             **changes,
         )
@@ -165,6 +165,7 @@ async def test_what_answers_within_the_window_and_sms_count_nothing(world: World
 async def test_what_would_expire_first_fails_and_says_so(world: World, lasts: int) -> None:
     await limit(world, 1)
     await opens(world, 0)
+    await world.sends()
     [lost] = await opens(world, 1, lasts=lasts)
     await world.sends()
     assert reached(world) == [person(0)]

@@ -38,22 +38,7 @@ async def save_pool(
             field="kind",
             hint="PATCH /overture/v1/senders/{sender_id} with pace_per_second.",
         )
-    if per_second is not None:
-        check_pace(per_second, field="pace_per_second")
-    elif recipients_a_day is None:
-        raise Invalid(
-            "invalid_request",
-            "A pool has a pace, a limit of recipients, or both.",
-            field="pace_per_second",
-            hint="Give pace_per_second or recipients_a_day; DELETE /overture/v1/pools/{pool_name} takes a pool away.",
-        )
-    if recipients_a_day is not None and not FEWEST <= recipients_a_day <= MOST:
-        raise Invalid(
-            "invalid_request",
-            f"A limit of recipients lies between {FEWEST} and {MOST}.",
-            field="recipients_a_day",
-            hint="Meta's tiers are 250, 2000, 10000 and 100000; null for no limit.",
-        )
+    _check_limits(per_second, recipients_a_day)
     await instances.lock_workspace(tx, workspace_id, now)
     in_use = {sender.id for sender in await senders.list_active(tx, workspace_id)}
     for an_id in sender_ids:
@@ -128,4 +113,23 @@ def check_pace(per_second: float, *, field: str) -> None:
             f"A pace lies between {SLOWEST:g} and {FASTEST:g} a second.",
             field=field,
             hint="Segments a second for SMS, messages a second for WhatsApp; null for none.",
+        )
+
+
+def _check_limits(per_second: float | None, recipients_a_day: int | None) -> None:
+    if per_second is not None:
+        check_pace(per_second, field="pace_per_second")
+    elif recipients_a_day is None:
+        raise Invalid(
+            "invalid_request",
+            "A pool has a pace, a limit of recipients, or both.",
+            field="pace_per_second",
+            hint="Give pace_per_second or recipients_a_day; DELETE /overture/v1/pools/{pool_name} takes a pool away.",
+        )
+    if recipients_a_day is not None and not FEWEST <= recipients_a_day <= MOST:
+        raise Invalid(
+            "invalid_request",
+            f"A limit of recipients lies between {FEWEST} and {MOST}.",
+            field="recipients_a_day",
+            hint="Meta's tiers are 250, 2000, 10000 and 100000; null for no limit.",
         )
