@@ -1,10 +1,13 @@
 """Pools, the senders' pace and their queues over the API."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from overture.store.engine import Writing
+from overture.store.statement import Command, Query
 from tests.web.asgi import Reply
 from tests.web.conftest import AGENT, SMS_SENDER, World
 
@@ -29,11 +32,12 @@ async def ours(world: World) -> list[str]:
 async def test_a_pool_is_made_changed_and_taken_away(world: World) -> None:
     first, second = await ours(world)
     made = await save(world, senders=[second, first, first], kind="brand")
-    shown = {"name": "spring", "kind": "brand", "pace_per_second": 2.5, "senders": sorted([first, second])}
+    no_limit = dict.fromkeys(("recipients_a_day", "recipients_used", "recipients_free_at"))
+    shown = {"name": "spring", "kind": "brand", "pace_per_second": 2.5, "senders": sorted([first, second])} | no_limit
     assert (made.status, made.json) == (200, shown)
     assert "outbox" in world.woken
     await save(world, pace_per_second=1, senders=[first])  # the same name once more
-    changed = {"name": "spring", "kind": "free", "pace_per_second": 1.0, "senders": [first]}
+    changed = {"name": "spring", "kind": "free", "pace_per_second": 1.0, "senders": [first]} | no_limit
     assert (await world.client.get(POOLS)).json == {"pools": [changed]}
     assert (await world.client.call("DELETE", f"{POOLS}/spring")).status == 204
     assert (await world.client.get(POOLS)).json == {"pools": []}
@@ -51,6 +55,13 @@ async def test_a_pool_is_made_changed_and_taken_away(world: World) -> None:
         ({"pace_per_second": "2"}, "invalid_request", "pace_per_second"),
         ({"pace_per_second": None}, "invalid_request", "pace_per_second"),
         ({"pace_per_second": ...}, "invalid_request", "pace_per_second"),
+        ({"pace_per_second": None, "recipients_a_day": 0}, "invalid_request", "recipients_a_day"),
+        ({"recipients_a_day": -250}, "invalid_request", "recipients_a_day"),
+        ({"recipients_a_day": 2.5}, "invalid_request", "recipients_a_day"),
+        ({"recipients_a_day": "250"}, "invalid_request", "recipients_a_day"),
+        ({"recipients_a_day": True}, "invalid_request", "recipients_a_day"),
+        ({"recipients_a_day": 10_000_001}, "invalid_request", "recipients_a_day"),
+        ({"recipients_a_day": 2**80}, "invalid_request", "recipients_a_day"),
         ({"senders": ["nobody"]}, "sender_unknown", "senders"),
         ({"senders": ["' OR 1=1 --"]}, "sender_unknown", "senders"),
         ({"senders": "nobody"}, "invalid_request", "senders"),
@@ -118,3 +129,36 @@ async def test_a_full_queue_is_told_at_the_call_and_by_itself(world: World) -> N
     assert 14_000 < told["estimated_seconds"] <= 15_000
     [other] = [one for one in shown if one["sender_id"] != sender["id"]]
     assert (other["pool"], other["pace_per_second"], other["estimated_seconds"]) == (None, None, None)
+
+
+async def test_a_portfolio_tells_how_many_people_it_may_still_write_to(world: World) -> None:
+    found = (await world.client.get(SENDERS)).json["senders"]
+    [whatsapp] = [one["id"] for one in found if one["channel"] == "whatsapp"]
+    asked = {"kind": "whatsapp_portfolio", "senders": [whatsapp], "pace_per_second": None}
+    made = (await save(world, recipients_a_day=2, **asked)).json
+    assert (made["pace_per_second"], made["recipients_a_day"], made["recipients_used"]) == (None, 2, 0)
+    hour = int(world.store.now().timestamp()) // 3600 * 3600
+    rows = [("p1", hour - 7200), ("p2", hour), ("p3", hour - 90_000)]
+
+    async def count(tx: Writing) -> None:
+        [row] = await tx.all(Query("SELECT id FROM pool WHERE name = 'spring'"))
+        for contact, bucket in rows:
+            await tx.run(
+                Command(
+                    "INSERT INTO recipient (pool_id, contact_id, shard, bucket, message_id) VALUES ($1,$2,0,$3,$2)"
+                ),
+                row[0],
+                contact,
+                bucket,
+            )
+
+    await world.store.write(count)
+    [shown] = (await world.client.get(POOLS)).json["pools"]
+    assert (shown["recipients_used"], shown["recipients_a_day"]) == (2, 2)
+    free_at = datetime.fromtimestamp(hour - 7200 + 90_000, UTC)
+    assert datetime.fromisoformat(shown["recipients_free_at"]) == free_at
+    queues = (await world.client.get(QUEUES)).json["queues"]
+    told = {one["sender_id"]: (one["recipients_used"], one["recipients_a_day"], one["pool"]) for one in queues}
+    assert told.pop(whatsapp) == (2, 2, None)
+    assert set(told.values()) == {(None, None, None)}
+    assert (await world.foreign.get(POOLS)).json == {"pools": []}

@@ -14,6 +14,7 @@ from overture.actions import keep_pace
 from overture.actions.count_replies import count_replies
 from overture.actions.keep_pace import Pacer
 from overture.actions.keep_quiet import keep_quiet
+from overture.actions.keep_recipients import keep_recipients
 from overture.actions.meet_window import meet_windows
 from overture.actions.refuse_delivery import refuse_deliveries
 from overture.domain import breaker
@@ -200,8 +201,9 @@ async def _claim(
         else:
             staying.append((send, stay))
     awake, too_late = await keep_quiet(tx, able, now)
-    staying += too_late
-    leaving = pacer.plan(awake)
+    within, too_many = await keep_recipients(tx, awake, pacer, now)
+    staying += [*too_late, *too_many]
+    leaving = pacer.plan(within)
     await attempts.insert_all(tx, [_attempt(send) for send, at in leaving if at == now], now)
     await attempts.insert_planned(tx, [(_attempt(send), at) for send, at in leaving if at != now])
     await outbox.update(

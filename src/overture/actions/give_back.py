@@ -1,4 +1,4 @@
-"""Give back what messages took of caps, once it is known that they never left; and count what the provider counted.
+"""Give back what messages took of caps and portfolios, once they never left; and count what the provider counted.
 
 What the provider took, or may have taken, stays counted: only a message whose every try was refused has not been paid.
 """
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from overture.domain import segments
 from overture.domain.channel import Channel
 from overture.domain.message import shown
-from overture.store import caps, outbox
+from overture.store import caps, outbox, recipients
 from overture.store.engine import Writing
 
 
@@ -19,6 +19,7 @@ async def give_back(tx: Writing, ended: Sequence[tuple[str, int]]) -> None:
     """
     if ended:
         await caps.give_back(tx, ended)
+        await recipients.give_back(tx, ended)
 
 
 async def recount(tx: Writing, taken: Sequence[tuple[outbox.Send, int | None]]) -> None:

@@ -24,16 +24,29 @@ UNLIMITED: Final = 1_000_000  # more than a worker ever asks for
 class Pacer:
     """The pools of the senders that may send now."""
 
-    def __init__(self, members: Sequence[pools.Membership], flows: dict[str, Flow], now: datetime) -> None:
+    def __init__(
+        self,
+        members: Sequence[pools.Membership],
+        flows: dict[str, Flow],
+        limits: dict[str, int],
+        now: datetime,
+    ) -> None:
         self._now: Final = now
         self._flows: Final = {an_id: pace.steady(flow, now) for an_id, flow in flows.items()}
         self._pools: Final[defaultdict[str, list[str]]] = defaultdict(list)
         self._last: Final[dict[str, datetime]] = {}
+        self._limited: Final[defaultdict[str, list[str]]] = defaultdict(list)
+        self._paceless: Final = {one.sender_id for one in members} - {one.sender_id for one in members if one.paced}
+        self.limits: Final = limits
         self._moved: Final[set[str]] = set()
         self._set_back: Final = {an_id for an_id, flow in self._flows.items() if flow != flows[an_id]}
         self._room: dict[str, int] = {}
         self._kept: dict[str, int] = {}
         for one in members:
+            if one.pool_id in limits:
+                self._limited[one.sender_id].append(one.pool_id)
+            if not one.paced:
+                continue
             self._pools[one.sender_id].append(one.pool_id)
             self._last[one.sender_id] = max(one.planned_at, self._last.get(one.sender_id, one.planned_at))
         self._full: Final = {an_id for an_id, ids in self._pools.items() if not self._flows.keys() >= set(ids)}
@@ -57,11 +70,15 @@ class Pacer:
 
     def room(self, sender: DueSender) -> int:
         """How many messages of a sender there is room for, if each has one segment."""
-        if not sender.paced:
+        if not sender.paced or sender.id in self._paceless:
             return UNLIMITED
         if sender.id in self._full or sender.id not in self._pools:
             return 0
         return min(self._room[an_id] for an_id in self._pools[sender.id])
+
+    def limited(self, sender_id: str) -> Sequence[str]:
+        """The pools of a sender that have a limit of recipients; `limits` has the limits."""
+        return self._limited.get(sender_id, ())
 
     def take(self, sender: DueSender, count: int) -> None:
         """So many messages of a sender are to be planned."""
@@ -118,8 +135,8 @@ class Pacer:
 
 
 async def hold(tx: Writing, sender_ids: Iterable[str], now: datetime) -> Pacer:
-    """Hold the pools of senders that have room; of senders without pools nothing is asked for."""
+    """Hold the pools of senders that have room or a limit; of senders without pools nothing is asked for."""
     asked = list(sender_ids)
     members = await pools.find_memberships(tx, asked) if asked else []
-    flows = await pools.lock_roomy(tx, (one.pool_id for one in members), now) if members else {}
-    return Pacer(members, flows, now)
+    flows, limits = await pools.lock_roomy(tx, (one.pool_id for one in members), now) if members else ({}, {})
+    return Pacer(members, flows, limits, now)

@@ -8,8 +8,9 @@ from typing import Final
 from overture.domain.channel import Channel
 from overture.domain.errors import Invalid, Unknown
 from overture.domain.pace import FASTEST, SLOWEST, PoolKind
+from overture.domain.portfolio import FEWEST, MOST
 from overture.domain.ports import Ids
-from overture.store import instances, pools, senders
+from overture.store import instances, pools, recipients, senders
 from overture.store.engine import Writing
 from overture.store.pools import Pool
 
@@ -23,7 +24,8 @@ async def save_pool(
     *,
     name: str,
     kind: PoolKind,
-    per_second: float,
+    per_second: float | None,
+    recipients_a_day: int | None = None,
     sender_ids: Sequence[str],
     now: datetime,
     ids: Ids,
@@ -36,7 +38,7 @@ async def save_pool(
             field="kind",
             hint="PATCH /overture/v1/senders/{sender_id} with pace_per_second.",
         )
-    check_pace(per_second, field="pace_per_second")
+    _check_limits(per_second, recipients_a_day)
     await instances.lock_workspace(tx, workspace_id, now)
     in_use = {sender.id for sender in await senders.list_active(tx, workspace_id)}
     for an_id in sender_ids:
@@ -53,9 +55,12 @@ async def save_pool(
         kind=kind,
         name=name,
         per_second=per_second,
+        recipients_a_day=recipients_a_day,
         sender_ids=tuple(sorted(set(sender_ids))),
     )
     await pools.save(tx, workspace_id, pool)
+    if recipients_a_day is None and known is not None and known.recipients_a_day is not None:
+        await recipients.forget_all(tx, pool.id)
     return pool
 
 
@@ -70,6 +75,7 @@ async def remove_pool(tx: Writing, workspace_id: str, name: str) -> None:
             hint="GET /overture/v1/pools lists them.",
         )
     await pools.remove(tx, workspace_id, known.id)
+    await recipients.forget_all(tx, known.id)
 
 
 async def save_own_pace(
@@ -107,4 +113,23 @@ def check_pace(per_second: float, *, field: str) -> None:
             f"A pace lies between {SLOWEST:g} and {FASTEST:g} a second.",
             field=field,
             hint="Segments a second for SMS, messages a second for WhatsApp; null for none.",
+        )
+
+
+def _check_limits(per_second: float | None, recipients_a_day: int | None) -> None:
+    if per_second is not None:
+        check_pace(per_second, field="pace_per_second")
+    elif recipients_a_day is None:
+        raise Invalid(
+            "invalid_request",
+            "A pool has a pace, a limit of recipients, or both.",
+            field="pace_per_second",
+            hint="Give pace_per_second or recipients_a_day; DELETE /overture/v1/pools/{pool_name} takes a pool away.",
+        )
+    if recipients_a_day is not None and not FEWEST <= recipients_a_day <= MOST:
+        raise Invalid(
+            "invalid_request",
+            f"A limit of recipients lies between {FEWEST} and {MOST}.",
+            field="recipients_a_day",
+            hint="Meta's tiers are 250, 2000, 10000 and 100000; null for no limit.",
         )

@@ -56,6 +56,8 @@ class Reason(StrEnum):
     NOT_YET_DUE = "not_yet_due"
     QUIET_HOURS = "quiet_hours"
     EXPIRES_IN_QUIET_HOURS = "expires_in_quiet_hours"
+    PORTFOLIO_LIMIT = "portfolio_limit"
+    EXPIRES_AT_PORTFOLIO_LIMIT = "expires_at_portfolio_limit"
     OUTCOME_UNKNOWN = "outcome_unknown"
 
 
@@ -236,6 +238,18 @@ TABLE: Final = _table(
         _STAYS,
         "The message would have expired before the recipient's quiet hours end.",
         "Start the conversation again, in allowed hours or with a longer expires_in_seconds.",
+    ),
+    (
+        Reason.PORTFOLIO_LIMIT,
+        _WAITS,
+        "The WhatsApp portfolio has written to as many people within 24 hours as it may; the message leaves later.",
+        "Nothing to do: `overture pools list` shows when there is room. Raise the limit where Meta has raised it.",
+    ),
+    (
+        Reason.EXPIRES_AT_PORTFOLIO_LIMIT,
+        _STAYS,
+        "The message would have expired before the WhatsApp portfolio may write to one more person.",
+        "Start the conversation again when there is room (`overture pools list`), or with a longer expires_in_seconds.",
     ),
     (
         Reason.OUTCOME_UNKNOWN,

@@ -43,7 +43,8 @@ _NEXT_DUE: Final = Query(
     """
 )
 _IS_PASSED: Final = """
-    e.due_at > $3 AND (e.may_be_passed OR (o.priority = 0 AND coalesce(e.waits_because, '') = 'quiet_hours'))
+    e.due_at > $3 AND (e.may_be_passed OR (o.priority = 0 AND e.priority = 1
+        AND coalesce(e.waits_because, '') IN ('quiet_hours', 'portfolio_limit')))
 """
 _IS_FIRST: Final = f"""
     NOT EXISTS (
@@ -121,7 +122,8 @@ _PARK: Final = Command(
 class DueSender(Struct, frozen=True, kw_only=True):
     """A sender that may send now: since when something of it is due, by priority (None where nothing is).
 
-    `probes` where its account's breaker lets one message through, to see how it goes; `paced` where it is in a pool.
+    `probes` where its account's breaker lets one message through, to see how it goes; `paced` where it is in a
+    pool.
     """
 
     id: str

@@ -19,6 +19,7 @@ _TAILS: Final = RowsQuery(
         p.per_second, coalesce(q.tail_at, 0)
     FROM rows JOIN pool_member m ON m.sender_id = rows.sender_id JOIN pool p ON p.id = m.pool_id
     LEFT JOIN queue q ON q.pool_id = p.id
+    WHERE p.paced
     ORDER BY p.id
     """,
 )

@@ -306,7 +306,7 @@ CREATE TABLE pool (
     tat bigint NOT NULL DEFAULT 0,
     planned_at bigint NOT NULL DEFAULT 0,
     replies integer NOT NULL DEFAULT 0
-);
+, recipients_a_day integer, paced boolean NOT NULL DEFAULT TRUE);
 
 CREATE UNIQUE INDEX pool_by_name ON pool (workspace_id, kind, name);
 
@@ -352,6 +352,20 @@ CREATE TABLE queue (
     messages bigint NOT NULL DEFAULT 0,
     segments bigint NOT NULL DEFAULT 0
 );
+
+CREATE TABLE recipient (
+    pool_id text NOT NULL,
+    contact_id text NOT NULL,
+    shard integer NOT NULL,
+    bucket bigint NOT NULL,
+    earlier bigint,
+    message_id text NOT NULL,
+    PRIMARY KEY (pool_id, contact_id, shard)
+)  WITHOUT ROWID;
+
+CREATE INDEX recipient_by_hour ON recipient (pool_id, bucket);
+
+CREATE INDEX recipient_of_message ON recipient (message_id);
 
 CREATE TABLE reservation (
     message_id text NOT NULL,

@@ -1,13 +1,17 @@
 """Queues: what waits at each sender, how long it takes, and what will not leave in time."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
 
 from msgspec import Struct
 
+from overture.domain import portfolio
 from overture.domain.access import Scope
 from overture.domain.channel import Channel
-from overture.store import queues
+from overture.domain.portfolio import Portfolio
+from overture.store import queues, recipients
+from overture.store.engine import Reading
 from overture.store.queues import SenderQueue
 from overture.web.routes import Call, get
 
@@ -17,6 +21,8 @@ class QueueView(Struct, frozen=True, kw_only=True):
 
     `pace_per_second` is that of the pool that keeps the queue longest, `pool` its name; `estimated_seconds` is how
     long the queue takes at it. All three are null where nothing has a pace. `stopped_because` says why nothing leaves.
+    `recipients_used` of `recipients_a_day` people were written to within 24 hours by the WhatsApp portfolio that has
+    the least room, `recipients_free_at` is when it has some; null where none has a limit.
     """
 
     sender_id: str
@@ -31,6 +37,9 @@ class QueueView(Struct, frozen=True, kw_only=True):
     estimated_seconds: int | None
     expiring: int
     stopped_because: str | None
+    recipients_a_day: int | None
+    recipients_used: int | None
+    recipients_free_at: datetime | None
 
 
 class QueueList(Struct, frozen=True, kw_only=True):
@@ -46,11 +55,17 @@ async def list_queues(call: Call[None, None]) -> QueueList:
     The estimate is as of the last few seconds.
     """
     now = call.now
-    found = await call.parts.store.read(lambda tx: queues.list_all(tx, call.workspace_id, now))
-    return QueueList(queues=[_view(one, now) for one in found])
+
+    async def look(tx: Reading) -> QueueList:
+        found = await queues.list_all(tx, call.workspace_id, now)
+        limited = await recipients.list_of_senders(tx, call.workspace_id, now)
+        return QueueList(queues=[_view(one, limited.get(one.sender_id, ()), now) for one in found])
+
+    return await call.parts.store.read(look)
 
 
-def _view(one: SenderQueue, now: datetime) -> QueueView:
+def _view(one: SenderQueue, limited: Sequence[Portfolio], now: datetime) -> QueueView:
+    fullest = min(limited, key=lambda any_: any_.at_most - portfolio.used(any_, now), default=None)
     longest = max(one.tails, key=lambda tail: (tail.at, -tail.per_second), default=None)
     return QueueView(
         sender_id=one.sender_id,
@@ -65,4 +80,7 @@ def _view(one: SenderQueue, now: datetime) -> QueueView:
         estimated_seconds=None if longest is None else max(0, ceil((longest.at - now).total_seconds())),
         expiring=one.expiring,
         stopped_because=one.stopped_because,
+        recipients_a_day=None if fullest is None else fullest.at_most,
+        recipients_used=None if fullest is None else portfolio.used(fullest, now),
+        recipients_free_at=None if fullest is None else portfolio.free_at(fullest, now),
     )
