@@ -99,6 +99,20 @@ costs.register(app)
 pacing.register(app)
 
 
+@app.command("test")
+def rehearse(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scripts, YAML or JSON.")],
+    only: Annotated[str | None, typer.Option(metavar="TEXT", help="Conversations whose name contains it.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit's XML.")] = None,
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print good conversations as well.")] = False,
+) -> None:
+    """Play scripted conversations with agents, without a server, a network or a wait; exit status 1 if one fails."""
+    from overture.cli import rehearse as rehearsing
+
+    rehearsing.run(files, only=only, junit=junit, verbose=verbose)
+
+
 @app.command()
 def adopt(data: Data = None, config: Config = None, *, as_json: AsJson = False) -> None:
     """Make a copied or moved database the instance, so that it sends again. Stop the original first."""

@@ -1,0 +1,165 @@
+"""`overture test`: play the conversations of scripts with their agents, and say what came of them."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from overture.agents import lint, reading, script
+from overture.agents.script import Play, Script
+from overture.cli import telling
+from overture.domain.agent import AgentSpec, PromptSpec
+from overture.domain.errors import Invalid
+
+if TYPE_CHECKING:
+    from overture.cli.rehearsal.player import Failed
+
+_LARGEST: Final = 4 * script.LONGEST  # bytes of a file
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What came of one conversation."""
+
+    name: str
+    seconds: float
+    failed: "Failed | None" = None
+    transcript: tuple[str, ...] = ()
+
+
+class Played(Struct, frozen=True, kw_only=True):
+    """What came of one file: its conversations, or why it could not be read."""
+
+    file: str
+    outcomes: tuple[Outcome, ...] = ()
+    wrong: str | None = None
+    hint: str | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all of it is as expected."""
+        return self.wrong is None and all(one.failed is None for one in self.outcomes)
+
+
+def run(files: Sequence[Path], *, only: str | None, junit: Path | None, verbose: bool) -> None:
+    """Play the files and print what came of them. Raises Stop where anything is not as expected."""
+    from overture import log
+
+    log.configure("critical", "text")
+    played = telling.run(_play_all(files, only=only, verbose=verbose))
+    if junit is not None:
+        from overture.cli import junit as writing
+
+        writing.write(junit, played)
+    count = sum(len(one.outcomes) for one in played)
+    bad = sum(one.failed is not None for file in played for one in file.outcomes)
+    unread = sum(one.wrong is not None for one in played)
+    if only is not None and not count and not unread:
+        telling.stop(f"No conversation's name contains {only!r}.", status=telling.MISUSED)
+    print(f"\n{_count(count, 'conversation')} in {_count(len(files), 'file')}: {count - bad} good, {bad} failed.")
+    if bad or unread:
+        told = f", {_count(unread, 'file')} could not be played" if unread else ""
+        telling.stop(f"{_count(bad, 'conversation')} failed{told}.")
+
+
+async def _play_all(files: Sequence[Path], *, only: str | None, verbose: bool) -> list[Played]:
+    played = []
+    for file in files:
+        print(file)
+        played.append(await _play_file(file, only=only, verbose=verbose))
+        if played[-1].wrong is not None:
+            print(f"  error  {played[-1].wrong}")
+            if played[-1].hint:
+                print(f"         {played[-1].hint}")
+    return played
+
+
+async def _play_file(file: Path, *, only: str | None, verbose: bool) -> Played:
+    try:
+        written = script.read_script(read_text(file), file=str(file))
+        spec = read_agent(file.parent / written.agent)
+    except Invalid as refused:
+        return Played(file=str(file), wrong=refused.description, hint=refused.hint)
+    except telling.Stop as stopped:
+        return Played(file=str(file), wrong=str(stopped), hint=stopped.hint)
+    outcomes = []
+    for play in written.plays:
+        if only is not None and only.casefold() not in play.name.casefold():
+            continue
+        outcomes.append(await _play(written, play, spec))
+        _tell(outcomes[-1], verbose=verbose)
+    return Played(file=str(file), outcomes=tuple(outcomes))
+
+
+async def _play(written: Script, play: Play, spec: AgentSpec) -> Outcome:
+    from overture.cli.rehearsal import player as playing
+    from overture.cli.rehearsal.expecting import Missed
+    from overture.cli.rehearsal.house import open_house
+    from overture.cli.rehearsal.stand_ins import ScriptedModels, ScriptedTools, SetClock
+    from overture.cli.rehearsal.transcript import Transcript
+
+    transcript = Transcript(SetClock(play.now))
+    models = ScriptedModels(transcript.note, model_names(spec))
+    tools = ScriptedTools(transcript.note, spec)
+    began = time.perf_counter()
+    failed = None
+    with tempfile.TemporaryDirectory(prefix="overture-test-") as folder:
+        async with open_house(Path(folder), play.now, models=models, tools=tools, transcript=transcript) as house:
+            player = playing.Player(play, spec, house, transcript, models=models, tools=tools)
+            try:
+                await player.plays()
+            except Missed as missed:
+                failed = playing.failed(player, missed)
+    seconds = time.perf_counter() - began
+    return Outcome(name=play.name, seconds=seconds, failed=failed, transcript=tuple(transcript.lines()))
+
+
+def model_names(spec: AgentSpec) -> tuple[str, ...]:
+    """The names under which an agent may ask for a model."""
+    named = spec.model if isinstance(spec, PromptSpec) else None
+    return ("default",) if named is None else ("default", named)
+
+
+def read_agent(file: Path) -> AgentSpec:
+    """The agent of a file, without an error. Raises Stop, or Invalid."""
+    spec = reading.read_spec(read_text(file), file=str(file))
+    errors = [finding for finding in lint.lint(spec) if finding.severity == "error"]
+    if errors:
+        more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise telling.Stop(f"{file}, {errors[0].where}: {errors[0].sentence}{more}", hint=errors[0].hint)
+    return spec
+
+
+def read_text(file: Path) -> str:
+    """The text of a file. Raises Stop."""
+    try:
+        if file.stat().st_size > _LARGEST:
+            telling.stop(f"{file} is too large.", hint="Split it.", status=telling.MISUSED)
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise telling.Stop(f"{file} is not UTF-8 text.", hint="Save it as UTF-8.", status=telling.MISUSED) from None
+    except OSError as missing:
+        raise telling.Stop(f"{file} cannot be read: {missing.strerror}.", status=telling.MISUSED) from None
+
+
+def _tell(outcome: Outcome, *, verbose: bool) -> None:
+    failed = outcome.failed
+    print(f"  {'good  ' if failed is None else 'FAILED'} {outcome.name} ({outcome.seconds:.2f} s)")
+    if verbose or failed is not None:
+        print("\n".join(f"         {line}" for line in outcome.transcript))
+    if failed is not None:
+        print("\n".join(f"         {line}" for line in explain(failed)))
+
+
+def explain(failed: "Failed") -> list[str]:
+    """What went otherwise, line by line."""
+    where = f"step {failed.number} ({failed.key})" if failed.key != "the end" else "the end"
+    lines = [f"--> {where}: {failed.sentence}" if failed.number else f"--> {failed.sentence}"]
+    lines += failed.detail.splitlines()
+    return [*lines, f"  {failed.hint}"] if failed.hint else lines
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
