@@ -4,43 +4,16 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-from msgspec import Struct
+from typing import Final
 
 from overture.agents import lint, reading, script
 from overture.agents.script import Play, Script
 from overture.cli import telling
+from overture.cli.rehearsal.outcome import Outcome, Played, explain
 from overture.domain.agent import AgentSpec, PromptSpec
 from overture.domain.errors import Invalid
 
-if TYPE_CHECKING:
-    from overture.cli.rehearsal.player import Failed
-
 _LARGEST: Final = 4 * script.LONGEST  # bytes of a file
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What came of one conversation."""
-
-    name: str
-    seconds: float
-    failed: "Failed | None" = None
-    transcript: tuple[str, ...] = ()
-
-
-class Played(Struct, frozen=True, kw_only=True):
-    """What came of one file: its conversations, or why it could not be read."""
-
-    file: str
-    outcomes: tuple[Outcome, ...] = ()
-    wrong: str | None = None
-    hint: str | None = None
-
-    @property
-    def is_good(self) -> bool:
-        """Whether all of it is as expected."""
-        return self.wrong is None and all(one.failed is None for one in self.outcomes)
 
 
 def run(files: Sequence[Path], *, only: str | None, junit: Path | None, verbose: bool) -> None:
@@ -50,9 +23,9 @@ def run(files: Sequence[Path], *, only: str | None, junit: Path | None, verbose:
     log.configure("critical", "text")
     played = telling.run(_play_all(files, only=only, verbose=verbose))
     if junit is not None:
-        from overture.cli import junit as writing
+        from overture.cli.rehearsal.junit import write
 
-        writing.write(junit, played)
+        write(junit, played)
     count = sum(len(one.outcomes) for one in played)
     bad = sum(one.failed is not None for file in played for one in file.outcomes)
     unread = sum(one.wrong is not None for one in played)
@@ -94,9 +67,9 @@ async def _play_file(file: Path, *, only: str | None, verbose: bool) -> Played:
 
 
 async def _play(written: Script, play: Play, spec: AgentSpec) -> Outcome:
-    from overture.cli.rehearsal import player as playing
     from overture.cli.rehearsal.expecting import Missed
     from overture.cli.rehearsal.house import open_house
+    from overture.cli.rehearsal.player import Player, failed
     from overture.cli.rehearsal.stand_ins import ScriptedModels, ScriptedTools, SetClock
     from overture.cli.rehearsal.transcript import Transcript
 
@@ -104,16 +77,16 @@ async def _play(written: Script, play: Play, spec: AgentSpec) -> Outcome:
     models = ScriptedModels(transcript.note, model_names(spec))
     tools = ScriptedTools(transcript.note, spec)
     began = time.perf_counter()
-    failed = None
+    missed_at = None
     with tempfile.TemporaryDirectory(prefix="overture-test-") as folder:
         async with open_house(Path(folder), play.now, models=models, tools=tools, transcript=transcript) as house:
-            player = playing.Player(play, spec, house, transcript, models=models, tools=tools)
+            player = Player(play, spec, house, transcript, models=models, tools=tools)
             try:
                 await player.plays()
             except Missed as missed:
-                failed = playing.failed(player, missed)
+                missed_at = failed(player, missed)
     seconds = time.perf_counter() - began
-    return Outcome(name=play.name, seconds=seconds, failed=failed, transcript=tuple(transcript.lines()))
+    return Outcome(name=play.name, seconds=seconds, failed=missed_at, transcript=tuple(transcript.lines()))
 
 
 def model_names(spec: AgentSpec) -> tuple[str, ...]:
@@ -151,14 +124,6 @@ def _tell(outcome: Outcome, *, verbose: bool) -> None:
         print("\n".join(f"         {line}" for line in outcome.transcript))
     if failed is not None:
         print("\n".join(f"         {line}" for line in explain(failed)))
-
-
-def explain(failed: "Failed") -> list[str]:
-    """What went otherwise, line by line."""
-    where = f"step {failed.number} ({failed.key})" if failed.key != "the end" else "the end"
-    lines = [f"--> {where}: {failed.sentence}" if failed.number else f"--> {failed.sentence}"]
-    lines += failed.detail.splitlines()
-    return [*lines, f"  {failed.hint}"] if failed.hint else lines
 
 
 def _count(number: int, noun: str) -> str:

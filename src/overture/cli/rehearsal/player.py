@@ -9,8 +9,6 @@ from collections import deque
 from datetime import timedelta
 from typing import Any, Final, Protocol, assert_never
 
-from msgspec import Struct
-
 from overture.actions.adopt_settings import SenderSetting, adopt_settings
 from overture.actions.hand_back import hand_back
 from overture.actions.openings import Started
@@ -37,6 +35,7 @@ from overture.agents.script import (
 from overture.agents.script import read_length as length_of
 from overture.cli.rehearsal.expecting import Missed, check_message, difference, in_words, quoted
 from overture.cli.rehearsal.house import WORKSPACE, House, RunawayError
+from overture.cli.rehearsal.outcome import Failed
 from overture.cli.rehearsal.stand_ins import ACCOUNT, Unexpected
 from overture.cli.rehearsal.transcript import Transcript
 from overture.domain.agent import AgentSpec
@@ -287,16 +286,6 @@ class Player:
         left += ["a crash"] if self._house.is_doomed else []
         if left:
             raise Missed(f"What the script prepares never happened: {', '.join(left)}.")
-
-
-class Failed(Struct, frozen=True, kw_only=True):
-    """Where a conversation did otherwise, and how. `number` is 0 where it did not come to a step."""
-
-    number: int
-    key: str
-    sentence: str
-    detail: str = ""
-    hint: str | None = None
 
 
 def failed(player: Player, missed: Missed) -> Failed:

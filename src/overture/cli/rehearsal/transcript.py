@@ -40,9 +40,8 @@ class Transcript:
 
     def arrived(self, one: Arrived) -> None:
         """A message arrived: of a person of the operator's, or of the agent, and then it is unread."""
-        offers = (
-            one.body.options if isinstance(one.body, Text) and one.body.options and one.text == one.body.text else ()
-        )
+        offered = isinstance(one.body, Text) and one.text == one.body.text  # elsewhere the text numbers them
+        offers = one.body.options if isinstance(one.body, Text) and offered else ()
         if one.text in self.by_people:
             self.by_people.remove(one.text)
             self.entries.append(Entry(at=one.at, who="person", text=one.text))

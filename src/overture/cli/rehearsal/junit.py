@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from overture.cli import telling
-from overture.cli.rehearse import Outcome, Played, explain
+from overture.cli.rehearsal.outcome import Outcome, Played, explain
 
 
 def write(file: Path, played: Sequence[Played]) -> None:
