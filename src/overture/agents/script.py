@@ -173,7 +173,7 @@ class Script(Struct, frozen=True, kw_only=True):
 class _Written(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A step as it is written."""
 
-    agent: str | Says | None = None
+    agent: str | Annotated[list[_Word], Meta(min_length=1, max_length=20)] | Says | None = None
     contact: _Word | Annotated[list[_Word], Meta(min_length=1, max_length=50)] | Writes | None = None
     wait: str | None = None
     silence: bool | str | None = None
@@ -296,7 +296,7 @@ def _step(file: str, n: int, one: _Conversation, at: int, step: _Written) -> Ste
 
 def _act(where: str, key: str, value: Any) -> Act:
     match key, value:
-        case "agent", str():
+        case "agent", str() | list():
             return Says(contains=value)
         case "agent", Says():
             _check_pattern(where, value.matches)

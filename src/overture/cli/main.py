@@ -205,6 +205,24 @@ def lint_agents(
     verbs.lint(files)
 
 
+@agents.command("chat")
+def chat_with_agent(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON, one agent.")],
+    channel: Annotated[str, typer.Option(metavar="CHANNEL", help="sms or whatsapp.")] = "sms",
+    given: Annotated[
+        list[str] | None, typer.Option("--variable", metavar="NAME=VALUE", help="May be given again.")
+    ] = None,
+    config: Config = None,
+    *,
+    you_begin: Annotated[bool, typer.Option("--you-begin", help="The contact writes first.")] = False,
+) -> None:
+    """Talk with a file's agent here: no server, no number; time passes with /wait 3d. A model is the settings'."""
+    from overture.cli import chat as talking
+    from overture.cli import serving
+
+    talking.run(serving.read(config), file, channel=channel, given=given or [], you_begin=you_begin)
+
+
 @agents.command("draw")
 def draw_agent(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON, with a flow.")],

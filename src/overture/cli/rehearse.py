@@ -33,8 +33,9 @@ def run(files: Sequence[Path], *, only: str | None, junit: Path | None, verbose:
         telling.stop(f"No conversation's name contains {only!r}.", status=telling.MISUSED)
     print(f"\n{_count(count, 'conversation')} in {_count(len(files), 'file')}: {count - bad} good, {bad} failed.")
     if bad or unread:
-        told = f", {_count(unread, 'file')} could not be played" if unread else ""
-        telling.stop(f"{_count(bad, 'conversation')} failed{told}.")
+        told = [f"{_count(bad, 'conversation')} failed"] if bad else []
+        told += [f"{_count(unread, 'file')} could not be played"] if unread else []
+        telling.stop(f"{' and '.join(told)}.")
 
 
 async def _play_all(files: Sequence[Path], *, only: str | None, verbose: bool) -> list[Played]:

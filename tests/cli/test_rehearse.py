@@ -1,0 +1,271 @@
+"""`overture test` and `overture agents chat`: conversations by a script, through the real store and the real roads."""
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT
+from tests.cli.commands import environment, overture
+
+SHIPPED = sorted((ROOT / "agents").glob("*.test.yaml"))
+SALON = """
+kind: flow
+name: Salon
+nodes:
+  start:
+    say: "Hello {name|there}! Which day?"
+    ask: {slot: day}
+    goto: done
+  done: {say: "See you on {day}.", end: completed}
+variables: {name: {}}
+"""
+BOOKER = """
+kind: flow
+name: Booker
+tools:
+  - name: free
+    kind: http
+    url: https://salon.example/free/{day}
+    parameters: {day: {required: true}}
+    save: {time: "$.time"}
+  - name: book
+    kind: http
+    method: POST
+    url: https://salon.example/bookings
+    parameters: {day: {required: true}, time: {}, people: {type: integer}}
+    body: {when: {day: "{day}", time: "{time}"}, people: "{people}"}
+    save: {reference: "$.reference"}
+nodes:
+  start: {say: "Which day?", ask: {slot: day}, goto: look}
+  look:
+    call: {tool: free, with: {day: "{day}"}}
+    then: [{if: tool.ok, goto: book}, {goto: sorry}]
+  book:
+    call: {tool: book, with: {day: "{day}", time: "{time}", people: 2}}
+    then: [{if: tool.ok, goto: done}, {goto: unsure}]
+  done: {say: "Booked at {time}: {reference}.", end: completed}
+  sorry: {say: "Sorry, nothing is free.", end: completed}
+  unsure: {say: "I am not sure that worked.", hand_over: "Unsure about {day}"}
+"""
+
+
+def script(folder: Path, *steps: str, agent: str = SALON, head: str = "") -> Path:
+    """A script of one conversation with these steps, and its agent beside it."""
+    (folder / "agent.yaml").write_text(agent)
+    path = folder / "agent.test.yaml"
+    lines = "".join(f"      - {step}\n" for step in steps)
+    path.write_text(f"agent: agent.yaml\n{head}\nconversations:\n  - name: a talk\n    steps:\n{lines}")
+    return path
+
+
+def played(folder: Path, talks: Mapping[str, tuple[str, Sequence[str]]], agent: str = SALON) -> dict[str, str]:
+    """What is told of each conversation, a head and steps by its name; nothing where it is good. One run plays all."""
+    (folder / "agent.yaml").write_text(agent)
+    told = ["agent: agent.yaml", "conversations:"]
+    for name, (head, steps) in talks.items():
+        told += [f"  - name: {name}", *(f"    {line}" for line in head.splitlines()), "    steps:"]
+        told += [f"      - {step}" for step in steps]
+    (folder / "agent.test.yaml").write_text("\n".join(told))
+    run = overture(folder, "test", "agent.test.yaml", "--junit", "out.xml")
+    assert "Traceback" not in run.stderr
+    cases = ET.parse(folder / "out.xml").getroot().iter("testcase")
+    found = {str(case.get("name")): case.findtext("failure") or case.findtext("error") or "" for case in cases}
+    assert found.keys() == talks.keys(), found
+    assert run.returncode == int(any(found.values()))
+    return found
+
+
+def test_the_shipped_scripts_pass(tmp_path: Path) -> None:
+    run = overture(tmp_path, "test", *SHIPPED)
+    assert (run.returncode, "FAILED" in run.stdout) == (0, False), run.stdout + run.stderr
+
+
+def test_every_shipped_agent_has_a_script() -> None:
+    agents = {path.name for path in (ROOT / "agents").glob("*.yaml")} - {path.name for path in SHIPPED}
+    assert {path.name.replace(".test.", ".") for path in SHIPPED} == agents
+
+
+def test_two_runs_print_the_same(tmp_path: Path) -> None:
+    one, other = (overture(tmp_path, "test", "-v", SHIPPED[0]).stdout.splitlines() for _ in range(2))
+    assert [line.split(" (")[0] for line in one] == [line.split(" (")[0] for line in other]
+
+
+OTHERWISE: list[tuple[list[str], list[str]]] = [
+    (["agent: Goodbye"], ["step 1 (agent): The agent says something else.", "'Goodbye'", "it says    'Hello there!"]),
+    (
+        ['agent: {equals: "Hello here! Which day?"}'],
+        ["  expected   Hello here! Which day?\n  found      Hello there! Which day?\n" + " " * 19 + "^"],
+    ),
+    (["agent: Hello", "agent: more"], ["step 2 (agent): The agent says nothing within 10m.", "contains 'more'"]),
+    (["agent: Hello", "agent: {within: 5s}"], ["says nothing within 5s"]),
+    (["contact: Friday"], ["step 1 (contact): The agent says something that no step expects."]),
+    (["silence: 1m"], ["step 1 (silence): The agent says something that no step expects."]),
+    (["agent: Hello", "contact: Friday"], ["the end: The agent says something that no step expects."]),
+    (["agent: {segments: 2}"], ["segments: expected 2, found 1"]),
+    (["agent: {options: [a, b]}"], ['options: expected ["a", "b"], found []']),
+    (["agent: {template: HX1}"], ['template: expected "HX1", found nothing']),
+    (["agent: {matches: '^Hi'}"], ["a message that matches '^Hi'"]),
+    (["agent: Hello", "state: {ended: completed}"], ['ended: expected "completed", found nothing']),
+    (["agent: Hello", "state: {slots: {day: Friday}}"], ['slot day: expected "Friday", found nothing']),
+    (["agent: Hello", "state: {note: Bo}"], ['note: expected "Bo", found nothing']),
+    (["agent: Hello", "people: {write: Hi}"], ["That is refused", "take_over"]),
+    (["agent: Hello", "model: Hi"], ["What the script prepares never happened: an answer of the model."]),
+    (["agent: Hello", "provider: 500"], ["never happened: the provider's fault 500"]),
+    (["agent: Hello", "crash: true"], ["never happened: a crash"]),
+]
+
+
+def test_what_is_otherwise_is_told_with_the_conversation_so_far(tmp_path: Path) -> None:
+    found = played(tmp_path, {f"talk {n}": ("", steps) for n, (steps, _) in enumerate(OTHERWISE)})
+    for (steps, parts), told in zip(OTHERWISE, found.values(), strict=True):
+        assert told.startswith("12:00:00  agent    Hello there! Which day?"), (steps, told)
+        assert [part for part in parts if part not in told] == [], (steps, told)
+
+
+WORST: dict[str, tuple[str, list[str]]] = {
+    "dies answering": (
+        "",
+        ["agent: Hello", "crash: true", "contact: Friday", "agent: See you", "silence: 1h", "state: {messages: 2}"],
+    ),
+    "dies sending": ("", ["agent: Hello", "crash: sending", "contact: Friday", "agent: See you", "silence: 1h"]),
+    "silent": ("", ["provider: timeout", "agent: Hello", "silence: 1h", "state: {messages: 1}"]),
+    "broken": ("", ["provider: 500", "agent: Hello", "silence: 1h", "state: {messages: 1}"]),
+    "busy": ("", ["provider: 429", "agent: Hello", "silence: 1h"]),
+    "opted out": ("", ["provider: 21610", "silence: 1h", "state: {ended: opt_out, messages: 0}"]),
+    "unreachable": ("", ["provider: 30005", "silence: 1m", "state: {messages: 0}"]),
+    "burst": ("", ["agent: Hello", "contact: [on, Friday]", "agent: See you", "silence: 1h"]),
+    "inactive": ("", ["agent: Hello", "wait: 73h", "state: {ended: inactivity_timeout}"]),
+    "taken": ("", ["agent: Hello", "people: {take_over: true, write: Hi}", "contact: Friday", "silence: 1h"]),
+    "back": (
+        "",
+        ["agent: Hello", "people: {take_over: true}", "contact: Mo", "people: {hand_back: true}", "agent: See"],
+    ),
+    "tapped": (
+        "channel: whatsapp\nwindow: open",
+        ["agent: Hello", "contact: {tap: Friday}", "agent: See you on Friday"],
+    ),
+    "begun": ("channel: whatsapp\nopened_by: contact", ["contact: hi", "agent: {}", "silence: 1m"]),
+    "opened": ("opening: Dear Ada", ["agent: {equals: Dear Ada}"]),
+    "named": ("variables: {name: Ada}\nnow: 2026-03-03T12:00:00+01:00", ["agent: Hello Ada"]),
+}
+
+
+def test_the_world_may_do_its_worst_and_each_message_arrives_once(tmp_path: Path) -> None:
+    assert {name: told for name, told in played(tmp_path, WORST).items() if told} == {}
+
+
+def test_what_does_not_open_is_told(tmp_path: Path) -> None:
+    found = played(tmp_path, {"a talk": ("channel: whatsapp", ["agent: Hello"])})
+    assert "The conversation does not open: " in found["a talk"]
+
+
+FREE, BOOK = "tool: {name: free, answers: {time: '9am'}}", "tool: {name: book, answers: {reference: R1}}"
+TOOLS: list[tuple[list[str], str]] = [
+    (
+        [
+            "tool: {name: free, with: {day: Friday}, answers: {time: '9am'}}",
+            "tool: {name: book, with: {day: Friday, time: 9am, people: 2}, answers: {reference: R1}}",
+            "agent: 'Booked at 9am: R1.'",
+            "state: {slots: {reference: R1}}",
+        ],
+        "",
+    ),
+    (["crash: answering", FREE, BOOK, "agent: 'Booked at 9am: R1.'"], ""),
+    ([FREE, "tool: {name: book, fails: timeout}", "agent: not sure"], ""),
+    (["tool: {name: free, fails: 503}", "agent: Sorry"], ""),
+    (["tool: {name: free, fails: unreachable}", "agent: Sorry"], ""),
+    (["agent: Sorry"], "The agent calls free(day='Friday'), and the script has no answer for it"),
+    (["tool: {name: book}", "agent: Sorry"], "calls free(day='Friday'), and the script expects book."),
+    (["tool: {name: free, with: {day: Monday}}", "agent: Sorry"], "day is 'Friday' and should be 'Monday'"),
+]
+
+
+def test_tools_answer_by_the_script_and_strictly(tmp_path: Path) -> None:
+    begun = ["agent: Which day", "contact: Friday"]
+    talks = {f"talk {n}": ("", begun + steps) for n, (steps, _) in enumerate(TOOLS)}
+    for (steps, expected), told in zip(TOOLS, played(tmp_path, talks, BOOKER).values(), strict=True):
+        assert (expected in told, bool(expected)) == (True, bool(told)), (steps, told)
+
+
+def test_what_cannot_be_played_is_a_sentence(tmp_path: Path) -> None:
+    broken = script(tmp_path, "agent: Hello", agent="kind: flow\nname: A\nnodes: {start: {say: Hi, goto: no}}\n")
+    missing, binary, empty = tmp_path / "missing.yaml", tmp_path / "binary.yaml", tmp_path / "empty.yaml"
+    alone, huge = tmp_path / "alone.yaml", tmp_path / "huge.yaml"
+    alone.write_text("agent: nobody.yaml\nconversations: [{name: a, steps: [{agent: Hi}]}]\n")
+    binary.write_bytes(b"\xff\xfe")
+    empty.write_bytes(b"")
+    huge.write_bytes(b"#" * 1_700_000)
+    run = overture(tmp_path, "test", broken, missing, binary, empty, alone, huge)
+    assert run.returncode == 1
+    assert "6 files could not be played." in run.stderr
+    for told in (
+        "agent.yaml, nodes.start",
+        "missing.yaml cannot be read",
+        "binary.yaml is not UTF-8 text",
+        "empty.yaml: it holds no script",
+        "nobody.yaml cannot be read",
+        "huge.yaml is too large",
+    ):
+        assert told in run.stdout
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_only_the_conversations_that_are_asked_for_are_played(tmp_path: Path) -> None:
+    run = overture(tmp_path, "test", SHIPPED[1], "--only", "HAIRCUT")
+    assert "1 conversation in 1 file: 1 good, 0 failed." in run.stdout
+    run = overture(tmp_path, "test", SHIPPED[1], "--only", "nothing like it")
+    assert (run.returncode, "No conversation's name contains" in run.stderr) == (2, True)
+
+
+def test_the_results_are_written_for_a_build_server(tmp_path: Path) -> None:
+    path = script(tmp_path, 'agent: "<&\\x07"')
+    run = overture(tmp_path, "test", path, SHIPPED[0], tmp_path / "no.yaml", "--junit", "out.xml")
+    assert run.returncode == 1
+    suites = ET.parse(tmp_path / "out.xml").getroot().findall("testsuite")
+    assert [(one.get("failures"), one.get("errors")) for one in suites] == [("1", "0"), ("0", "0"), ("0", "1")]
+    failure = suites[0].find("testcase/failure")
+    assert failure is not None
+    assert "Hello there! Which day?" in (failure.text or "")
+    run = overture(tmp_path, "test", path, "--junit", "no/out.xml")
+    assert (run.returncode, "no/out.xml cannot be written" in run.stderr) == (1, True)
+
+
+def chat(folder: Path, typed: bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "overture.cli", "agents", "chat", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment(), input=typed, capture_output=True, check=False)
+
+
+def test_an_author_talks_with_an_agent_on_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "agent.yaml").write_text(BOOKER)
+    typed = b"/wait x\n/what\n\n/state\n\xff\n" + b'{"time": "9am"}\n' + b"503\n/state\n/wait 4d\n/tap\n/quit\nmore\n"
+    run = chat(tmp_path, typed, "agent.yaml")
+    assert (run.returncode, run.stderr) == (0, b""), run.stderr
+    output = run.stdout.decode()
+    for told in (
+        "Which day?",
+        "at most 400 days",
+        "bot, at its beginning",
+        "calls free(day='?')",
+        "calls book(",
+        "not sure that",
+    ):
+        assert told in output
+    assert "human, at unsure, 'Unsure about ?'" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["no.yaml"], b"no.yaml cannot be read"),
+        (["agent.yaml", "--channel", "fax"], b"'fax' is none of sms, whatsapp."),
+        (["agent.yaml", "--variable", "name"], b"'name' is no NAME=VALUE."),
+    ],
+)
+def test_a_chat_that_cannot_be_is_a_sentence(tmp_path: Path, arguments: list[str], told: bytes) -> None:
+    (tmp_path / "agent.yaml").write_text(SALON)
+    run = chat(tmp_path, b"", *arguments)
+    assert (run.returncode, told in run.stderr) == (2, True), run.stderr
