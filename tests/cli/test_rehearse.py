@@ -90,7 +90,9 @@ def test_every_shipped_agent_has_a_script() -> None:
 
 
 def test_two_runs_print_the_same(tmp_path: Path) -> None:
-    one, other = (overture(tmp_path, "test", "-v", SHIPPED[0]).stdout.splitlines() for _ in range(2))
+    one, other = (
+        overture(tmp_path, "test", "-v", SHIPPED[0], "--only", "confirmed").stdout.splitlines() for _ in range(2)
+    )
     assert [line.split(" (")[0] for line in one] == [line.split(" (")[0] for line in other]
 
 
@@ -241,7 +243,9 @@ def chat(folder: Path, typed: bytes, *arguments: str) -> subprocess.CompletedPro
 
 def test_an_author_talks_with_an_agent_on_the_terminal(tmp_path: Path) -> None:
     (tmp_path / "agent.yaml").write_text(BOOKER)
-    typed = b"/wait x\n/what\n\n/state\n\xff\n" + b'{"time": "9am"}\n' + b"503\n/state\n/wait 4d\n/tap\n/quit\nmore\n"
+    typed = (
+        b"/wait x\n/what\n\n/state\nFri\xff\n" + b'{"time": "9am"}\n' + b"503\n/state\n/wait 4d\n/tap\n/quit\nmore\n"
+    )
     run = chat(tmp_path, typed, "agent.yaml")
     assert (run.returncode, run.stderr) == (0, b""), run.stderr
     output = run.stdout.decode()
@@ -249,23 +253,23 @@ def test_an_author_talks_with_an_agent_on_the_terminal(tmp_path: Path) -> None:
         "Which day?",
         "at most 400 days",
         "bot, at its beginning",
-        "calls free(day='?')",
+        "calls free(day='Fri?')",
         "calls book(",
         "not sure that",
     ):
         assert told in output
-    assert "human, at unsure, 'Unsure about ?'" in output
+    assert "human, at unsure, 'Unsure about Fri?'" in output
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["no.yaml"], b"no.yaml cannot be read"),
-        (["agent.yaml", "--channel", "fax"], b"'fax' is none of sms, whatsapp."),
-        (["agent.yaml", "--variable", "name"], b"'name' is no NAME=VALUE."),
+        (["no.yaml"], "no.yaml cannot be read"),
+        (["agent.yaml", "--channel", "fax"], "'fax' is none of sms, whatsapp."),
+        (["agent.yaml", "--variable", "name"], "'name' is no NAME=VALUE."),
     ],
 )
-def test_a_chat_that_cannot_be_is_a_sentence(tmp_path: Path, arguments: list[str], told: bytes) -> None:
+def test_a_chat_that_cannot_be_is_a_sentence(tmp_path: Path, arguments: list[str], told: str) -> None:
     (tmp_path / "agent.yaml").write_text(SALON)
-    run = chat(tmp_path, b"", *arguments)
+    run = overture(tmp_path, "agents", "chat", *arguments)
     assert (run.returncode, told in run.stderr) == (2, True), run.stderr

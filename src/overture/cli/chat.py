@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import sys
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -121,12 +120,9 @@ async def _talk(settings: Settings, spec: AgentSpec, play: Play) -> None:
     transcript = Transcript(SetClock(play.now))
     print(f"{spec.name}, on {play.channel}. {_HELP}")
     try:
-        with tempfile.TemporaryDirectory(prefix="overture-chat-") as folder:
-            async with open_house(
-                Path(folder), play.now, models=models, tools=keyboard, transcript=transcript
-            ) as house:
-                player = Player(play, spec, house, transcript, models=keyboard, tools=keyboard)
-                await _Chat(player, house, transcript, keyboard).goes_on()
+        async with open_house(play.now, models=models, tools=keyboard, transcript=transcript) as house:
+            player = Player(play, spec, house, transcript, models=keyboard, tools=keyboard)
+            await _Chat(player, house, transcript, keyboard).goes_on()
     except (Missed, RunawayError) as missed:
         telling.stop(str(missed), hint=missed.hint if isinstance(missed, Missed) else None)
     finally:

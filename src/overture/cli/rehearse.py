@@ -1,6 +1,5 @@
 """`overture test`: play the conversations of scripts with their agents, and say what came of them."""
 
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,13 +78,12 @@ async def _play(written: Script, play: Play, spec: AgentSpec) -> Outcome:
     tools = ScriptedTools(transcript.note, spec)
     began = time.perf_counter()
     missed_at = None
-    with tempfile.TemporaryDirectory(prefix="overture-test-") as folder:
-        async with open_house(Path(folder), play.now, models=models, tools=tools, transcript=transcript) as house:
-            player = Player(play, spec, house, transcript, models=models, tools=tools)
-            try:
-                await player.plays()
-            except Missed as missed:
-                missed_at = failed(player, missed)
+    async with open_house(play.now, models=models, tools=tools, transcript=transcript) as house:
+        player = Player(play, spec, house, transcript, models=models, tools=tools)
+        try:
+            await player.plays()
+        except Missed as missed:
+            missed_at = failed(player, missed)
     seconds = time.perf_counter() - began
     return Outcome(name=play.name, seconds=seconds, failed=missed_at, transcript=tuple(transcript.lines()))
 

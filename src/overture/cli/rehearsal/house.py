@@ -4,30 +4,30 @@ Time stands still while there is work, and then leaps to whatever is due next: a
 than its commits.
 """
 
+import os
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from overture.actions.claim_deliveries import Claims, claim_deliveries
-from overture.actions.commit_turn import Committed
 from overture.actions.keep_webhook import keep_webhooks
 from overture.actions.record_outcome import Outcome, record_outcomes
 from overture.actions.settle_delivery import Finding, settle_deliveries
 from overture.adapters.twilio.webhooks import TwilioWebhooks
 from overture.cli.rehearsal.stand_ins import ACCOUNT, Phone, SeededIds, SetClock
+from overture.cli.rehearsal.stores import DoomedStore, WatchedStore
 from overture.cli.rehearsal.transcript import Transcript
-from overture.domain.errors import Unavailable
 from overture.domain.listening import Listening
 from overture.domain.ports import ModelClient, Outgoing, RawEvent, ToolCaller
 from overture.store import claims, conversations, inbox, pools, timers, turns, unsettled
 from overture.store.batch import Batch
 from overture.store.conversations import Conversation
-from overture.store.engine import Reading, Store, Writing
+from overture.store.engine import Reading, Store
 from overture.store.signals import Signals
 from overture.store.sqlite import SqliteStore
-from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
 from overture.workers.inbox import InboxRoad
 from overture.workers.outbox import OutboxRoad
 from overture.workers.sweeps import SettleRoad, TimerRoad
@@ -39,6 +39,7 @@ WORKSPACE: Final = "rehearsal"
 _MOST_ROUNDS: Final = 100  # at one instant; a message with its answer takes three
 _MOST_LEAPS: Final = 3000  # of one wait; a resting conversation needs a few
 _TURN_SECONDS: Final = 60.0
+_MEMORY: Final = Path("/dev", "shm")  # nothing of a rehearsal is to outlive it: no disk need be waited for
 
 
 class RunawayError(Exception):
@@ -50,7 +51,7 @@ class House:
 
     def __init__(
         self,
-        store: "WatchedStore",
+        store: WatchedStore,
         clock: SetClock,
         *,
         phone: Phone,
@@ -213,125 +214,23 @@ async def _no_rest(seconds: float) -> None:
     """The pace of a sender is kept in the instants that are written down, and waited for by nobody."""
 
 
-class WatchedStore:
-    """A store that counts what changes in it: a round of the roads that changes nothing is the last."""
-
-    def __init__(self, store: Store) -> None:
-        self._store: Final = store
-        self.changes = 0
-
-    async def open(self) -> None:
-        """Connect."""
-        await self._store.open()
-
-    async def close(self) -> None:
-        """Let go."""
-        await self._store.close()
-
-    async def read(self, work: Callable[[Reading], Awaitable[T]]) -> T:
-        """Read."""
-        return await self._store.read(work)
-
-    async def write(self, work: Callable[[Writing], Awaitable[T]]) -> T:
-        """Write, and count."""
-        return await self._store.write(lambda tx: work(_Counted(tx, self)))
-
-    def now(self) -> datetime:
-        """The clock's time."""
-        return self._store.now()
-
-    @property
-    def writers(self) -> int:
-        """As many as the store has."""
-        return self._store.writers
-
-
-class _Counted:
-    """A transaction whose changes are counted."""
-
-    def __init__(self, tx: Writing, store: WatchedStore) -> None:
-        self._tx: Final = tx
-        self._store: Final = store
-
-    async def all(self, query: Query, *scalars: Any) -> Sequence[Row]:
-        return await self._tx.all(query, *scalars)
-
-    async def all_of(self, query: RowsQuery, rows: Sequence[Row], *scalars: Any) -> Sequence[Row]:
-        return await self._tx.all_of(query, rows, *scalars)
-
-    async def one(self, query: Query, *scalars: Any) -> Row | None:
-        return await self._tx.one(query, *scalars)
-
-    async def run(self, command: Command, *scalars: Any) -> Sequence[Row]:
-        found = await self._tx.run(command, *scalars)
-        self._store.changes += len(found)
-        return found
-
-    async def run_rows(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> Sequence[Row]:
-        self._store.changes += len(rows)
-        return await self._tx.run_rows(command, rows, *scalars)
-
-
-class DoomedStore:
-    """A worker's store until the commit of its first turn: that is rolled back, and the worker reaches nothing more."""
-
-    def __init__(self, store: WatchedStore) -> None:
-        self._store: Final = store
-        self.is_dead = False
-
-    async def open(self) -> None:
-        """It is open."""
-
-    async def close(self) -> None:
-        """It is another's to close."""
-
-    async def read(self, work: Callable[[Reading], Awaitable[T]]) -> T:
-        """Read, while it lives."""
-        self._live()
-        return await self._store.read(work)
-
-    async def write(self, work: Callable[[Writing], Awaitable[T]]) -> T:
-        """Write, while it lives; the end of a turn is its own."""
-        self._live()
-
-        async def until_the_end(tx: Writing) -> T:
-            done = await work(tx)
-            if isinstance(done, Committed):
-                self.is_dead = True
-                self._live()
-            return done
-
-        return await self._store.write(until_the_end)
-
-    def now(self) -> datetime:
-        """The clock's time."""
-        return self._store.now()
-
-    @property
-    def writers(self) -> int:
-        """As many as the store has."""
-        return self._store.writers
-
-    def _live(self) -> None:
-        if self.is_dead:
-            raise Unavailable("worker_died", "The worker died.")
-
-
 @asynccontextmanager
 async def open_house(
-    folder: Path,
     now: datetime,
     *,
     models: ModelClient,
     tools: ToolCaller,
     transcript: Transcript,
 ) -> AsyncIterator[House]:
-    """A house over a new database in a folder; closed at the end."""
+    """A house over a new database, which is gone at the end."""
     clock = transcript.clock = SetClock(now)
     phone = Phone(clock, transcript.note, transcript.arrived)
-    store = WatchedStore(SqliteStore(folder / "rehearsal.db", clock))
-    await store.open()
-    try:
-        yield House(store, clock, phone=phone, models=models, tools=tools, tell=transcript.note)
-    finally:
-        await store.close()
+    with tempfile.TemporaryDirectory(
+        prefix="overture-test-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None
+    ) as at:
+        store = WatchedStore(SqliteStore(Path(at) / "rehearsal.db", clock))
+        await store.open()
+        try:
+            yield House(store, clock, phone=phone, models=models, tools=tools, tell=transcript.note)
+        finally:
+            await store.close()
