@@ -1,5 +1,6 @@
 """`overture test` and `overture agents chat`: conversations by a script, through the real store and the real roads."""
 
+import asyncio
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -10,6 +11,7 @@ import pytest
 
 from tests.architecture.tree import ROOT
 from tests.cli.commands import environment, overture
+from tests.cli.models import model
 
 SHIPPED = sorted((ROOT / "agents").glob("*.test.yaml"))
 SALON = """
@@ -273,3 +275,33 @@ def test_a_chat_that_cannot_be_is_a_sentence(tmp_path: Path, arguments: list[str
     (tmp_path / "agent.yaml").write_text(SALON)
     run = overture(tmp_path, "agents", "chat", *arguments)
     assert (run.returncode, told in run.stderr) == (2, True), run.stderr
+
+
+GUIDE = "kind: prompt\nname: Guide\ngreeting: Hello guest.\ninstructions: Help guests of the house.\n"
+
+
+async def test_a_cassette_answers_as_a_model_did_once_and_strictly(tmp_path: Path) -> None:
+    path = script(tmp_path, "agent: Hello", "contact: Breakfast?", "agent: From seven", agent=GUIDE, head="cassette: c")
+    missing = await asyncio.to_thread(overture, tmp_path, "test", path)
+    unset = await asyncio.to_thread(overture, tmp_path, "test", path, "--record")
+    async with model(says="From seven.") as url:
+        models = {"OVERTURE_MODEL_BASE_URL": url, "OVERTURE_MODEL_NAME": "small-1"}
+        recorded = await asyncio.to_thread(overture, tmp_path, "test", path, "--record", **models)
+    played_again = await asyncio.to_thread(overture, tmp_path, "test", path, "-v")
+    assert (missing.returncode, "`overture test --record` writes it" in missing.stdout) == (1, True)
+    assert (unset.returncode, "The settings name no model to record." in unset.stderr) == (1, True)
+    assert (recorded.returncode, "c: 1 answer\n" in recorded.stdout) == (0, True), recorded.stdout
+    assert (played_again.returncode, "(the cassette answers 'From seven.')" in played_again.stdout) == (0, True)
+    script(tmp_path, "agent: Hello", "contact: Dinner?", "agent: {}", agent=GUIDE, head="cassette: c")
+    differing = await asyncio.to_thread(overture, tmp_path, "test", path)
+    assert "what the cassette has no answer for" in differing.stdout
+    assert "-    user: Breakfast?" in differing.stdout
+    assert "+    user: Dinner?" in differing.stdout
+    for text, told in ((b"{", "c, line 1"), (b"\xff\n", "c, line 1"), (changed(tmp_path / "c"), "was changed")):
+        (tmp_path / "c").write_bytes(text)
+        broken = await asyncio.to_thread(overture, tmp_path, "test", path)
+        assert (broken.returncode, told in broken.stdout, "Traceback" in broken.stderr) == (1, True, False)
+
+
+def changed(file: Path) -> bytes:
+    return file.read_bytes().replace(b"Breakfast", b"Supper")

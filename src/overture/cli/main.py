@@ -104,13 +104,19 @@ def rehearse(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scripts, YAML or JSON.")],
     only: Annotated[str | None, typer.Option(metavar="TEXT", help="Conversations whose name contains it.")] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit's XML.")] = None,
+    config: Config = None,
     *,
+    record: Annotated[
+        bool, typer.Option("--record", help="Ask the settings' model what a cassette does not hold, and keep it.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print good conversations as well.")] = False,
 ) -> None:
     """Play scripted conversations with agents, without a server, a network or a wait; exit status 1 if one fails."""
     from overture.cli import rehearse as rehearsing
+    from overture.cli import serving
 
-    rehearsing.run(files, only=only, junit=junit, verbose=verbose)
+    settings = serving.read(config) if record else None
+    rehearsing.run(files, only=only, junit=junit, verbose=verbose, record=settings)
 
 
 @app.command()

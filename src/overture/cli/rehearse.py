@@ -5,22 +5,43 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from overture.agents import lint, reading, script
-from overture.agents.script import Play, Script
+from overture.agents.script import Play
 from overture.cli import telling
+from overture.cli.rehearsal.cassette import Cassette, read_cassette
 from overture.cli.rehearsal.outcome import Outcome, Played, explain
 from overture.domain.agent import AgentSpec, PromptSpec
 from overture.domain.errors import Invalid
+from overture.domain.ports import ModelClient
+from overture.settings import Settings
 
 _LARGEST: Final = 4 * script.LONGEST  # bytes of a file
 
 
-def run(files: Sequence[Path], *, only: str | None, junit: Path | None, verbose: bool) -> None:
+class Asked(Struct, frozen=True, kw_only=True):
+    """How to play: only some conversations, all of them told, cassettes recorded with a live model."""
+
+    only: str | None = None
+    verbose: bool = False
+    live: ModelClient | None = None
+
+    def wants(self, play: Play) -> bool:
+        """Whether a conversation is to be played."""
+        return self.only is None or self.only.casefold() in play.name.casefold()
+
+
+def run(
+    files: Sequence[Path], *, only: str | None, junit: Path | None, verbose: bool, record: Settings | None = None
+) -> None:
     """Play the files and print what came of them. Raises Stop where anything is not as expected."""
     from overture import log
 
     log.configure("critical", "text")
-    played = telling.run(_play_all(files, only=only, verbose=verbose))
+    asked = Asked(only=only, verbose=verbose)
+    played = telling.run(_play_all(files, asked) if record is None else _record_all(files, asked, record))
     if junit is not None:
         from overture.cli.rehearsal.junit import write
 
@@ -37,11 +58,23 @@ def run(files: Sequence[Path], *, only: str | None, junit: Path | None, verbose:
         telling.stop(f"{' and '.join(told)}.")
 
 
-async def _play_all(files: Sequence[Path], *, only: str | None, verbose: bool) -> list[Played]:
+async def _record_all(files: Sequence[Path], asked: Asked, settings: Settings) -> list[Played]:
+    from overture.bootstrap import doors
+
+    if not settings.models:
+        telling.stop("The settings name no model to record.", hint="docs/settings.md: OVERTURE_MODEL_BASE_URL.")
+    live = doors.open_models(settings)
+    try:
+        return await _play_all(files, replace(asked, live=live))
+    finally:
+        await live.aclose()
+
+
+async def _play_all(files: Sequence[Path], asked: Asked) -> list[Played]:
     played = []
     for file in files:
         print(file)
-        played.append(await _play_file(file, only=only, verbose=verbose))
+        played.append(await _play_file(file, asked))
         if played[-1].wrong is not None:
             print(f"  error  {played[-1].wrong}")
             if played[-1].hint:
@@ -49,24 +82,27 @@ async def _play_all(files: Sequence[Path], *, only: str | None, verbose: bool) -
     return played
 
 
-async def _play_file(file: Path, *, only: str | None, verbose: bool) -> Played:
+async def _play_file(file: Path, asked: Asked) -> Played:
     try:
         written = script.read_script(read_text(file), file=str(file))
         spec = read_agent(file.parent / written.agent)
+        tape = None if written.cassette is None else file.parent / written.cassette
+        cassette = None if tape is None else read_cassette(tape, asked.live)
     except Invalid as refused:
         return Played(file=str(file), wrong=refused.description, hint=refused.hint)
     except telling.Stop as stopped:
         return Played(file=str(file), wrong=str(stopped), hint=stopped.hint)
     outcomes = []
-    for play in written.plays:
-        if only is not None and only.casefold() not in play.name.casefold():
-            continue
-        outcomes.append(await _play(written, play, spec))
-        _tell(outcomes[-1], verbose=verbose)
+    for play in filter(asked.wants, written.plays):
+        outcomes.append(await _play(play, spec, cassette))
+        _tell(outcomes[-1], verbose=asked.verbose)
+    if tape is not None and cassette is not None and asked.live is not None:
+        whole = asked.only is None and all(one.failed is None for one in outcomes)
+        print(f"  {tape}: {_count(cassette.write(tape, whole=whole), 'answer')}")
     return Played(file=str(file), outcomes=tuple(outcomes))
 
 
-async def _play(written: Script, play: Play, spec: AgentSpec) -> Outcome:
+async def _play(play: Play, spec: AgentSpec, cassette: Cassette | None) -> Outcome:
     from overture.cli.rehearsal.expecting import Missed
     from overture.cli.rehearsal.house import open_house
     from overture.cli.rehearsal.player import Player, failed
@@ -74,7 +110,7 @@ async def _play(written: Script, play: Play, spec: AgentSpec) -> Outcome:
     from overture.cli.rehearsal.transcript import Transcript
 
     transcript = Transcript(SetClock(play.now))
-    models = ScriptedModels(transcript.note, model_names(spec))
+    models = ScriptedModels(transcript.note, model_names(spec), cassette)
     tools = ScriptedTools(transcript.note, spec)
     began = time.perf_counter()
     missed_at = None

@@ -15,6 +15,8 @@ from msgspec import Struct
 from overture.adapters.twilio import errors
 from overture.agents.script import Fault, Model, Tool
 from overture.cli.rehearsal.called import Called, recognise
+from overture.cli.rehearsal.cassette import Cassette
+from overture.cli.rehearsal.telling import tell_request
 from overture.domain import ids, provider_errors, segments
 from overture.domain.agent import AgentSpec
 from overture.domain.channel import Channel, split_address
@@ -188,9 +190,10 @@ class Unexpected(Struct, frozen=True, kw_only=True):
 
 
 class ScriptedModels:
-    """Answers from the steps, in their order."""
+    """Answers from the steps, in their order, and where none is left from the cassette, if there is one."""
 
-    def __init__(self, tell: Callable[[str], None], names: Sequence[str]) -> None:
+    def __init__(self, tell: Callable[[str], None], names: Sequence[str], cassette: Cassette | None = None) -> None:
+        self._cassette: Final = cassette
         self._tell: Final = tell
         self._names: Final = tuple(names)
         self._count = 0
@@ -199,6 +202,8 @@ class ScriptedModels:
 
     async def complete(self, request: ModelRequest, *, timeout_seconds: float) -> ModelAnswered:
         """The next answer of the script."""
+        if not self.answers and self._cassette is not None:
+            return await self._play(self._cassette, request, timeout_seconds)
         if not self.answers:
             self.unexpected.append(
                 Unexpected(
@@ -222,21 +227,18 @@ class ScriptedModels:
         self._tell(f"the model answers {' and '.join([*said, *(f'calls {one.name}' for one in calls)])}")
         return ModelAnswered(text=answer.text, calls=tuple(calls))
 
+    async def _play(self, cassette: Cassette, request: ModelRequest, timeout_seconds: float) -> ModelAnswered:
+        answer = await cassette.find(request, timeout_seconds=timeout_seconds)
+        if answer is None:
+            sentence = "The model is asked what the cassette has no answer for (`--record` asks the settings' model)."
+            self.unexpected.append(Unexpected(sentence=sentence, detail=cassette.tell_miss(request)))
+            raise Permanent("model_unrecorded", "The cassette has no answer for the model.")
+        self._tell(f"the cassette answers {answer.text!r}")
+        return answer
+
     def endpoints(self) -> Sequence[str]:
         """Whatever the agent names is there."""
         return self._names
-
-
-def tell_request(request: ModelRequest) -> str:
-    """A request to a model as people read it."""
-    lines = [f"    {line.role}: {line.text}" for line in request.lines]
-    rounds = [
-        f"    {call.name}({call.arguments}) gave {result}"
-        for one in request.rounds
-        for call, result in zip(one.calls, one.results, strict=False)
-    ]
-    instructions = [f"    {line}" for line in request.instructions.splitlines() if line.strip()]
-    return "\n".join(["  instructions:", *instructions, "  lines:", *lines, *rounds])
 
 
 class ScriptedTools:
