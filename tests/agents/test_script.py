@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from overture.agents.script import Crash, Model, Says, Silence, Step, Wait, Writes, read_length, read_script
+from overture.agents.script import Crash, Model, Says, Silence, Step, Wait, Writes
+from overture.agents.script_reading import read_length, read_script
 from overture.domain.errors import Invalid
 
 HEAD = "agent: salon.yaml\nconversations:\n  - name: books\n    steps:\n"

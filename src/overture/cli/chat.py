@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from overture.agents import script
+from overture.agents import script_reading
 from overture.agents.script import Play
 from overture.cli import rehearse, telling
 from overture.cli.rehearsal.called import recognise
@@ -147,7 +147,7 @@ class _Chat:
         await self._player.rests()
         self._show()
         while (line := await self._keyboard.read("you")) is not None and line.strip() != "/quit":
-            await self._do(line.strip()[: script.LONGEST])
+            await self._do(line.strip()[: script_reading.LONGEST])
             self._show()
 
     async def _do(self, line: str) -> None:
@@ -156,7 +156,7 @@ class _Chat:
             case "":
                 return
             case "/wait":
-                length = script.read_length(rest)
+                length = script_reading.read_length(rest)
                 if length is None:
                     print("/wait 90s, 15m, 1h30m or 3d; at most 400 days.")
                     return

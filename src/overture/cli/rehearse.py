@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from overture.agents import lint, reading, script
+from overture.agents import lint, reading, script_reading
 from overture.agents.script import Play
 from overture.cli import telling
 from overture.cli.rehearsal.cassette import Cassette, read_cassette
@@ -18,7 +18,7 @@ from overture.domain.errors import Invalid
 from overture.domain.ports import ModelClient
 from overture.settings import Settings
 
-_LARGEST: Final = 4 * script.LONGEST  # bytes of a file
+_LARGEST: Final = 4 * script_reading.LONGEST  # bytes of a file
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ async def _play_all(files: Sequence[Path], asked: Asked) -> list[Played]:
 
 async def _play_file(file: Path, asked: Asked) -> Played:
     try:
-        written = script.read_script(read_text(file), file=str(file))
+        written = script_reading.read_script(read_text(file), file=str(file))
         spec = read_agent(file.parent / written.agent)
         tape = None if written.cassette is None else file.parent / written.cassette
         cassette = None if tape is None else read_cassette(tape, asked.live)

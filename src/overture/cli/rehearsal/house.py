@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 WORKSPACE: Final = "rehearsal"
 _MOST_ROUNDS: Final = 100  # at one instant; a message with its answer takes three
-_MOST_LEAPS: Final = 3000  # of one wait; a resting conversation needs a few
+_MOST_LEAPS: Final = 1000  # of one wait; a resting conversation needs a few
 _TURN_SECONDS: Final = 60.0
 _MEMORY: Final = Path("/dev", "shm")  # nothing of a rehearsal is to outlive it: no disk need be waited for
 

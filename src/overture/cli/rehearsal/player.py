@@ -32,7 +32,7 @@ from overture.agents.script import (
     Wait,
     Writes,
 )
-from overture.agents.script import read_length as length_of
+from overture.agents.script_reading import read_length as length_of
 from overture.cli.rehearsal.expecting import Missed, check_message, difference, in_words, quoted
 from overture.cli.rehearsal.house import WORKSPACE, House, RunawayError
 from overture.cli.rehearsal.outcome import Failed
