@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from overture.agents.script import People, Says
+from overture.agents.script_reading import read_script
 from tests.architecture.tree import ROOT
 from tests.cli.commands import environment, overture
 from tests.cli.models import model
+from tests.cli.test_conversations import a_conversation
+from tests.cli.test_deliveries import EVIL, in_database
 
 SHIPPED = sorted((ROOT / "agents").glob("*.test.yaml"))
 SALON = """
@@ -305,3 +309,20 @@ async def test_a_cassette_answers_as_a_model_did_once_and_strictly(tmp_path: Pat
 
 def changed(file: Path) -> bytes:
     return file.read_bytes().replace(b"Breakfast", b"Supper")
+
+
+def test_a_conversation_that_took_place_becomes_a_script(tmp_path: Path) -> None:
+    an_id = in_database(tmp_path, a_conversation)
+    said = overture(tmp_path, "conversations", "write", an_id, "Bo here.", "--by", "Bo")
+    assert said.returncode == 0, said.stderr
+    run = overture(tmp_path, "agents", "record", an_id, "--out", "talk.test.yaml")
+    assert "talk.test.yaml: 2 lines" in run.stdout, run.stderr
+    written = read_script((tmp_path / "talk.test.yaml").read_text(), file="talk.test.yaml")
+    [play] = written.plays
+    assert (written.agent, play.opening) == ("booker.yaml", EVIL)
+    assert [step.act for step in play.steps] == [Says(equals=EVIL), People(take_over=True, write="Bo here.")]
+    (tmp_path / "booker.yaml").write_text(SALON)
+    played_again = overture(tmp_path, "test", "talk.test.yaml")
+    assert played_again.returncode == 0, played_again.stdout
+    unknown = overture(tmp_path, "agents", "record", "nobody")
+    assert (unknown.returncode, "does not exist" in unknown.stderr) == (1, True), unknown.stderr

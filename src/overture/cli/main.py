@@ -229,6 +229,23 @@ def chat_with_agent(
     talking.run(serving.read(config), file, channel=channel, given=given or [], you_begin=you_begin)
 
 
+@agents.command("record")
+def record_conversation(
+    conversation: Annotated[str, typer.Argument(metavar="CONVERSATION", help="Its id.")],
+    agent: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The agent's file, beside the script; else by its name.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where it goes; else to the output.")] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Make a script for `overture test` of a conversation that took place."""
+    from overture.cli import record as recording
+    from overture.cli import serving
+
+    recording.record(serving.read(config, data=data), conversation, agent=agent, out=out)
+
+
 @agents.command("draw")
 def draw_agent(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON, with a flow.")],
