@@ -21,7 +21,8 @@ def file(folder: Path, name: str, text: str | bytes) -> Path:
 
 
 def test_every_shipped_agent_is_good(tmp_path: Path) -> None:
-    run = overture(tmp_path, "agents", "lint", *sorted((ROOT / "agents").glob("*.yaml")))
+    shipped = [path for path in (ROOT / "agents").glob("*.yaml") if not path.name.endswith(".test.yaml")]
+    run = overture(tmp_path, "agents", "lint", *sorted(shipped))
     assert run.returncode == 0, run.stdout
     assert run.stdout.count("good") == 3
 

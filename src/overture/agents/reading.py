@@ -60,19 +60,34 @@ def read_spec(text: str, *, file: str = "agent") -> AgentSpec:
 
     Raises Invalid (`agent_invalid`): its description names `file` and what is wrong, its field the path in the text.
     """
-    if len(text) > LONGEST:
-        raise _invalid(file, None, f"it has more than {LONGEST} characters", "Split the agent, or shorten its texts.")
     try:
-        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
+        raw = read_yaml(text, longest=LONGEST)
+    except NotYamlError as problem:
+        raise _invalid(file, None, str(problem), problem.hint) from problem
+    return to_spec(raw, file=file)
+
+
+class NotYamlError(Exception):
+    """A text is not what is read here; it says where and what, `hint` what to do."""
+
+    def __init__(self, sentence: str, hint: str) -> None:
+        super().__init__(sentence)
+        self.hint: Final = hint
+
+
+def read_yaml(text: str, *, longest: int) -> object:
+    """What a YAML or JSON text of at most so many characters holds. Raises NotYamlError."""
+    if len(text) > longest:
+        raise NotYamlError(f"it has more than {longest} characters", "Split it, or shorten its texts.")
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise _invalid(file, None, f"{place}{problem.problem}", "Check the indentation and quotes there.") from problem
+        raise NotYamlError(f"{place}{problem.problem}", "Check the indentation and quotes there.") from problem
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        raise _invalid(
-            file, None, f"it is not YAML: {str(problem).partition(chr(10))[0]}", "Save it as UTF-8 text."
-        ) from problem
-    return to_spec(raw, file=file)
+        first = str(problem).partition("\n")[0]
+        raise NotYamlError(f"it is not YAML: {first}", "Save it as UTF-8 text.") from problem
 
 
 def to_spec(raw: object, *, file: str = "agent") -> AgentSpec:

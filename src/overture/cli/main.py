@@ -99,6 +99,26 @@ costs.register(app)
 pacing.register(app)
 
 
+@app.command("test")
+def rehearse(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scripts, YAML or JSON.")],
+    only: Annotated[str | None, typer.Option(metavar="TEXT", help="Conversations whose name contains it.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit's XML.")] = None,
+    config: Config = None,
+    *,
+    record: Annotated[
+        bool, typer.Option("--record", help="Ask the settings' model what a cassette does not hold, and keep it.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print good conversations as well.")] = False,
+) -> None:
+    """Play scripted conversations with agents, without a server, a network or a wait; exit status 1 if one fails."""
+    from overture.cli import rehearse as rehearsing
+    from overture.cli import serving
+
+    settings = serving.read(config) if record else None
+    rehearsing.run(files, only=only, junit=junit, verbose=verbose, record=settings)
+
+
 @app.command()
 def adopt(data: Data = None, config: Config = None, *, as_json: AsJson = False) -> None:
     """Make a copied or moved database the instance, so that it sends again. Stop the original first."""
@@ -189,6 +209,41 @@ def lint_agents(
     from overture.cli import agents as verbs
 
     verbs.lint(files)
+
+
+@agents.command("chat")
+def chat_with_agent(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON, one agent.")],
+    channel: Annotated[str, typer.Option(metavar="CHANNEL", help="sms or whatsapp.")] = "sms",
+    given: Annotated[
+        list[str] | None, typer.Option("--variable", metavar="NAME=VALUE", help="May be given again.")
+    ] = None,
+    config: Config = None,
+    *,
+    you_begin: Annotated[bool, typer.Option("--you-begin", help="The contact writes first.")] = False,
+) -> None:
+    """Talk with a file's agent here: no server, no number; time passes with /wait 3d. A model is the settings'."""
+    from overture.cli import chat as talking
+    from overture.cli import serving
+
+    talking.run(serving.read(config), file, channel=channel, given=given or [], you_begin=you_begin)
+
+
+@agents.command("record")
+def record_conversation(
+    conversation: Annotated[str, typer.Argument(metavar="CONVERSATION", help="Its id.")],
+    agent: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The agent's file, beside the script; else by its name.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where it goes; else to the output.")] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Make a script for `overture test` of a conversation that took place."""
+    from overture.cli import record as recording
+    from overture.cli import serving
+
+    recording.record(serving.read(config, data=data), conversation, agent=agent, out=out)
 
 
 @agents.command("draw")

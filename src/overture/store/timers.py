@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.store.engine import Writing, instant, stored
-from overture.store.statement import Command, insert
+from overture.store.engine import Reading, Writing, instant, stored
+from overture.store.statement import Command, Query, insert
 
 _INSERT: Final = insert(
     "timer",
@@ -31,6 +31,7 @@ _TAKE: Final = Command(
     ) RETURNING due_at, conversation_id, kind, shard, workspace_id, epoch, after_seq
     """
 )
+_NEXT_DUE: Final = Query("SELECT min(due_at) FROM timer WHERE due_at > $1")
 
 
 class TimerKind(StrEnum):
@@ -79,3 +80,9 @@ async def take_due(tx: Writing, now: datetime, limit: int) -> list[Timer]:
         )
         for row in await tx.run(_TAKE, stored(now), limit)
     ]
+
+
+async def find_next_due(tx: Reading, now: datetime) -> datetime | None:
+    """When the next timer fires that waits for its time."""
+    row = await tx.one(_NEXT_DUE, stored(now))
+    return None if row is None or row[0] is None else instant(row[0])
