@@ -123,8 +123,14 @@ async def _things(world: World) -> dict[str, str]:
         "sid": await keep_a_wiring(world),
         "content_sid": await a_template(world),
         "pool_name": await _a_pool(world),
+        "knowledge_name": await _a_base(world),
         "backup_id": "a-backup-is-seen-at-the-machine-alone",
     }
+
+
+async def _a_base(world: World) -> str:
+    assert (await world.client.call("PUT", "/overture/v1/knowledge/ours", body=b"We open at nine.")).status == 200
+    return "ours"
 
 
 async def _a_pool(world: World) -> str:
@@ -144,6 +150,7 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/overture/v1/accounts")).json == {"accounts": []}
     assert (await world.foreign.get("/overture/v1/senders")).json == {"senders": []}
     assert (await world.foreign.get("/overture/v1/pools")).json == {"pools": []}
+    assert (await world.foreign.get("/overture/v1/knowledge")).json == {"knowledge": [], "total": 0}
     assert (await world.foreign.get("/overture/v1/queues")).json == {"queues": []}
     assert (await world.foreign.get("/overture/v1/contacts?address=%2B15559876543")).json == {"contacts": []}
     assert (await world.foreign.get("/overture/v1/consents")).json == {"consents": [], "has_more": False}

@@ -28,29 +28,36 @@ _UNDIVIDED: Final = "\u0e01-\u0ecf\u1000-\u109f\u1780-\u17d3\u3041-\u30ff\u3400-
 _RUN: Final = re.compile(rf"[{_UNDIVIDED}]+|[^\W_{_UNDIVIDED}]+")
 _IS_UNDIVIDED: Final = re.compile(rf"[{_UNDIVIDED}]")
 
+
+def _words(*lines: str) -> list[str]:
+    return [word for line in lines for word in line.split()]
+
+
 # What a question may be made of without saying what it is about; folded as `words_of` does.
 _STOPPED: Final = frozenset(
-    """
-    a about after all also am an and any are as at be been before but by can could did do does doing for from get give
-    go got had has have he her here hers him his how i if im in into is it its just know like me my need no not now of
-    off on one only or our ours out please she so some tell than that the their them then there these they this those
-    to too up us very want was we were what when where which who why will with would yes you your yours hello hi hey
-    thanks thank
-    ab aber alle als also auch auf aus bei bin bis bitte da danke dann das dass dein deine dem den der des dich die dies
-    diese dieser dir doch du durch ein eine einem einen einer eines er es etwas euch euer eure fur gibt habe haben hallo
-    hat hatte ich ihm ihn ihr ihre ihren im ist ja kann kein keine konnen koennen man mein meine mich mir mit muss nach
-    nein nicht noch nur ob oder ohne sein seine sich sie sind uber um und uns unser unsere unter vom von vor wann warum
-    weil welche welcher wenn wer werden wie wieviel wir wird wo zu zum zur
-    """.split()
+    _words(
+        "a about after all also am an and any are as at be been before but by can could did do does doing for from get",
+        "give go got had has have he her here hers him his how i if im in into is it its just know like me my need no",
+        "not now of off on one only or our ours out please she so some tell than that the their them then there these",
+        "they this those to too up us very want was we were what when where which who why will with would yes you your",
+        "yours hello hi hey thanks thank s t re ll ve don doesn",
+        "ab aber alle als also auch auf aus bei bin bis bitte da danke dann das dass dein deine dem den der des dich",
+        "die dies diese dieser dir doch du durch ein eine einem einen einer eines er es etwas euch euer eure fur gibt",
+        "habe haben hallo hat hatte ich ihm ihn ihr ihre ihren im ist ja kann kein keine konnen koennen man mein meine",
+        "mich mir mit muss nach nein nicht noch nur ob oder ohne sein seine sich sie sind uber um und uns unser unsere",
+        "unter vom von vor wann warum weil welche welcher wenn wer werden wie wieviel wir wird wo zu zum zur",
+    )
 )
+# The longest that leaves a stem is taken off, again and again.
 _ENDINGS: Final = sorted(
-    """
-    ies ied ying ing ings ers er ed es e s y ly ment ments ation ations
-    ungen ung en ern em n st t te ten lich liche lichen
-    """.split(),
+    _words(
+        "ies ied ying ing ings ers er ed es e s y ly ment ments ation ations",
+        "ungen ung en ern em n st t te ten lich liche lichen",
+    ),
     key=len,
     reverse=True,
-)  # the longest that leaves a stem is taken off
+)
+_OF_SHORT_WORDS: Final = frozenset({"ing", "ed", "s"})  # pay, paying; day, days
 
 _IN_TITLE: Final = 1.6  # how much more a word counts in a title: an author named the passage by it
 _BY_STEM: Final = 0.85  # and how much less where only the stem is the same
@@ -80,10 +87,11 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def stem(word: str) -> str:
-    """A word without its ending; short words as they are."""
+    """A word without its endings; short words as they are."""
     for ending in _ENDINGS:
-        if len(word) - len(ending) >= _SHORTEST_STEM and word.endswith(ending):
-            return word[: -len(ending)]
+        least = _SHORTEST_STEM - (ending in _OF_SHORT_WORDS)
+        if len(word) - len(ending) >= least and word.endswith(ending):
+            return stem(word[: -len(ending)])
     return word
 
 

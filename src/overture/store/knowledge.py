@@ -123,8 +123,7 @@ async def save(
     entries = {number: entry for entry, number in kept}
     mark = _word_of(base.id)
     told = [
-        (entries[one.number], " ".join(dict.fromkeys((mark, *said))))
-        for one, said in zip(passages, words, strict=True)
+        (entries[one.number], " ".join(dict.fromkeys((mark, *said)))) for one, said in zip(passages, words, strict=True)
     ]
     await tx.run_rows(_KEEP_WORDS, told)
     return base
