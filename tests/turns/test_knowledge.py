@@ -1,6 +1,7 @@
 """Agents that know: what is short is told whole, what is long is searched, and the journal says what was used."""
 
 import asyncio
+from contextlib import aclosing
 
 import msgspec
 import pytest
@@ -43,8 +44,12 @@ def asked(world: World) -> list[ModelRequest]:
     return world.model.asked
 
 
-async def searches(world: World) -> list[Searched]:
-    rows = await world.rows("SELECT result FROM step WHERE kind = 'search' AND state = 'done' ORDER BY turn_id, number")
+async def searches(world: World, an_id: str = "") -> list[Searched]:
+    rows = await world.rows(
+        "SELECT result FROM step WHERE kind = 'search' AND state = 'done' AND conversation_id LIKE $1"
+        " ORDER BY turn_id, number",
+        an_id or "%",
+    )
     return [msgspec.json.decode(row[0], type=Searched) for row in rows]
 
 
@@ -147,25 +152,35 @@ async def test_an_agent_without_knowledge_costs_what_it_did(database_url: str) -
         assert [tuple(row) for row in await world.rows("SELECT kind, digest FROM step")] == [("model", None)]
 
 
-async def test_a_turn_that_died_after_its_search_is_told_the_same_again(database_url: str) -> None:
-    async with a_world(database_url, model=ScriptedModel(*["Behind the house."] * 5)) as world:
-        an_id = await salon(world, LONG)
-        store = DyingStore(world.store, world.clock)
+async def test_a_turn_that_died_at_any_commit_after_its_search_is_told_the_same_again(database_url: str) -> None:
+    async with a_world(database_url, model=ScriptedModel(*["Behind the house."] * 40)) as world:
+        store, found_before_it_died = DyingStore(world.store, world.clock), 0
         world.turns = TurnRoad(store=store, model=world.model, ids=world.ids, signals=world.signals)
-        await world.hears("where can i park")
-        kept = await searches(world)
-        while not kept:  # die one commit later each time, until the search is on disk
-            store.commits, store.dies_at = 0, (store.dies_at or 0) + 1
+        await world.saves(spec())
+        for n in range(2, 20):  # the first commit is the claim
+            await brings(world, "faq", LONG)
+            contact = f"+1555010{n:04}"
+            an_id = await world.starts(text="Hello!", to_number=contact)
+            await world.hears("where can i park", by=contact)
+            store.commits, store.dies_at = 0, n
             await world.turns.look()
             await asyncio.wait_for(world.turns.drain(10), 20)
-            kept = await searches(world)
-            world.clock.passes(seconds=31)
-        await brings(world, "faq", "# New\nPark on the roof.")
-        store.dies_at = None
-        await world.takes_turns()
-        assert await searches(world) == kept
-        assert "> There is a car park behind the house." in asked(world)[-1].lines[-1].text
-        assert [text for text in await world.texts(an_id) if text == "Behind the house."] == ["Behind the house."]
+            kept = await searches(world, an_id)
+            was_answered = len(await world.texts(an_id)) == 3
+            found_before_it_died += bool(kept) and not was_answered
+            await brings(world, "faq", "# New\nPark on the roof.")
+            for _ in range(3):
+                world.clock.passes(seconds=31)
+                await world.takes_turns()
+            assert (await world.texts(an_id))[2:] == ["Behind the house."], n
+            if kept:
+                assert await searches(world, an_id) == kept, n
+                assert "> There is a car park behind the house." in asked(world)[-1].lines[-1].text
+            if store.commits < n:
+                break
+        else:
+            pytest.fail("a turn has fewer commits than that")
+        assert found_before_it_died >= 2
 
 
 async def test_knowledge_that_changes_meanwhile_makes_no_tool_run_twice(database_url: str) -> None:
@@ -197,21 +212,23 @@ async def test_knowledge_that_changes_meanwhile_makes_no_tool_run_twice(database
             return ["default"]
 
     model, booked = Model(), http(201, "{}", Content_Type="application/json")
-    tools = HttpTools(secrets={}, reach=Reach.read(("127.0.0.1",)))
-    async with peer(booked, booked, booked) as server, a_world(database_url, model=model) as world:
+    async with (
+        peer(booked, booked, booked) as server,
+        a_world(database_url, model=model) as world,
+        aclosing(HttpTools(secrets={}, reach=Reach.read(("127.0.0.1",)))) as tools,
+    ):
         an_id = await salon(world, LONG, text.format(url=server.url))
         world.turns = TurnRoad(store=world.store, model=model, ids=world.ids, signals=world.signals, tools=tools)
         await world.hears("where can i park")
         await world.turns.look()
         await asyncio.wait_for(world.turns.drain(10), 20)
         assert len(server.requests) == 1
-        await brings(world, "faq", "# New\nPark on the roof." + " We park." * 1000)
+        await brings(world, "faq", "# New\nPark on the roof.\n# Other\n" + "Nothing else. " * 600)
         model.failing = False
         world.clock.passes(seconds=31)
         await world.takes_turns()
         assert len(server.requests) == 1
         assert (await world.texts(an_id))[-1] == "Booked."
-        await tools.aclose()
 
 
 def test_the_names_of_bases_are_checked_where_an_agent_is_read() -> None:

@@ -19,7 +19,6 @@ _BRINGS = "`overture knowledge put NAME FILE` brings one."
 def put(settings: Settings, name: str, file: Path, *, as_json: bool) -> None:
     """Bring a file."""
     raw = _read(file)
-    serving.require_data(settings, "`overture serve` makes it.")
 
     async def send() -> SavedKnowledge:
         async with serving.operator(settings) as client:

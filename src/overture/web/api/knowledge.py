@@ -62,7 +62,7 @@ class ListKnowledge(Struct, frozen=True, kw_only=True):
 class SearchKnowledge(Struct, frozen=True, kw_only=True):
     """What is asked."""
 
-    q: Annotated[str, Meta(min_length=1, max_length=20_000, description="A question, in anybody's words.")]
+    q: Annotated[str, Meta(max_length=20_000, description="A question, in anybody's words.")] = ""
     limit: Annotated[int, Meta(ge=1, le=50, description="How many passages.")] = 6
 
 
