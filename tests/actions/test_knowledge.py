@@ -120,7 +120,6 @@ async def test_what_was_removed_is_found_no_more_and_no_version_is_given_twice(w
     assert (await asks(world, "parking")).passages[0].version == 2
 
 
-@pytest.mark.promise("P28")
 async def test_a_workspace_finds_nothing_of_another(world: World) -> None:
     await world.store.write(lambda tx: instances.add_workspace(tx, OTHER, OTHER, world.store.now()))
     await brings(world, "faq", "# Ours\nThe parking is free.")
