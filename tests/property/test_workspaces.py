@@ -163,6 +163,8 @@ async def test_an_id_of_another_workspace_is_like_an_id_that_never_was(web: Web,
             calls += 1
             if route.operation_id == "create-chat":  # it may use an id that is free in its own workspace
                 assert (reply.status, reply.detail["code"]) in ((400, "agent_unknown"), (400, "invalid_request"))
+            elif route.operation_id == "put-knowledge":  # likewise by a name; the text is missing
+                assert (reply.status, reply.json["code"]) in ((400, "knowledge_name_invalid"), (400, "knowledge_empty"))
             else:
                 assert reply.status == 404, (route.operation_id, reply.body)
                 assert told(reply) == told(never).replace(NOBODY, an_id), route.operation_id

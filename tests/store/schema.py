@@ -21,7 +21,8 @@ def sum_of_migrations(folder: Path) -> str:
     try:
         migrate.up_sqlite(connection, NOON)
         rows = connection.execute(
-            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY tbl_name, type DESC, name"
+            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT IN"  # an index's own tables tell nothing
+            " (SELECT name FROM pragma_table_list WHERE type = 'shadow') ORDER BY tbl_name, type DESC, name"
         ).fetchall()
     finally:
         connection.close()

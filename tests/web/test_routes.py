@@ -19,7 +19,8 @@ from tests.web.test_wirings import keep_a_wiring
 from tests.web.webhooks import an_unrouted_webhook
 
 GUARDED = [route for route in ROUTES if isinstance(route.may, Scope)]
-BY_ID = [route for route in GUARDED if "{" in route.paths[0] and route.operation_id != "create-chat"]
+MAKES: frozenset[str] = frozenset({"create-chat", "put-knowledge"})  # what its path names, in its own workspace
+BY_ID = [route for route in GUARDED if "{" in route.paths[0] and route.operation_id not in MAKES]
 BODIES: dict[str, Any] = {
     "send-chat-message": {"message": "Hello"},
     "update-assistant": {"name": "Taken over"},
@@ -123,8 +124,14 @@ async def _things(world: World) -> dict[str, str]:
         "sid": await keep_a_wiring(world),
         "content_sid": await a_template(world),
         "pool_name": await _a_pool(world),
+        "knowledge_name": await _a_base(world),
         "backup_id": "a-backup-is-seen-at-the-machine-alone",
     }
+
+
+async def _a_base(world: World) -> str:
+    assert (await world.client.call("PUT", "/overture/v1/knowledge/ours", body=b"We open at nine.")).status == 200
+    return "ours"
 
 
 async def _a_pool(world: World) -> str:
@@ -144,6 +151,7 @@ async def test_lists_of_another_workspace_are_empty(world: World) -> None:
     assert (await world.foreign.get("/overture/v1/accounts")).json == {"accounts": []}
     assert (await world.foreign.get("/overture/v1/senders")).json == {"senders": []}
     assert (await world.foreign.get("/overture/v1/pools")).json == {"pools": []}
+    assert (await world.foreign.get("/overture/v1/knowledge")).json == {"knowledge": [], "total": 0}
     assert (await world.foreign.get("/overture/v1/queues")).json == {"queues": []}
     assert (await world.foreign.get("/overture/v1/contacts?address=%2B15559876543")).json == {"contacts": []}
     assert (await world.foreign.get("/overture/v1/consents")).json == {"consents": [], "has_more": False}

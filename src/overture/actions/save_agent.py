@@ -6,12 +6,12 @@ from typing import Any, Final
 from msgspec import Struct
 
 from overture.agents.lint import Finding, lint
-from overture.domain.agent import AgentSpec
+from overture.domain.agent import AgentSpec, PromptSpec
 from overture.domain.errors import Invalid, Refusal
 from overture.domain.ports import Ids
 from overture.domain.tool_address import Surroundings
-from overture.store import agents
-from overture.store.engine import Writing
+from overture.store import agents, knowledge
+from overture.store.engine import Reading, Writing
 
 
 class Saved(Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ async def save_agent(
     `details` are the fields as the author sent them, kept and echoed; `surroundings` are what the linter knows of the
     server that its tools are called from.
     """
-    findings = tuple(lint(spec, surroundings))
+    findings = tuple(lint(spec, surroundings, knowledge=await _known(tx, workspace_id, spec)))
     if any(finding.severity == "error" for finding in findings):
         return Unsound(findings)
     an_id = agent_id or spec.id or ids.new(now)
@@ -60,3 +60,10 @@ async def save_agent(
         return Saved(id=an_id, version=known.agent.version, created=False, warnings=findings)
     version = await agents.save(tx, workspace_id, an_id, spec, details or {}, now)
     return Saved(id=an_id, version=version, created=known is None, warnings=findings)
+
+
+async def _known(tx: Reading, workspace_id: str, spec: AgentSpec) -> frozenset[str]:
+    """Which of the bases that an agent names there are."""
+    if not isinstance(spec, PromptSpec) or not spec.knowledge:
+        return frozenset()
+    return frozenset(base.name for base in await knowledge.find_all(tx, workspace_id, spec.knowledge))

@@ -10,6 +10,7 @@ from typing import Final, assert_never
 from overture.agents import tools, variables, words
 from overture.agents.kinds.flow import known_names
 from overture.agents.lint_flow import lint_flow
+from overture.agents.lint_knowledge import lint_knowledge
 from overture.agents.lint_texts import Finding, error, lint_message, warning
 from overture.agents.lint_tools import lint_tools
 from overture.domain.agent import AgentSpec, FlowSpec, PromptSpec, TemplateUse
@@ -22,10 +23,13 @@ _CONTENT_SID: Final = re.compile(r"HX[0-9a-fA-F]{32}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 
 
-def lint(spec: AgentSpec, surroundings: Surroundings | None = None) -> list[Finding]:
+def lint(
+    spec: AgentSpec, surroundings: Surroundings | None = None, *, knowledge: frozenset[str] | None = None
+) -> list[Finding]:
     """Everything wrong with an agent, in the order of its specification; errors break conversations.
 
-    `surroundings` are those of the server that calls its tools, None where they are not known.
+    `surroundings` are those of the server that calls its tools, `knowledge` the names of the bases that there are; None
+    where they are not known.
     """
     match spec:
         case FlowSpec():
@@ -34,7 +38,8 @@ def lint(spec: AgentSpec, surroundings: Surroundings | None = None) -> list[Find
         case PromptSpec():
             known = variables.SYSTEM.union(spec.variables)
             of_tools = lint_tools(spec, known | tools.slots(spec), surroundings)
-            return [*_lint_common(spec, known), *_lint_prompt(spec, known), *of_tools]
+            of_knowledge = lint_knowledge(spec, knowledge)
+            return [*_lint_common(spec, known), *_lint_prompt(spec, known), *of_tools, *of_knowledge]
         case _ as never:
             assert_never(never)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from overture.cli import costs, ledger, looking_after, pacing, people, provider, ruling, safekeeping, telling
+from overture.cli import costs, knowing, ledger, looking_after, pacing, people, provider, ruling, safekeeping, telling
 from overture.cli.options import AsJson, Config, Data
 from overture.cli.twilio import twilio
 
@@ -24,6 +24,7 @@ keys = typer.Typer(no_args_is_help=True, help="API keys: make one, list them, re
 agents = typer.Typer(no_args_is_help=True, help="Agents: keep a file's agent, list them, check a file.")
 app.add_typer(keys, name="keys")
 app.add_typer(agents, name="agents")
+app.add_typer(knowing.knowledge, name="knowledge")
 app.add_typer(provider.accounts, name="accounts")
 app.add_typer(provider.senders, name="senders")
 app.add_typer(provider.secrets, name="secrets")

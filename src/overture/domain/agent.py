@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from overture.domain.knowledge import KnowledgeName
 from overture.domain.rules import FOR_MARKETING, NONE, Rules, TimeOfDay
 from overture.domain.tool import Tool, ToolName
 
@@ -219,7 +220,8 @@ class PromptSpec(Common, frozen=True, forbid_unknown_fields=True, kw_only=True, 
 
     `allowed_links` are the hosts that its replies may link to, all where it is None. `greeting_mode`: `static`
     says `greeting` word for word, `dynamic` lets the model compose the opening, `human` waits for the contact
-    to begin. `model` names an endpoint of the settings, None the default one.
+    to begin. `model` names an endpoint of the settings, None the default one. `knowledge` names the bases that it may
+    answer from.
     """
 
     instructions: str
@@ -230,6 +232,7 @@ class PromptSpec(Common, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     max_output_tokens: Annotated[int, Meta(ge=16, le=4096)] = 400
     end_reasons: list[str] = []
     disclosure: str = ""
+    knowledge: list[KnowledgeName] = []
     allowed_links: list[Annotated[str, Meta(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]] | None = None
 
 

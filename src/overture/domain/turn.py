@@ -1,9 +1,9 @@
 """A turn: an agent looks at what happened and decides what follows.
 
 Both kinds of agent are reducers, `step(spec, state, observation, scene) -> (state, decision)`. They are pure: a
-decision names what is needed (a model's answer, a tool's) or finishes the turn; only the orchestrator performs it,
-writes it into the journal and hands the outcome back as the next observation. Replaying the observations gives the same
-states.
+decision names what is needed (a model's answer, a tool's, a search) or finishes the turn; only the orchestrator does
+it, writes it into the journal and hands the outcome back as the next observation. Replaying the observations gives the
+same states.
 """
 
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from overture.domain.agent import EndReason, Json
 from overture.domain.channel import Channel
+from overture.domain.knowledge import MOST_FOUND, Cited
 from overture.domain.tool import HttpRequest
 
 
@@ -111,7 +112,14 @@ class ToolReturned(Struct, frozen=True, kw_only=True, tag="tool_returned", omit_
     saved: dict[str, str | int | float | bool] = {}
 
 
-Observation: TypeAlias = Began | Heard | ModelAnswered | ModelFailed | ToolReturned
+class Searched(Struct, frozen=True, kw_only=True, tag="searched", omit_defaults=True):
+    """What was looked up: with `whole` all there is to know, in its order, else what says most of it, best first."""
+
+    passages: tuple[Cited, ...] = ()
+    whole: bool = False
+
+
+Observation: TypeAlias = Began | Heard | ModelAnswered | ModelFailed | ToolReturned | Searched
 
 
 class Speech(Struct, frozen=True, kw_only=True):
@@ -169,6 +177,20 @@ class NeedTool(Struct, frozen=True, kw_only=True, tag="need_tool"):
     timeout_seconds: float
 
 
+class NeedSearch(Struct, frozen=True, kw_only=True, tag="need_search", omit_defaults=True):
+    """The turn goes on when something was looked up in knowledge bases.
+
+    `before` is what was asked earlier. With `whole` all of them is the answer where that is short enough; else it is
+    `most` passages.
+    """
+
+    bases: tuple[str, ...]
+    query: str
+    before: str = ""
+    whole: bool = True
+    most: int = MOST_FOUND
+
+
 class End(Struct, frozen=True, kw_only=True, tag="end"):
     """The conversation is over once the replies are on their way; `note` is the author's own word for why."""
 
@@ -205,4 +227,4 @@ class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     options: tuple[str, ...] = ()
 
 
-Decision: TypeAlias = NeedModel | NeedTool | Finish
+Decision: TypeAlias = NeedModel | NeedTool | NeedSearch | Finish

@@ -201,6 +201,22 @@ CREATE TABLE instance (
     created_at bigint NOT NULL
 , public_urls text NOT NULL DEFAULT '[]', shut_because text);
 
+CREATE TABLE knowledge (
+    workspace_id text NOT NULL,
+    id text NOT NULL PRIMARY KEY,
+    name text NOT NULL,
+    version integer NOT NULL,
+    hash text NOT NULL,
+    body text NOT NULL,
+    characters integer NOT NULL,
+    passages integer NOT NULL,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+    deleted_at bigint
+);
+
+CREATE UNIQUE INDEX knowledge_by_name ON knowledge (workspace_id, name);
+
 CREATE TABLE media (
     id text NOT NULL,
     shard integer NOT NULL,
@@ -281,6 +297,18 @@ CREATE INDEX outbox_of_sender ON outbox (sender_id, priority, due_at) WHERE stat
 CREATE INDEX outbox_of_thread ON outbox (thread_id, created_at, seq) WHERE state <> 'needs_review';
 
 CREATE INDEX outbox_open ON outbox (due_at) WHERE state IN ('sending', 'uncertain');
+
+CREATE TABLE passage (
+    entry   integer  NOT NULL PRIMARY KEY,
+    knowledge_id text NOT NULL,
+    number integer NOT NULL,
+    title text NOT NULL,
+    body text NOT NULL
+);
+
+CREATE UNIQUE INDEX passage_by_number ON passage (knowledge_id, number);
+
+CREATE VIRTUAL TABLE passage_index USING fts5(words, content='', contentless_delete=1, tokenize='ascii');
 
 CREATE TABLE past_line (
     sender_id text NOT NULL,

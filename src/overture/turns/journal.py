@@ -1,8 +1,9 @@
 """The journal of one turn: each step is written before it is taken and after, and what was done is not done again.
 
-A turn that died is run again. Where its agent has tools, what earlier attempts did is read first: a model's answer to
-the very same request and what a tool gave are taken from the journal; a call that may have changed something, and of
-which nothing was written down after, is never made again. Looking is free of harm, so a call that only looks is.
+A turn that died is run again. Where its agent has tools or knowledge, what earlier attempts did is read first: a
+model's answer to the very same request, what a search found and what a tool gave are taken from the journal; a call
+that may have changed something, and of which nothing was written down after, is never made again. Looking is free of
+harm, so a call that only looks is.
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,10 @@ from msgspec import Struct
 
 from overture.actions import intend_call
 from overture.agents import tools
-from overture.domain.turn import ModelAnswered, ModelRequest, NeedTool, ToolReturned
+from overture.domain.turn import ModelAnswered, ModelRequest, NeedSearch, NeedTool, Searched, ToolReturned
 from overture.store import steps
 from overture.store.conversations import Conversation
-from overture.store.engine import Store
+from overture.store.engine import Store, Writing
 from overture.store.steps import NewStep, TakenStep
 
 FRESH: Final = timedelta(minutes=5)  # how long an attempt goes on where another stopped: all tries of a turn take two
@@ -26,6 +27,7 @@ FRESH: Final = timedelta(minutes=5)  # how long an attempt goes on where another
 _read_answer: Final = msgspec.json.Decoder(ModelAnswered).decode
 _read_need: Final = msgspec.json.Decoder(NeedTool).decode
 _read_told: Final = msgspec.json.Decoder(ToolReturned).decode
+_read_found: Final = msgspec.json.Decoder(Searched).decode
 
 
 class LostError(Exception):
@@ -54,6 +56,7 @@ class Journal:
         self._replays: Final = earlier is not None
         self._number = 0
         self._answers: Final[dict[str, ModelAnswered]] = {}
+        self._found: Final[dict[str, Searched]] = {}
         self._done: Final[dict[str, ToolReturned]] = {}
         self._unsure: Final[set[str]] = set()
         self._stale: Final[set[str]] = set()
@@ -80,6 +83,8 @@ class Journal:
         match step.kind, step.state:
             case "model", "done" if goes_on and step.result is not None:
                 self._answers[step.digest] = _read_answer(step.result)
+            case "search", "done" if goes_on and step.result is not None:
+                self._found[step.digest] = _read_found(step.result)
             case "tool", "done" if step.result is not None:
                 self._done[step.digest] = _read_told(step.result)
                 self._stale.update(() if goes_on else (step.digest,))
@@ -102,6 +107,23 @@ class Journal:
         if self._replays:
             self._answers[_digest(msgspec.json.encode(request))] = answer
         await self.end(number, "done", msgspec.json.encode(answer).decode())
+
+    def find_search(self, need: NeedSearch) -> Searched | None:
+        """What the very same search found in this turn."""
+        return self._found.get(_digest(msgspec.json.encode(need)))
+
+    async def keep_search(self, need: NeedSearch, found: Searched) -> None:
+        """Write down what a search found."""
+        asked = msgspec.json.encode(need)
+        step, now = self._new("search", asked, _digest(asked)), self._store.now()
+        result = msgspec.json.encode(found).decode()
+
+        async def keep(tx: Writing) -> None:
+            await steps.begin(tx, self._key.claimed, step, now)
+            await steps.end(tx, step.turn_id, step.number, state="done", result=result, now=now)
+
+        await self._store.write(keep)
+        self._found[_digest(asked)] = found
 
     def find_call(self, need: NeedTool) -> ToolReturned | None:
         """What came of the very same call in this turn; None where it is to be made."""

@@ -34,6 +34,7 @@ from overture.domain.turn import (
     Heard,
     Line,
     NeedModel,
+    NeedSearch,
     NeedTool,
     Observation,
     Pause,
@@ -43,13 +44,14 @@ from overture.store import messages, turns
 from overture.store.engine import Store, Writing
 from overture.store.messages import Message
 from overture.store.signals import Signals
-from overture.turns import unread
+from overture.turns import knowledge, unread
 from overture.turns.ask_model import ask_model
 from overture.turns.journal import Journal, Key, LostError
 from overture.turns.tools import NoTools, call_tool
 
 TURN: Final = timedelta(seconds=30)  # a person who waits longer for a text message puts the phone away
 REQUESTS: Final = 8  # model requests of one draft
+SEARCHES: Final = 8  # and searches: a prompt agent makes one, a flow one a node
 TRIES: Final = 3  # claims of one turn that died or failed before the fallback is said
 WORDS: Final = timedelta(seconds=20)  # for a voice note's words to come, counted from its arrival
 WORDS_LOOK_SECONDS: Final = 1.0  # between two looks for them: a signal of another process may be lost
@@ -76,7 +78,7 @@ async def run_turn(
     """Carry one claimed turn to its commit. Raises what the store raises; the claim then runs out by itself."""
     conversation, now = claim.conversation, store.now()
     key = Key(claimed=conversation, turn_id=ids.new(now, conversation.shard), started_at=now)
-    journal = await Journal.open(store, key, replays=bool(claim.agent.spec.tools))
+    journal = await Journal.open(store, key, replays=kinds.needs_more_than_model(claim.agent.spec))
     turn = _Turn(claim, key, journal, store=store, model=model, ids=ids, signals=signals, tools=tools)
     try:
         return await turn.run()
@@ -111,7 +113,7 @@ class _Turn:
         self._journal: Final = journal
         self._started_at: Final = journal.began_at
         self._turn_id: Final = key.turn_id
-        self._requests = self._calls = 0
+        self._requests = self._calls = self._searches = 0
         self._deadline = max(key.started_at, claim.conversation.reply_due_at or self._started_at) + TURN
 
     async def run(self) -> commit_turn.Outcome:
@@ -172,7 +174,7 @@ class _Turn:
         if (loop := self._find_loop(heard)) is not None:
             return self._stop(Pause(reason="loop", note=loop))
         state = self._state()
-        self._requests = self._calls = 0
+        self._requests = self._calls = self._searches = 0
         replies: list[str] = []
         path: list[str] = []
         finish: Finish | None = None
@@ -197,7 +199,7 @@ class _Turn:
             state, decision = kinds.step(self._spec, state, observation, scene)
         return state, decision
 
-    async def _meet(self, need: NeedModel | NeedTool) -> Observation | None:
+    async def _meet(self, need: NeedModel | NeedTool | NeedSearch) -> Observation | None:
         """What a need gives, None where a draft has had enough of its kind."""
         match need:
             case NeedModel(request=request):
@@ -219,6 +221,13 @@ class _Turn:
                     store=self._store,
                     journal=self._journal,
                     deadline=self._deadline,
+                )
+            case NeedSearch():
+                self._searches += 1
+                if self._searches > SEARCHES:
+                    return None
+                return await knowledge.search(
+                    need, claimed=self._conversation, store=self._store, journal=self._journal
                 )
             case _ as never:
                 assert_never(never)

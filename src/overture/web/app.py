@@ -27,6 +27,7 @@ from overture.web.api import (
     inbox,
     instance,
     keys,
+    knowledge,
     media,
     outbound,
     people,
@@ -64,7 +65,7 @@ _API: Final = routes_of(
         inbox,
         media,
     ),
-    *(prices, spend),
+    *(knowledge, prices, spend),
     *(accounts, senders, pools, queues, rules, keys, backups, instance, wirings, twilio, probes, console),
 )
 

@@ -73,6 +73,17 @@ def needs_model_to_open(spec: AgentSpec) -> bool:
             assert_never(never)
 
 
+def needs_more_than_model(spec: AgentSpec) -> bool:
+    """Whether its turns may call tools or look things up: a turn that is run again is then told what was done."""
+    match spec:
+        case FlowSpec(tools=tools):
+            return bool(tools)
+        case PromptSpec(tools=tools, knowledge=knowledge):
+            return bool(tools or knowledge)
+        case _ as never:
+            assert_never(never)
+
+
 def slots(state: State) -> dict[str, Json]:
     """What was collected so far, by name."""
     match state:

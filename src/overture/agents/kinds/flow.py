@@ -27,6 +27,7 @@ from overture.domain.turn import (
     NeedTool,
     Observation,
     Scene,
+    Searched,
     ToolReturned,
 )
 
@@ -141,7 +142,7 @@ def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scen
             walk.said, walk.path, walk.calls = [*state.said], [*state.path], state.calls
             _take(walk, observation)
             return _finish(walk, state, _onward(walk, state.node))
-        case ModelAnswered() | ModelFailed():
+        case ModelAnswered() | ModelFailed() | Searched():
             raise ValueError("a flow asks no model")
         case _ as never:
             assert_never(never)

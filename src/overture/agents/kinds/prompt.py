@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from overture.agents import beside, replies, tools, variables
-from overture.agents.kinds import calling
+from overture.agents.kinds import calling, knowing
 from overture.agents.kinds.calling import Calling
 from overture.domain import reply_time
 from overture.domain.agent import EndReason, Json, PromptSpec
@@ -32,8 +32,10 @@ from overture.domain.turn import (
     ModelFailed,
     ModelRequest,
     NeedModel,
+    NeedSearch,
     Observation,
     Scene,
+    Searched,
     Speech,
     ToolReturned,
 )
@@ -59,12 +61,19 @@ _TOOLS: Final = (
 _CHANNELS: Final = {Channel.SMS: "SMS", Channel.WHATSAPP: "WhatsApp", Channel.API: "a chat"}
 
 
+class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the model is to be asked once something was looked up: what it answers, and what it is told beside."""
+
+    heard: tuple[str, ...]
+    told: tuple[str, ...] = ()
+
+
 class PromptState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a prompt agent stands.
 
     `disclosed` once the disclosure line was said; `opening` while the model composes the first message; `by_contact`
     when the contact wrote first, until the first reply. `slots` are what tools saved; `calling`, within a turn, is how
-    far an agent with tools has come.
+    far an agent with tools has come, `asked` what waits for knowledge.
     """
 
     place: str = GREETING
@@ -74,6 +83,7 @@ class PromptState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended: EndReason | None = None
     slots: dict[str, Scalar] = {}
     calling: Calling | None = None
+    asked: Asked | None = None
 
 
 def begin(spec: PromptSpec) -> PromptState:
@@ -108,17 +118,15 @@ def step(spec: PromptSpec, state: PromptState, observation: Observation, scene: 
             return replace(state, disclosed=disclosure in (opening or "")), _silent(GREETING)
         case Heard(texts=texts, unread=unread):
             told = (_CANNOT_HEAR * any(map(beside.is_unheard, texts)), _UNREAD * bool(unread))
-            request = _request(spec, state, scene, texts, told=told)
-            return _ask(spec, replace(state, opening=False, place=MAIN), request)
+            return _ask(spec, replace(state, opening=False, place=MAIN), scene, Asked(heard=texts, told=told))
+        case Searched():
+            return _know(spec, state, scene, observation)
         case ModelAnswered(text=text, calls=calls):
             if state.calling is not None and calls and (state.calling.may_call or not text.strip()):
                 return _call(spec, replace(state, calling=calling.wanted(state.calling, text, calls)), scene)
             return _answer(spec, state, scene, text)
         case ToolReturned():
-            if state.calling is None:
-                raise ValueError("no tool is being called")
-            slots = {**state.slots, **observation.saved}
-            return _call(spec, replace(state, slots=slots, calling=calling.returned(state.calling, observation)), scene)
+            return _take(spec, state, scene, observation)
         case ModelFailed(reason=reason):
             return _fail(spec, state, scene, reason)
         case _ as never:
@@ -131,17 +139,41 @@ def _silent(place: str) -> Finish:
 
 def _open(spec: PromptSpec, state: PromptState, scene: Scene) -> tuple[PromptState, Decision]:
     if composes_opening(spec):
-        opening = replace(state, opening=True)
-        return _ask(spec, opening, _request(spec, opening, scene, (_OPENING_CUE,)))
+        return _ask(spec, replace(state, opening=True), scene, Asked(heard=(_OPENING_CUE,)))
     said = greeting(spec, scene.variables)
     if said is None:
         return state, _silent(GREETING)
     return replace(state, disclosed=True), Finish(replies=(said,), place=GREETING, path=(GREETING,))
 
 
-def _ask(spec: PromptSpec, state: PromptState, request: ModelRequest) -> tuple[PromptState, NeedModel]:
+def _ask(
+    spec: PromptSpec, state: PromptState, scene: Scene, asked: Asked
+) -> tuple[PromptState, NeedModel | NeedSearch]:
+    """Ask the model, what the agent knows looked up before."""
+    if spec.knowledge:
+        return replace(state, asked=asked), knowing.need(spec, scene, () if state.opening else asked.heard)
+    return _ask_model(spec, state, scene, asked, None)
+
+
+def _ask_model(
+    spec: PromptSpec, state: PromptState, scene: Scene, asked: Asked, found: Searched | None
+) -> tuple[PromptState, NeedModel]:
     """Ask the model; where there are tools, keep what was asked, to ask again with what they gave."""
+    request = _request(spec, state, scene, asked, found)
     return replace(state, calling=Calling(request=request) if spec.tools else None), NeedModel(request=request)
+
+
+def _know(spec: PromptSpec, state: PromptState, scene: Scene, found: Searched) -> tuple[PromptState, Decision]:
+    if state.asked is None:
+        raise ValueError("nothing is being looked up")
+    return _ask_model(spec, replace(state, asked=None), scene, state.asked, found)
+
+
+def _take(spec: PromptSpec, state: PromptState, scene: Scene, told: ToolReturned) -> tuple[PromptState, Decision]:
+    if state.calling is None:
+        raise ValueError("no tool is being called")
+    slots = {**state.slots, **told.saved}
+    return _call(spec, replace(state, slots=slots, calling=calling.returned(state.calling, told)), scene)
 
 
 def _call(spec: PromptSpec, state: PromptState, scene: Scene) -> tuple[PromptState, Decision]:
@@ -210,16 +242,16 @@ def _filled(spec: PromptSpec, text: str, values: Mapping[str, Json]) -> str:
     return variables.fill_message(text, values, {*variables.SYSTEM, *spec.variables}).strip()
 
 
-def _request(
-    spec: PromptSpec, state: PromptState, scene: Scene, heard: Iterable[str], *, told: tuple[str, ...] = ()
-) -> ModelRequest:
+def _request(spec: PromptSpec, state: PromptState, scene: Scene, asked: Asked, found: Searched | None) -> ModelRequest:
     before = [_speech(line) for line in scene.history[-HISTORY_LINES:]]
-    now = [Speech(role="user", text=_unmarked(text)) for text in heard]
+    now = [Speech(role="user", text=_unmarked(text)) for text in asked.heard]
     if state.slots:
         noted = msgspec.json.encode(state.slots).decode()
         now.insert(0, Speech(role="user", text=_unmarked(f"(Noted earlier by tools: {noted})")))
+    if beside_contact := knowing.beside_contact(found):
+        now.insert(0, Speech(role="user", text=beside_contact))
     return ModelRequest(
-        instructions=_instructions(spec, state, scene, told),
+        instructions=_instructions(spec, state, scene, (knowing.below_instructions(found), *asked.told)),
         lines=_merged([*before, *now]),
         endpoint=spec.model,
         temperature=spec.temperature,
@@ -265,6 +297,8 @@ def _instructions(spec: PromptSpec, state: PromptState, scene: Scene, told: Iter
     sections.append(_manners(spec, scene.channel))
     if spec.tools:
         sections.append(_TOOLS)
+    if spec.knowledge:
+        sections.append(knowing.MANNERS)
     sections.append(_endings(spec))
     if meant := variables.shown(scene.variables.get(INITIAL)):
         sections.append(f"A template that WhatsApp approved opened the conversation. {_MEANT}: {meant}")

@@ -1,0 +1,50 @@
+"""Look something up in knowledge bases: all of a few short ones, else the passages that say most of what is asked."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from overture.agents import ranking
+from overture.domain.knowledge import WHOLE_LENGTH, Base, Cited, Passage
+from overture.domain.turn import NeedSearch, Searched
+from overture.store import knowledge
+from overture.store.engine import Reading
+
+
+class Looked(Struct, frozen=True, kw_only=True):
+    """What was read of the bases that there are: all their passages, or those that may say something."""
+
+    whole: bool
+    bases: Sequence[tuple[Base, Sequence[Passage]]]
+
+
+async def look_up(tx: Reading, workspace_id: str, need: NeedSearch) -> Looked:
+    """Read what `answer` chooses from: that takes no transaction."""
+    bases = await knowledge.find_all(tx, workspace_id, need.bases)
+    whole = need.whole and sum(base.characters for base in bases) <= WHOLE_LENGTH
+    beginnings = [] if whole else ranking.stems_of(need.query, need.before)
+    read: list[tuple[Base, Sequence[Passage]]] = []
+    for base in bases:
+        if whole:
+            read.append((base, await knowledge.list_passages(tx, workspace_id, base)))
+        else:
+            read.append((base, await knowledge.list_candidates(tx, workspace_id, base, beginnings)))
+    return Looked(whole=whole, bases=read)
+
+
+def answer(looked: Looked, need: NeedSearch) -> Searched:
+    """What an agent is told: passages in their order where it gets all of them, else the best first."""
+    if looked.whole:
+        return Searched(whole=True, passages=tuple(_cited(base, one) for base, read in looked.bases for one in read))
+    scored = [
+        (score, base, passage)
+        for base, read in looked.bases
+        for score, passage in ranking.rank(read, need.query, before=need.before, total=base.passages)
+    ]
+    found = sorted(scored, key=lambda one: -one[0])[: need.most]
+    near = [one for one in found if one[0] >= ranking.FAR_BEHIND * found[0][0]]
+    return Searched(passages=tuple(_cited(base, passage) for _, base, passage in near))
+
+
+def _cited(base: Base, passage: Passage) -> Cited:
+    return Cited(base=base.name, version=base.version, number=passage.number, title=passage.title, text=passage.text)
