@@ -4,12 +4,15 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from overture.domain import caps, explaining, numbers, variants
+from overture.actions.find_lacking_consent import seen_from
+from overture.domain import caps, consent_rule, explaining, numbers, variants
+from overture.domain.agent import Agent
 from overture.domain.channel import Channel
 from overture.domain.errors import Invalid, Unknown
 from overture.domain.explaining import Asking, Said
-from overture.domain.rules import NONE, Applying, Rules
-from overture.store import agents, rules, senders, threads
+from overture.domain.rules import NONE, Applying, RequireConsent
+from overture.domain.sending import KnownContact
+from overture.store import agents, consents, rules, senders, threads
 from overture.store import caps as counted
 from overture.store.caps import Asked
 from overture.store.engine import Reading
@@ -48,13 +51,16 @@ async def explain_rules(
             field="to_number",
             hint="In a URL write the + as %2B.",
         )
+    agent = None if agent_id is None else await _agent(tx, workspace_id, agent_id)
     sender = await _sender(tx, workspace_id, channel, from_number)
     [pair] = await threads.read_pairs(tx, [(workspace_id, address, "" if sender is None else sender.id)])
-    contact = variants.canonical(address) if pair.contact is None else pair.contact.address
+    known = seen_from(pair.contact, sender)
+    contact = variants.canonical(address) if known is None else known.address
     applying = Applying(
         workspace=await rules.get_of_workspace(tx, workspace_id),
-        agent=await _agent_rules(tx, workspace_id, agent_id),
+        agent=NONE if agent is None else agent.spec.ruling,
         sender=NONE if sender is None else sender.rules,
+        time_zone="UTC" if agent is None else agent.spec.timezone,
     )
     whose = caps.Whose(agent_id=agent_id, sender_id=None if sender is None else sender.id, contact=contact)
     found = caps.lines(applying, whose)
@@ -64,7 +70,8 @@ async def explain_rules(
         to_number=address,
         channel=channel,
         contact=contact,
-        opted_out_at=None if pair.contact is None else pair.contact.opted_out_at,
+        opted_out_at=None if known is None else known.opted_out_at,
+        lacks=await _lacks(tx, workspace_id, channel, agent, known, consent_rule.required(applying)),
         last_inbound_at=None if pair.thread is None else pair.thread.last_inbound_at,
         applying=applying,
         tallies=tuple(
@@ -83,9 +90,7 @@ async def explain_rules(
     )
 
 
-async def _agent_rules(tx: Reading, workspace_id: str, agent_id: str | None) -> Rules:
-    if agent_id is None:
-        return NONE
+async def _agent(tx: Reading, workspace_id: str, agent_id: str) -> Agent:
     name = (workspace_id, agent_id)
     found = (await agents.find_current(tx, [name])).get(name)
     if found is None:
@@ -95,7 +100,25 @@ async def _agent_rules(tx: Reading, workspace_id: str, agent_id: str | None) -> 
             field="agent_id",
             hint="`overture agents list` shows the agents there are.",
         )
-    return found.spec.ruling
+    return found
+
+
+async def _lacks(
+    tx: Reading,
+    workspace_id: str,
+    channel: Channel,
+    agent: Agent | None,
+    contact: KnownContact | None,
+    required: RequireConsent,
+) -> RequireConsent | None:
+    """What the rules say to a consent that nobody knows of; OFF where it is known, None where no rule asks."""
+    if required is RequireConsent.OFF:
+        return None
+    who = [] if contact is None else [(workspace_id, contact.id)]
+    known = await consents.find_known(tx, who) if who else {}
+    found = next(iter(known.values()), consent_rule.NOTHING)
+    purpose = None if agent is None else consent_rule.purpose_of(agent.spec.purpose)
+    return RequireConsent.OFF if consent_rule.is_given(found, channel, purpose, None) else required
 
 
 async def _sender(tx: Reading, workspace_id: str, channel: Channel, from_number: str | None) -> Sender | None:

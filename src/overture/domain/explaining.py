@@ -10,10 +10,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.domain import caps, countries, window
+from overture.domain import caps, countries, quiet_hours, window
 from overture.domain.caps import Line, Tally, Wanted
 from overture.domain.channel import Channel
-from overture.domain.rules import Applying, Measure, Scope
+from overture.domain.rules import Applying, Measure, RequireConsent, Scope
 
 
 class Ruling(StrEnum):
@@ -42,13 +42,15 @@ class Said(Struct, frozen=True, kw_only=True):
 class Asking(Struct, frozen=True, kw_only=True):
     """Everything that rules ask of one recipient. `waiting` is how many messages the sender has queued, None where no
     sender is known; `tallies` are the caps that apply with what they have counted;
-    `is_priced` whether the workspace has a price table.
+    `is_priced` whether the workspace has a price table; `lacks` what the rules say to a consent that nobody knows of,
+    OFF where it is known and None where no rule asks.
     """
 
     to_number: str
     channel: Channel
     contact: str
     opted_out_at: datetime | None = None
+    lacks: RequireConsent | None = None
     last_inbound_at: datetime | None = None
     applying: Applying = Applying()
     tallies: tuple[tuple[Line, Tally], ...] = ()
@@ -78,6 +80,18 @@ def _opt_out(asking: Asking, now: datetime) -> list[Said]:
     return [Said(rule="opt_out", ruling=Ruling.REFUSED, sentence=sentence, code="recipient_opted_out")]
 
 
+def _consent(asking: Asking, now: datetime) -> list[Said]:
+    if asking.lacks is None:
+        return []
+    if asking.lacks is RequireConsent.OFF:
+        return [Said(rule="consent", ruling=Ruling.ALLOWED, sentence="The recipient is known to have agreed.")]
+    sentence = f"Nothing says that the recipient agreed to be written to on {asking.channel}."
+    if asking.lacks is RequireConsent.WARN:
+        return [Said(rule="consent", ruling=Ruling.NOTED, sentence=f"{sentence} An opening goes, with a warning.")]
+    sentence = f"{sentence} An opening is refused, unless its call brings consent."
+    return [Said(rule="consent", ruling=Ruling.REFUSED, sentence=sentence, code="consent_missing")]
+
+
 def _window(asking: Asking, now: datetime) -> list[Said]:
     if asking.channel is not Channel.WHATSAPP:
         return []
@@ -105,6 +119,29 @@ def _country(asking: Asking, now: datetime) -> list[Said]:
     return found
 
 
+def _quiet_hours(asking: Asking, now: datetime) -> list[Said]:
+    told = quiet_hours.explain(asking.applying, asking.to_number, now)
+    opens = quiet_hours.next_allowed(asking.applying, asking.to_number, now)
+    found = []
+    for scope in dict.fromkeys(one.scope for one in told):
+        own = [one for one in told if one.scope is scope]
+        quiet = [one for one in own if one.is_quiet]
+        where = quiet_hours.local_times(quiet or own)
+        if not quiet:
+            sentence = f"It is {where} for the recipient, and no quiet hours."
+            found.append(Said(rule="quiet_hours", scope=scope, ruling=Ruling.ALLOWED, sentence=sentence))
+        elif opens is None:
+            sentence = f"It is {where} for the recipient, and quiet hours leave no time at which an opening may go."
+            refused = Said(
+                rule="quiet_hours", scope=scope, ruling=Ruling.REFUSED, sentence=sentence, code="quiet_hours"
+            )
+            found.append(refused)
+        else:
+            sentence = f"It is {where} for the recipient: quiet hours. An opening waits until they are over."
+            found.append(Said(rule="quiet_hours", scope=scope, ruling=Ruling.DEFERRED, sentence=sentence, until=opens))
+    return found
+
+
 def _caps(asking: Asking, now: datetime) -> list[Said]:
     wanted = (Wanted(),)
     found = []
@@ -113,8 +150,9 @@ def _caps(asking: Asking, now: datetime) -> list[Said]:
         left = max(0, line.cap.at_most - tally.used)
         until = None
         if refused is not None:
-            until = now + timedelta(seconds=refused.retry_after_seconds)
-            ending = "An opening is refused until enough of it is over."
+            can_fit = tally.can_ever_fit(wanted)
+            until = now + timedelta(seconds=refused.retry_after_seconds) if can_fit else None
+            ending = "An opening is refused until enough of it is over." if can_fit else "It allows none."
         else:
             ending = f"{left:,} left."
         is_blind = line.cap.count is Measure.MONEY and not asking.is_priced
@@ -149,8 +187,10 @@ def _waiting(count: int) -> str:
 
 RULES: Final[tuple[Rule, ...]] = (
     _opt_out,
+    _consent,
     _window,
     _country,
+    _quiet_hours,
     _caps,
     _queue,
 )
