@@ -60,10 +60,15 @@ def read_spec(text: str, *, file: str = "agent") -> AgentSpec:
 
     Raises Invalid (`agent_invalid`): its description names `file` and what is wrong, its field the path in the text.
     """
+    return to_spec(read_fields(text, file=file), file=file)
+
+
+def read_fields(text: str, *, file: str) -> object:
+    """What a YAML or JSON text holds, whatever it is. Raises Invalid like `read_spec`."""
     if len(text) > LONGEST:
-        raise _invalid(file, None, f"it has more than {LONGEST} characters", "Split the agent, or shorten its texts.")
+        raise _invalid(file, None, f"it has more than {LONGEST} characters", "Split it, or shorten its texts.")
     try:
-        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -72,7 +77,6 @@ def read_spec(text: str, *, file: str = "agent") -> AgentSpec:
         raise _invalid(
             file, None, f"it is not YAML: {str(problem).partition(chr(10))[0]}", "Save it as UTF-8 text."
         ) from problem
-    return to_spec(raw, file=file)
 
 
 def to_spec(raw: object, *, file: str = "agent") -> AgentSpec:
