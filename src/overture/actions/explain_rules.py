@@ -43,14 +43,7 @@ async def explain_rules(
 
     Where no sender is named, the only one of the channel is meant; of several, none.
     """
-    address = numbers.read_address(channel, to_number)
-    if address is None:
-        raise Invalid(
-            "to_number_invalid",
-            "The recipient is no number that can be: it starts with + and the country code.",
-            field="to_number",
-            hint="In a URL write the + as %2B.",
-        )
+    address = _address(channel, to_number)
     agent = None if agent_id is None else await _agent(tx, workspace_id, agent_id)
     sender = await _sender(tx, workspace_id, channel, from_number)
     [pair] = await threads.read_pairs(tx, [(workspace_id, address, "" if sender is None else sender.id)])
@@ -88,6 +81,18 @@ async def explain_rules(
         agent_id=agent_id,
         said=explaining.say_all(asking, now),
     )
+
+
+def _address(channel: Channel, to_number: str) -> str:
+    address = numbers.read_address(channel, to_number)
+    if address is None:
+        raise Invalid(
+            "to_number_invalid",
+            "The recipient is no number that can be: it starts with + and the country code.",
+            field="to_number",
+            hint="In a URL write the + as %2B.",
+        )
+    return address
 
 
 async def _agent(tx: Reading, workspace_id: str, agent_id: str) -> Agent:
