@@ -23,6 +23,7 @@ CONFIRMED = "Appointment reminder to Ada: Thank you Ada, that is confirmed."
 def ports(demo: Running) -> list[int]:
     """Overture's port and Handset's."""
     overture_port = demo.until(r"API documentation +http://127\.0\.0\.1:(\d+)/docs")[1]
+    demo.until(rf"Inbox +http://127\.0\.0\.1:{overture_port}/inbox")
     return [int(overture_port), int(demo.until(r"Phones +http://127\.0\.0\.1:(\d+)")[1])]
 
 

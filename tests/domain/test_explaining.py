@@ -47,33 +47,48 @@ def asking(to_number: str = NEW_YORK, *, workspace: Rules = NONE, **known: objec
             "The number belongs to FR. The workspace allows only US.",
         ),
         (
-            asking(workspace=ASKS, lacks_consent=RequireConsent.ENFORCE),
+            asking(workspace=ASKS, lacks=RequireConsent.ENFORCE),
             NOON,
             "refused",
             "consent",
-            "Nobody knows that the recipient agreed to be written to. A call may bring the consent itself.",
+            (
+                "Nothing says that the recipient agreed to be written to on sms. An opening is refused, unless its call "
+                "brings consent."
+            ),
         ),
         (
             asking(workspace=QUIET),
             NOON,
             "allowed",
             "quiet_hours",
-            "It is Thu 12:00 in America/New_York: no quiet time.",
+            "It is Thu 12:00 in America/New_York for the recipient, and no quiet hours.",
         ),
-        (asking(workspace=QUIET), NIGHT, "deferred", "quiet_hours", "It is Wed 21:30 in America/New_York: quiet."),
+        (
+            asking(workspace=QUIET),
+            NIGHT,
+            "deferred",
+            "quiet_hours",
+            (
+                "It is Wed 21:30 in America/New_York for the recipient: quiet hours. "
+                "An opening waits until they are over."
+            ),
+        ),
         (
             asking(CALIFORNIA, workspace=QUIET),
             NIGHT,
             "allowed",
             "quiet_hours",
-            "It is Wed 18:30 in America/Los_Angeles: no quiet time.",
+            "It is Wed 18:30 in America/Los_Angeles for the recipient, and no quiet hours.",
         ),
         (
             asking(FICTIONAL, workspace=QUIET),
             NIGHT,
             "deferred",
             "quiet_hours",
-            "All of them together: an opening waits until 2026-11-26 17:00 UTC, if it lives so long.",
+            (
+                "It is Wed 21:30 in America/New_York, Wed 20:30 in America/Chicago for the recipient: quiet hours. "
+                "An opening waits until they are over."
+            ),
         ),
         (
             asking(waiting=7, tails=(Tail(pool_id="p", name="x", per_second=1, at=NOON + timedelta(hours=2)),)),

@@ -173,6 +173,18 @@ async def test_csv_without_its_columns_is_no_list(world: World, head: bytes) -> 
     assert (reply.status, reply.json["code"]) == (400, "invalid_request")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+async def test_a_list_in_another_encoding_is_told_so(world: World, encoding: str) -> None:
+    reply = await sends(world, "number,change,source\n".encode(encoding), format="csv")
+    assert (reply.status, reply.json["detail"]) == (400, "The list is not UTF-8 text.")
+
+
+@pytest.mark.parametrize("query", ["change=granted", "channel=fax", "change=%20"])
+async def test_what_no_line_can_be_is_not_listed_as_nothing(world: World, query: str) -> None:
+    reply = await world.client.get(f"{PATH}?{query}")
+    assert (reply.status, reply.json["field"]) == (400, query.partition("=")[0])
+
+
 async def test_importing_twice_changes_nothing(world: World) -> None:
     rows = [GRANT, OPT_OUT, {**GRANT, "number": BOB}, {**GRANT, "number": BOB}, {**OPT_OUT, "key": "row 7"}]
     first = (await reads(world, rows)).json

@@ -70,6 +70,8 @@ async def test_a_pool_is_made_changed_and_taken_away(world: World) -> None:
         ({"name": ""}, "invalid_request", "name"),
         ({"name": " "}, "invalid_request", "name"),
         ({"name": "a\nb"}, "invalid_request", "name"),
+        ({"name": "a/b"}, "invalid_request", "name"),
+        ({"name": ".."}, "invalid_request", "name"),
         ({"name": "x" * 65}, "invalid_request", "name"),
         ({"name": 5}, "invalid_request", "name"),
     ],

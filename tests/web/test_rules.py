@@ -1,6 +1,7 @@
 """Rules over the API: set, shown, refused where they make no sense, and explained for one recipient."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,6 +75,8 @@ async def test_rules_are_set_as_a_whole_and_shown(world: World) -> None:
         {"caps": [CAP] * (MOST_CAPS + 1)},
         {"caps": [CAP] * 1000},
         {"colour": 1},
+        {"quiet_hours": {"start": "24:00"}},
+        {"quiet_hours": {"time_zone": "Nowhere/Here"}},
         [],
         None,
         b"",
@@ -112,6 +115,24 @@ def says(reply: Reply) -> list[tuple[str, str | None, str]]:
     return [(one["rule"], one["scope"], one["ruling"]) for one in reply.json["said"]]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "field", "words"),
+    [
+        ({"countries": ["US", "uk"]}, "countries[1]", "Two capital letters"),
+        ({"quiet_hours": {"end": "9:00"}}, "quiet_hours.end", "from 00:00 to 23:59"),
+        ({"quiet_hours": {"time_zone": "Mars"}}, "quiet_hours.time_zone", "IANA"),
+        ({"capz": []}, None, "'capz' that means nothing; what it may have is quiet_hours, countries, caps"),
+        ({"caps": [{**CAP, "most": 1}]}, "caps[0]", "at_most, within_seconds, count, per"),
+        ({"caps": [{**CAP, "per": "day"}]}, "caps[0].per", "contact"),
+    ],
+)
+async def test_what_is_wrong_with_rules_is_told_with_what_would_be_right(
+    world: World, wrong: Any, field: str | None, words: str
+) -> None:
+    told = (await put(world, wrong)).json
+    assert (told["field"], words in f"{told['detail']} {told['hint']}") == (field, True), told
+
+
 async def test_explain_tells_what_every_rule_says(world: World) -> None:
     quiet = await explain(world, ADA)
     assert (quiet.json["ruling"], says(quiet)) == (
@@ -141,6 +162,43 @@ async def test_explain_tells_what_every_rule_says(world: World) -> None:
     assert (await explain(world, ADA, channel="whatsapp")).json["said"][1]["code"] == "window_closed"
 
 
+ALL_DAY = {"days": dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), "all_day")}
+NEVER = {"start": "12:00", "end": "12:00", "stricter_states": False}
+
+
+@pytest.mark.parametrize(
+    ("rules", "rule", "ruling", "code", "words"),
+    [
+        ({"quiet_hours": NEVER}, "quiet_hours", "allowed", None, "no quiet hours"),
+        ({"quiet_hours": ALL_DAY}, "quiet_hours", "refused", "quiet_hours", "leave no time"),
+        ({"require_consent": "warn"}, "consent", "noted", None, "with a warning"),
+        ({"require_consent": "enforce"}, "consent", "refused", "consent_missing", "Nothing says"),
+        ({"caps": [{**CAP, "at_most": 0}]}, "cap", "refused", "cap_reached", "It allows none."),
+    ],
+)
+async def test_explain_says_what_an_opening_would_meet(
+    world: World, rules: dict[str, Any], rule: str, ruling: str, code: str | None, words: str
+) -> None:
+    assert (await put(world, rules)).status == 200
+    told = (await explain(world, ADA)).json
+    [said] = [one for one in told["said"] if one["rule"] == rule]
+    assert (said["ruling"], said["code"], said["until"]) == (ruling, code, None)
+    assert words in said["sentence"]
+    tried = await start(world, ADA, query="?dry_run=true")
+    assert (tried.json.get("detail", {}).get("code"), told["ruling"] == "refused") == (code, tried.status != 200)
+
+
+async def test_explain_tells_until_when_it_is_quiet(world: World) -> None:
+    now = world.store.now()
+    over = (now + timedelta(hours=2)).replace(second=0, microsecond=0)
+    own = {"start": f"{now - timedelta(hours=2):%H:%M}", "end": f"{over:%H:%M}", "time_zone": "UTC"}
+    await put(world, {"quiet_hours": {**own, "stricter_states": False}})
+    told = (await explain(world, ADA)).json
+    [said] = [one for one in told["said"] if one["rule"] == "quiet_hours"]
+    assert (told["ruling"], said["ruling"], said["scope"]) == ("deferred", "deferred", "workspace")
+    assert datetime.fromisoformat(said["until"]) == over
+
+
 @pytest.mark.parametrize(
     ("to_number", "query", "status", "field"),
     [
@@ -168,11 +226,3 @@ async def test_rules_belong_to_their_workspace(world: World) -> None:
     assert (await world.foreign.get(f"/overture/v1/senders/{an_id}/rules")).status == 404
     foreign = await world.foreign.get(f"{PATH}/explain?to_number=%2B15550100001")
     assert [one["rule"] for one in foreign.json["said"]] == ["opt_out", "sender"]
-
-
-async def test_explain_knows_of_consent_and_of_quiet_hours(world: World) -> None:
-    days = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), "all_day")
-    await put(world, {"require_consent": "enforce", "quiet_hours": {"days": days}})
-    said = (await explain(world, ADA, agent_id=AGENT, from_number=SMS_SENDER)).json["said"]
-    codes = {one["rule"]: one["code"] for one in said if one["ruling"] == "refused"}
-    assert codes == {"consent": "consent_missing", "quiet_hours": "quiet_hours"}

@@ -95,28 +95,27 @@ async def _ask(
         waiting=None if sender_id is None else await counted.count_waiting(tx, workspace_id, sender_id),
         stopped_because=None if sender is None else sender.stopped_because,
         is_priced=sender is not None and sender.prices_revision is not None,
-        lacks_consent=await _lacking(tx, workspace_id, channel, agent, contact, consent_rule.required(ruling)),
+        lacks=await _lacks(tx, workspace_id, channel, agent, contact, consent_rule.required(ruling)),
         tails=() if sender is None else tails.get(sender.id, ()),
     )
 
 
-async def _lacking(
+async def _lacks(
     tx: Reading,
     workspace_id: str,
     channel: Channel,
     agent: Agent | None,
     contact: KnownContact | None,
     required: RequireConsent,
-) -> RequireConsent:
-    """What the rules say to that nobody is known to have agreed; OFF where somebody did, or none asks."""
+) -> RequireConsent | None:
+    """What the rules say to a consent that nobody knows of; OFF where it is known, None where no rule asks."""
     if required is RequireConsent.OFF:
-        return required
-    known = consent_rule.NOTHING
-    if contact is not None:
-        place = (workspace_id, contact.id)
-        known = (await consents.find_known(tx, [place])).get(place, known)
+        return None
+    who = [] if contact is None else [(workspace_id, contact.id)]
+    known = await consents.find_known(tx, who) if who else {}
+    found = next(iter(known.values()), consent_rule.NOTHING)
     purpose = None if agent is None else consent_rule.purpose_of(agent.spec.purpose)
-    return RequireConsent.OFF if consent_rule.is_given(known, channel, purpose, None) else required
+    return RequireConsent.OFF if consent_rule.is_given(found, channel, purpose, None) else required
 
 
 async def _agent(tx: Reading, workspace_id: str, agent_id: str | None) -> Agent | None:

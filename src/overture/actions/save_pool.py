@@ -102,6 +102,13 @@ def check_name(name: str) -> str:
         raise Invalid(
             "invalid_request", f"A pool's name has 1 to {LONGEST_NAME} characters that can be read.", field="name"
         )
+    if "/" in name or name in (".", ".."):
+        raise Invalid(
+            "invalid_request",
+            "A pool's name must not have a slash in it, nor be dots alone.",
+            field="name",
+            hint="It is a part of the address by which the pool is taken away.",
+        )
     return name
 
 

@@ -60,11 +60,15 @@ def read_spec(text: str, *, file: str = "agent") -> AgentSpec:
 
     Raises Invalid (`agent_invalid`): its description names `file` and what is wrong, its field the path in the text.
     """
+    return to_spec(read_fields(text, file=file), file=file)
+
+
+def read_fields(text: str, *, file: str) -> object:
+    """What a YAML or JSON text holds, whatever it is. Raises Invalid like `read_spec`."""
     try:
-        raw = read_yaml(text, longest=LONGEST)
+        return read_yaml(text, longest=LONGEST)
     except NotYamlError as problem:
         raise _invalid(file, None, str(problem), problem.hint) from problem
-    return to_spec(raw, file=file)
 
 
 class NotYamlError(Exception):

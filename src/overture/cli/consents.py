@@ -175,11 +175,12 @@ def _tell(done: ImportedConsents, *, was_taken: bool) -> None:
         print(_refusal(one), file=sys.stderr)
     if done.refused > _SHOWN:
         print(f"… and {done.refused - _SHOWN} more rows; --json tells them.", file=sys.stderr)
+    rows = "1 row" if done.rows == 1 else f"{done.rows} rows"
     counted = f"{done.known} known before, {done.refused} refused"
     if was_taken:
-        print(f"{done.rows} rows: {done.recorded} recorded, {counted}.")
+        print(f"{rows}: {done.recorded} recorded, {counted}.")
     else:
-        print(f"{done.rows} rows, none taken: {done.rows - done.known - done.refused} are good, {counted}.")
+        print(f"{rows}, none taken: {done.rows - done.known - done.refused} are good, {counted}.")
 
 
 def _refusal(one: RefusedRow) -> str:

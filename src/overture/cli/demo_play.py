@@ -71,6 +71,7 @@ def _tell(stage: Stage) -> None:
     for what, shown in (
         ("Phones", stage.handset.base_url),
         ("API documentation", f"{stage.base_url}/docs"),
+        ("Inbox", f"{stage.base_url}/inbox"),
         ("API key", stage.key),
         ("Data", str(stage.folder)),
     ):

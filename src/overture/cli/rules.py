@@ -8,15 +8,16 @@ import yaml
 from msgspec import to_builtins
 from rich.table import Table
 
+from overture.agents.reading import read_fields
 from overture.cli import serving, telling
 from overture.cli.screen import fit, on_screen
+from overture.client import Client
 from overture.domain.channel import Channel
-from overture.domain.rules import Rules
+from overture.domain.rules import NONE, Days, Rules
 from overture.settings import Settings
 from overture.web.api.rules import ExplainedView
 
 _MAKES = "`overture serve` makes it."
-_LONGEST = 256 * 1024  # bytes; the longest list of countries and caps is a hundredth of it
 
 
 def show(settings: Settings, *, sender: str | None, as_json: bool) -> None:
@@ -25,7 +26,7 @@ def show(settings: Settings, *, sender: str | None, as_json: bool) -> None:
 
     async def look() -> Rules:
         async with serving.operator(settings) as client:
-            return await client.get_rules(sender)
+            return await client.get_rules(await _sender_id(client, sender))
 
     found = to_builtins(telling.run(look()))
     if as_json:
@@ -43,13 +44,29 @@ def replace(settings: Settings, file: Path, *, sender: str | None) -> None:
 
     async def save() -> Rules:
         async with serving.operator(settings) as client:
-            return await client.set_rules(given, sender)
+            return await client.set_rules(given, await _sender_id(client, sender))
 
     rules = telling.run(save())
     whose = "the workspace" if sender is None else f"sender {sender}"
+    if rules == NONE:
+        print(f"The rules of {whose} are taken away: everything is allowed that the channel allows.")
+    else:
+        print(f"The rules of {whose} are set: {'; '.join(_in_words(rules))}.")
+
+
+def _in_words(rules: Rules) -> list[str]:
     count = len(rules.caps)
     countries = "all" if rules.countries is None else ", ".join(rules.countries) or "none"
-    print(f"The rules of {whose} are set: countries {countries}; {count} {'cap' if count == 1 else 'caps'}.")
+    told = [f"countries {countries}", f"{count} {'cap' if count == 1 else 'caps'}"]
+    if rules.quiet_hours is not None:
+        told.append(f"quiet hours {rules.quiet_hours.start} to {rules.quiet_hours.end}")
+    if rules.quiet_hours is not None and rules.quiet_hours.days != Days():
+        told[-1] += ", and days of their own"
+    if rules.require_consent is not None:
+        told.append(f"consent {rules.require_consent.value}")
+    if rules.opt_out_scope is not None:
+        told.append(f"an opt-out reaches the {rules.opt_out_scope.value}")
+    return told
 
 
 def explain(
@@ -82,14 +99,31 @@ def explain(
     print(f"An opening to {found.to_number} over {found.channel.value} is {found.ruling.value} now.")
 
 
+async def _sender_id(client: Client, sender: str | None) -> str | None:
+    """The id of a sender that is named by it or by its address. Raises Stop."""
+    if sender is None:
+        return None
+    known = {f"{one.channel}:{one.address}": one.id for one in await client.list_senders()}
+    if sender in known.values():
+        return sender
+    if sender not in known:
+        telling.stop(
+            f"There is no sender {fit(sender, 64)}.", hint="`overture senders list` shows the senders there are."
+        )
+    return known[sender]
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
-        text = file.expanduser().read_bytes()[:_LONGEST].decode()
-        given = yaml.safe_load(text)
-    except (UnicodeDecodeError, yaml.YAMLError) as wrong:
-        telling.stop(f"{file} is neither YAML nor JSON: {fit(str(wrong), 200)}", status=telling.MISUSED)
+        text = file.expanduser().read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        telling.stop(f"{file} is not UTF-8 text.", hint="Save it as UTF-8.", status=telling.MISUSED)
     except OSError as wrong:
         telling.stop(f"{file} cannot be read: {wrong.strerror}.", status=telling.MISUSED)
+    given = read_fields(text, file=str(file))
+    if isinstance(given, dict) and given.keys() == {"rules"}:
+        hint = "Only an agent's file has them under `rules:`; take the line away, and indent the others less."
+        telling.stop(f"{file} holds its rules under `rules:`.", hint=hint, status=telling.MISUSED)
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         hint = "countries: [US, DE] is one; docs/rules.md has them all."
         telling.stop(f"{file} holds no rules.", hint=hint, status=telling.MISUSED)

@@ -10,7 +10,8 @@ from overture.cli.options import AsJson, Config, Data
 rules = typer.Typer(no_args_is_help=True, help="Rules for openings: show them, set them, explain one recipient's.")
 
 Sender = Annotated[
-    str | None, typer.Option("--sender", metavar="ID", help="A sender's id; without it the workspace's rules.")
+    str | None,
+    typer.Option("--sender", metavar="SENDER", help="sms:+15551234567, or an id; else the workspace."),
 ]
 
 

@@ -157,6 +157,12 @@ class Tally:
         """Whether an opening fits. One whose price is unknown fits as long as anything is left."""
         return self._excess(wanted, contact) <= 0
 
+    def can_ever_fit(self, wanted: Sequence[Wanted]) -> bool:
+        """Whether an opening would fit if nothing else were counted."""
+        if self.cap.count is Measure.RECIPIENTS:
+            return self.cap.at_most > 0
+        return max(1, sum(amount(self.cap, one) for one in wanted)) <= self.cap.at_most
+
     def add(self, wanted: Sequence[Wanted], contact: str) -> None:
         """Count an opening."""
         start = bucket(self.cap, self._now)
@@ -212,11 +218,13 @@ def refuse(line: Line, tally: Tally, wanted: Sequence[Wanted], contact: str) -> 
     """Why an opening is refused for a cap; None where it fits."""
     if tally.fits(wanted, contact):
         return None
+    can_fit = tally.can_ever_fit(wanted)
+    raising = f"raise the cap with `overture {'agents apply' if line.scope is Scope.AGENT else 'rules set'}`"
     return Limited(
         "cap_reached",
         f"{name(line)} is reached: {taken(tally)} is used.",
         retry_after_seconds=tally.frees_in(wanted, contact),
-        hint="Try again when Retry-After has passed, or raise the cap with `overture rules set`.",
+        hint=f"Try again when Retry-After has passed, or {raising}." if can_fit else f"So much never fits: {raising}.",
     )
 
 

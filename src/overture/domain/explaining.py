@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.domain import caps, consent_rule, countries, pace, quiet_hours, window
+from overture.domain import caps, countries, pace, quiet_hours, window
 from overture.domain.caps import Line, Tally, Wanted
 from overture.domain.channel import Channel
 from overture.domain.pace import Tail
@@ -44,21 +44,22 @@ class Asking(Struct, frozen=True, kw_only=True):
     """Everything that rules ask of one recipient.
 
     `waiting` is how many messages the sender has queued, None where no sender is known; `tallies` are the caps that
-    apply with what they have counted; `is_priced` whether the workspace has a price table; `lacks_consent` what the
-    rules say to that nobody is known to have agreed; `tails` the ends of the queues that the sender's pace makes.
+    apply with what they have counted; `is_priced` whether the workspace has a price table; `lacks` what the rules say
+    to a consent that nobody knows of, OFF where it is known and None where no rule asks; `tails` the ends of the queues
+    that the sender's pace makes.
     """
 
     to_number: str
     channel: Channel
     contact: str
     opted_out_at: datetime | None = None
+    lacks: RequireConsent | None = None
     last_inbound_at: datetime | None = None
     applying: Applying = Applying()
     tallies: tuple[tuple[Line, Tally], ...] = ()
     waiting: int | None = None
     stopped_because: str | None = None
     is_priced: bool = False
-    lacks_consent: RequireConsent = RequireConsent.OFF
     tails: tuple[Tail, ...] = ()
 
 
@@ -84,56 +85,15 @@ def _opt_out(asking: Asking, now: datetime) -> list[Said]:
 
 
 def _consent(asking: Asking, now: datetime) -> list[Said]:
-    required = consent_rule.required(asking.applying)
-    if required is RequireConsent.OFF:
+    if asking.lacks is None:
         return []
-    match asking.lacks_consent:
-        case RequireConsent.OFF:
-            sentence = "The recipient agreed to be written to: the ledger says when."
-            return [Said(rule="consent", ruling=Ruling.ALLOWED, sentence=sentence)]
-        case RequireConsent.WARN:
-            sentence = "Nobody knows that the recipient agreed; the opening goes, with a warning."
-            return [Said(rule="consent", ruling=Ruling.NOTED, sentence=sentence, code="consent_missing")]
-        case RequireConsent.ENFORCE:
-            sentence = "Nobody knows that the recipient agreed to be written to. A call may bring the consent itself."
-            return [Said(rule="consent", ruling=Ruling.REFUSED, sentence=sentence, code="consent_missing")]
-
-
-def _quiet_hours(asking: Asking, now: datetime) -> list[Said]:
-    """One line for each demand, of its strictest zone: the one in which the recipient is left alone longest."""
-    told: dict[tuple[Scope, str], quiet_hours.Explained] = {}
-    for one in quiet_hours.explain(asking.applying, asking.to_number, now):
-        key = (one.scope, one.because)
-        known = told.get(key)
-        if known is None or (known.next_allowed is not None and _later(one.next_allowed, known.next_allowed)):
-            told[key] = one
-    found = [_in_quiet(one) for one in told.values()]
-    if found:
-        first = quiet_hours.next_allowed(asking.applying, asking.to_number, now)
-        if first is None:
-            sentence = "There is no instant in the next days at which every zone and rule allows an opening."
-            found.append(Said(rule="quiet_hours", ruling=Ruling.REFUSED, sentence=sentence, code="quiet_hours"))
-        elif first != now:
-            sentence = f"All of them together: an opening waits until {first:%Y-%m-%d %H:%M} UTC, if it lives so long."
-            found.append(Said(rule="quiet_hours", ruling=Ruling.DEFERRED, sentence=sentence, until=first))
-    return found
-
-
-def _in_quiet(one: quiet_hours.Explained) -> Said:
-    law = "" if one.because == quiet_hours.BECAUSE_OF_RULE else f" by the law of {one.because}"
-    clock = "Nobody knows the time" if one.local_time is None else f"It is {one.local_time:%a %H:%M}"
-    state = "quiet" if one.is_quiet else "no quiet time"
-    return Said(
-        rule="quiet_hours",
-        scope=one.scope,
-        ruling=Ruling.DEFERRED if one.is_quiet else Ruling.ALLOWED,
-        sentence=f"{clock} in {one.time_zone}: {state}{law}.",
-        until=one.next_allowed if one.is_quiet else None,
-    )
-
-
-def _later(one: datetime | None, other: datetime) -> bool:
-    return one is None or one > other
+    if asking.lacks is RequireConsent.OFF:
+        return [Said(rule="consent", ruling=Ruling.ALLOWED, sentence="The recipient is known to have agreed.")]
+    sentence = f"Nothing says that the recipient agreed to be written to on {asking.channel}."
+    if asking.lacks is RequireConsent.WARN:
+        return [Said(rule="consent", ruling=Ruling.NOTED, sentence=f"{sentence} An opening goes, with a warning.")]
+    sentence = f"{sentence} An opening is refused, unless its call brings consent."
+    return [Said(rule="consent", ruling=Ruling.REFUSED, sentence=sentence, code="consent_missing")]
 
 
 def _window(asking: Asking, now: datetime) -> list[Said]:
@@ -163,6 +123,29 @@ def _country(asking: Asking, now: datetime) -> list[Said]:
     return found
 
 
+def _quiet_hours(asking: Asking, now: datetime) -> list[Said]:
+    told = quiet_hours.explain(asking.applying, asking.to_number, now)
+    opens = quiet_hours.next_allowed(asking.applying, asking.to_number, now)
+    found = []
+    for scope in dict.fromkeys(one.scope for one in told):
+        own = [one for one in told if one.scope is scope]
+        quiet = [one for one in own if one.is_quiet]
+        where = quiet_hours.local_times(quiet or own)
+        if not quiet:
+            sentence = f"It is {where} for the recipient, and no quiet hours."
+            found.append(Said(rule="quiet_hours", scope=scope, ruling=Ruling.ALLOWED, sentence=sentence))
+        elif opens is None:
+            sentence = f"It is {where} for the recipient, and quiet hours leave no time at which an opening may go."
+            refused = Said(
+                rule="quiet_hours", scope=scope, ruling=Ruling.REFUSED, sentence=sentence, code="quiet_hours"
+            )
+            found.append(refused)
+        else:
+            sentence = f"It is {where} for the recipient: quiet hours. An opening waits until they are over."
+            found.append(Said(rule="quiet_hours", scope=scope, ruling=Ruling.DEFERRED, sentence=sentence, until=opens))
+    return found
+
+
 def _caps(asking: Asking, now: datetime) -> list[Said]:
     wanted = (Wanted(),)
     found = []
@@ -171,8 +154,9 @@ def _caps(asking: Asking, now: datetime) -> list[Said]:
         left = max(0, line.cap.at_most - tally.used)
         until = None
         if refused is not None:
-            until = now + timedelta(seconds=refused.retry_after_seconds)
-            ending = "An opening is refused until enough of it is over."
+            can_fit = tally.can_ever_fit(wanted)
+            until = now + timedelta(seconds=refused.retry_after_seconds) if can_fit else None
+            ending = "An opening is refused until enough of it is over." if can_fit else "It allows none."
         else:
             ending = f"{left:,} left."
         is_blind = line.cap.count is Measure.MONEY and not asking.is_priced

@@ -5,6 +5,7 @@ allows it in every time zone that is possible. A minute of the day is quiet or i
 shows, so the hour that a clock skips or repeats needs no rule of its own.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -108,6 +109,16 @@ def explain(applying: Applying, address: str, now: datetime, *, time_zone: str |
                 )
             )
     return told
+
+
+def local_times(told: Sequence[Explained]) -> str:
+    """What time it is for the recipient, zone by zone; of many zones the first few."""
+    by_zone = {one.time_zone: one.local_time for one in told}
+    shown = [
+        f"an unknown time in {name}" if local is None else f"{local:%a %H:%M} in {name}"
+        for name, local in by_zone.items()
+    ]
+    return ", ".join(shown[:_MANY]) + (f" and {len(shown) - _MANY} more zones" if len(shown) > _MANY else "")
 
 
 def demands_of(applying: Applying, address: str, time_zone: str | None = None) -> tuple[Demand, ...]:
@@ -248,8 +259,7 @@ def _refused(
             field="to_number",
             hint="Install the time zone database (tzdata), or correct the zone's name.",
         )
-    shown = [f"{local:%a %H:%M} in {name}" for name, local in told.items() if local is not None]
-    where = ", ".join(shown[:_MANY]) + (f" and {len(shown) - _MANY} more zones" if len(shown) > _MANY else "")
+    where = local_times(quiet)
     scopes = " and ".join(dict.fromkeys(f"the {one.scope}'s" for one in quiet))
     said = f"It is {where} for the recipient: quiet hours by {scopes} rules" if quiet else "The recipient's quiet hours"
     if due_at is None:

@@ -15,8 +15,10 @@ MOST_CAPS: Final = 32  # of one workspace, agent or sender; each is one more row
 LONGEST_WINDOW: Final = 366 * 86400
 MOST: Final = 10**15  # a thousand million, in millionths: room for any budget, and for sums of it in 64 bits
 
-TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
+TimeOfDay = Annotated[
+    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Hours and minutes, from 00:00 to 23:59.")
+]
+CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="Two capital letters by ISO 3166, such as US.")]
 
 
 class Scope(StrEnum):

@@ -21,6 +21,8 @@ _TYPES: Final = re.compile(r"Expected `(.+?)`, got `(.+?)`")
 _LENGTH: Final = re.compile(r"Expected `(\w+)` of length (>=|<=) (\d+)")
 _RANGE: Final = re.compile(r"Expected `(\w+)` (>=|<=|>|<) (\S+)")
 _ENUM: Final = re.compile(r"Invalid enum value (.+)")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+)`")
+_STEP: Final = re.compile(r"([^.\[]+)(\[[0-9]+\])?")  # of the path to a field: `caps[0]`
 _NAMES: Final = {
     "str": "a text",
     "int": "a whole number",
@@ -160,6 +162,8 @@ def _sentence(what: str, spoken: str, described: inspect.Type | None) -> str:
     if found := _ENUM.fullmatch(what):
         choices = _choices(described)
         return f"{spoken} is {found[1]}; it must be one of {', '.join(choices)}."
+    if (found := _UNKNOWN.fullmatch(what)) and (known := [one.encode_name for one in _fields(described)]):
+        return f"{spoken} has a field {found[1]!r} that means nothing; what it may have is {', '.join(known)}."
     if "matching regex" in what:
         return f"{spoken} does not have the form it must have."
     return f"{spoken} is not right: {what}."
@@ -173,9 +177,22 @@ def _shape(kind: Any) -> inspect.Type:
 def _described(kind: Any, field: str) -> inspect.Type | None:
     """The declared type of a field by its path, None where it has none."""
     shape: inspect.Type | None = _shape(kind)
-    for name in field.split(".") if field else ():
-        shape = next((one.type for one in _fields(shape) if one.encode_name == name), None)
+    for name, in_list in _STEP.findall(field):
+        found = next((one.type for one in _fields(shape) if one.encode_name == name), None)
+        shape = _item(found) if in_list else found
     return shape
+
+
+def _item(shape: inspect.Type | None) -> inspect.Type | None:
+    match shape:
+        case inspect.ListType(item_type=inner):
+            return inner
+        case inspect.Metadata(type=inner):
+            return _item(inner)
+        case inspect.UnionType(types=types):
+            return next((item for one in types if (item := _item(one))), None)
+        case _:
+            return None
 
 
 def _fields(shape: inspect.Type | None) -> tuple[inspect.Field, ...]:

@@ -218,6 +218,8 @@ def _read_csv(body: bytes) -> Iterator[Read]:
 
 def _names(fields: Sequence[str]) -> list[str]:
     names = [field.strip().casefold() for field in fields]
+    if any("\x00" in name or (not name.isascii() and not name.isprintable()) for name in names):
+        raise Invalid("invalid_request", "The list is not UTF-8 text.", hint="Save it as CSV in UTF-8.")
     unknown = sorted(set(names) - _ACCEPTED)
     if unknown or len(set(names)) != len(names) or "number" not in names:
         shown = ", ".join(ascii(name[:40]) for name in unknown[:5])

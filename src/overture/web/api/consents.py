@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -32,9 +32,12 @@ class ListConsents(Struct, frozen=True, kw_only=True):
         ""
     )
     contact_id: Annotated[str, Meta(max_length=64, description="Of this contact.")] = ""
-    channel: Annotated[str, Meta(max_length=16, description="sms, whatsapp or any, as the line says.")] = ""
+    channel: Annotated[
+        Literal["", "sms", "whatsapp", "any"], Meta(description="sms, whatsapp or any, as the line says.")
+    ] = ""
     change: Annotated[
-        str, Meta(max_length=16, description="grant, revoke, opt_out, opt_in or evidence: those alone.")
+        Literal["", "grant", "revoke", "opt_out", "opt_in", "evidence"],
+        Meta(description="grant, revoke, opt_out, opt_in or evidence: those alone."),
     ] = ""
     since: Annotated[datetime, Meta(tz=True, description="What happened at or after this time.")] | None = None
 

@@ -13,6 +13,7 @@ from overture.domain.channel import Channel
 from overture.domain.errors import Invalid
 from overture.domain.explaining import Ruling
 from overture.domain.rules import Rules
+from overture.domain.time_zones import find_zone
 from overture.store import instances, senders
 from overture.store import rules as stored
 from overture.store.engine import Writing
@@ -189,4 +190,12 @@ def _given(call: Call[Rules, None]) -> Rules:
     """The rules that were sent. No body is no wish: it would lift every rule there is."""
     if not call.raw:
         raise Invalid("invalid_request", "There is no body.", hint="Send {} to take all rules away.")
+    zone = None if call.body.quiet_hours is None else call.body.quiet_hours.time_zone
+    if zone is not None and find_zone(zone) is None:
+        raise Invalid(
+            "invalid_request",
+            f"There is no time zone {zone!r}.",
+            field="quiet_hours.time_zone",
+            hint="Use an IANA name such as Europe/Berlin.",
+        )
     return call.body
