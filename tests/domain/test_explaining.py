@@ -52,8 +52,8 @@ def asking(to_number: str = NEW_YORK, *, workspace: Rules = NONE, **known: objec
             "refused",
             "consent",
             (
-                "Nothing says that the recipient agreed to be written to on sms. An opening is refused, unless its call "
-                "brings consent."
+                "Nothing says that the recipient agreed to be written to on sms. An opening is refused, unless its "
+                "call brings consent."
             ),
         ),
         (
