@@ -256,3 +256,32 @@ async def test_a_server_that_does_not_answer_is_unavailable(url: str) -> None:
     with pytest.raises(Unavailable):
         await store.open()
     await store.close()
+
+
+async def test_writes_that_meet_in_a_circle_are_both_done(postgresql_url: str) -> None:
+    """The server ends one of them; it is done anew once the other is through."""
+    store = open_store(postgresql_url, StillClock())
+    await store.open()
+    try:
+        await store.write(lambda tx: tx.run(ADD, "a", "a"))
+        await store.write(lambda tx: tx.run(ADD, "b", "b"))
+        met = asyncio.Barrier(2)
+        tries: list[str] = []
+
+        async def rename(first: str, then: str) -> None:
+            async def work(tx: Writing) -> None:
+                tries.append(first)
+                await tx.run(Command("UPDATE workspace SET name = name || $2 WHERE id = $1"), first, first)
+                if len(tries) <= 2:
+                    await met.wait()
+                await tx.run(Command("UPDATE workspace SET name = name || $2 WHERE id = $1"), then, first)
+
+            await store.write(work)
+
+        await asyncio.gather(rename("a", "b"), rename("b", "a"))
+        both = Query("SELECT name FROM workspace WHERE id IN ('a', 'b') ORDER BY id")
+        names = await store.read(lambda tx: tx.all(both))
+        assert [sorted(row[0]) for row in names] == [["a", "a", "b"], ["a", "b", "b"]]
+        assert len(tries) == 3
+    finally:
+        await store.close()

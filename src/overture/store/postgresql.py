@@ -52,6 +52,7 @@ _AWAY: Final = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # what a connection says that was cut while it was being made
 )
+_TRIES: Final = 3  # of a write that met others in a circle: each time one of them has gone on
 _BUSY: Final = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 
 
@@ -166,8 +167,11 @@ class PostgresqlStore:
         return await self._transact(work, readonly=True)
 
     async def write(self, work: Callable[[Writing], Awaitable[T]]) -> T:
-        """Run in one transaction and commit."""
-        return await self._transact(work, readonly=False)
+        """Run in one transaction and commit; anew, where the server ended it so that another one could go on."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(asyncpg.DeadlockDetectedError):
+                return await self._transact(work, readonly=False)
+        raise Unavailable("storage_busy", "Too many writes met on the same rows; nothing was stored.")
 
     def hint(self, topic: str) -> None:
         """Tell other processes, before long, that there is work of a kind."""
