@@ -113,3 +113,9 @@ def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
     assert (wordy.returncode, "holds no flow" in wordy.stderr) == (2, True)
     nowhere = overture(tmp_path, "agents", "draw", file(tmp_path, "a.yaml", SOUND), "--out", tmp_path / "no" / "a.svg")
     assert (nowhere.returncode, "cannot be written: No such file" in nowhere.stderr) == (1, True)
+
+
+def test_a_pipe_gets_whole_values(tmp_path: Path) -> None:
+    name = "Salon " * 30
+    overture(tmp_path, "agents", "apply", file(tmp_path, "long.yaml", SOUND.replace("name: Salon", f"name: {name}")))
+    assert name.strip() in overture(tmp_path, "agents", "list", COLUMNS="").stdout

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import to_builtins
-from rich.console import Console
 from rich.table import Table
 
 from overture.agents import drawing, reading
 from overture.agents.lint import Finding
 from overture.agents.lint import lint as findings_of
-from overture.cli import serving, telling
+from overture.cli import screen, serving, telling
 from overture.domain.agent import AgentSpec, FlowSpec
 from overture.domain.errors import Invalid
 from overture.settings import Settings
@@ -107,7 +106,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
     table = Table("id", "name", "kind", "version", box=None, pad_edge=False)
     for agent in found.agents:
         table.add_row(agent.id, agent.name, agent.kind, str(agent.version))
-    Console(highlight=False, markup=False).print(table)
+    screen.on_screen().print(table)
     if found.total > len(found.agents):
         print(f"... and {found.total - len(found.agents)} more.")
 

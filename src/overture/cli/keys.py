@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from overture.adapters.clock import SystemClock
-from overture.cli import serving, telling
+from overture.cli import screen, serving, telling
 from overture.domain.access import Scope
 from overture.settings import Settings
 from overture.web.api.keys import CreatedKeyView, KeyView
@@ -56,7 +56,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
     table = Table("id", "name", "may", "made", "state", box=None, pad_edge=False)
     for key in found:
         table.add_row(key.kid, key.name, ", ".join(key.scopes), _day(key.created_at), _state(key))
-    Console(highlight=False, markup=False).print(table)
+    screen.on_screen().print(table)
 
 
 def revoke(settings: Settings, which: str) -> None:

@@ -1,12 +1,23 @@
 """Texts of strangers on the operator's screen: no control characters, and no longer than there is room for."""
 
+import os
+from typing import Final
+
 from rich.console import Console
 from rich.table import Column
 
+_IN_A_PIPE: Final = 500
+
 
 def on_screen() -> Console:
-    """Standard output for tables; what a text holds is shown, and never read as a colour or a style."""
-    return Console(highlight=False, markup=False, emoji=False)
+    """Standard output for tables; what a text holds is shown, and never read as a colour or a style.
+
+    Where it is no screen, a line is as long as it likes to be: who reads a pipe wants whole values.
+    """
+    screen = Console(highlight=False, markup=False, emoji=False)
+    if not screen.is_terminal and not os.environ.get("COLUMNS"):
+        screen.width = _IN_A_PIPE
+    return screen
 
 
 def for_ids(header: str) -> Column:
