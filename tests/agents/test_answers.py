@@ -109,6 +109,13 @@ def test_a_choice_is_a_spoken_form_or_a_position(text: str, label: str | None) -
     assert answers.read(CUT, text, "en") == label
 
 
+@pytest.mark.parametrize("text", ["no idea", "no clue", "I have no idea", "No idea yet!"])
+def test_who_has_no_idea_has_not_said_no(text: str) -> None:
+    ask = Ask(slot="s", type="choice", choices={"confirm": ["yes"], "call off": ["no", "cancel it"]})
+    assert answers.read(ask, text, "en") is None
+    assert answers.read(ask, "no", "en") == "call off"
+
+
 @pytest.mark.parametrize(
     ("text", "label"),
     [

@@ -26,6 +26,8 @@ MANY = tuple(f"choice {n}" for n in range(1, 11))
         ("Monday?", DAYS, "Monday?\n1 Monday\n2 Tuesday"),
         ("Mondays or Tuesdays?", DAYS, "Mondays or Tuesdays?\n1 Monday\n2 Tuesday"),
         ("Answer 1 to confirm or 2 to move it.", ("confirm", "move"), "Answer 1 to confirm or 2 to move it."),
+        ("3 March: answer 1 for yes, 2 for no.", ("yes", "no"), "3 March: answer 1 for yes, 2 for no."),
+        ("2 March: answer 1 to keep it, 2 to move.", ("keep", "shift"), "2 March: answer 1 to keep it, 2 to move."),
         ("A table for 2 at 1 pm?", ("Fine", "Other"), "A table for 2 at 1 pm?\n1 Fine\n2 Other"),
         ("How many?", ("2 people", "4 people"), "How many?\n1) 2 people\n2) 4 people"),
         ("Which?", MANY, "Which?\n" + "\n".join(f"{n} choice {n}" for n in range(1, 11))),

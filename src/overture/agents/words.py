@@ -82,8 +82,10 @@ HEDGES: Final = {
 
 # One of these beside a choice or a number says which one it is *not*.
 NEGATORS: Final = {
-    "en": frozenset(_words("not dont doesnt didnt isnt cant cannot wont never neither none nothing without except or")),
-    "de": frozenset(_words("nicht kein keine keinen keiner nie niemals weder nichts ohne ausser oder")),
+    "en": frozenset(
+        _words("not dont doesnt didnt isnt cant cannot wont never neither none nothing without except or idea clue")
+    ),
+    "de": frozenset(_words("nicht kein keine keinen keiner nie niemals weder nichts ohne ausser oder ahnung")),
 }
 
 # One of these makes a number another number.

@@ -47,10 +47,10 @@ def numbered(text: str, options: Sequence[str]) -> str:
 
 
 def _offers(text: str, options: Sequence[str]) -> bool:
-    """Whether a text names all its choices, or all their numbers: "Answer 1 to confirm or 2 to move it"."""
+    """Whether a text names all its choices, or all their numbers in order: "Answer 1 to confirm or 2 to move it"."""
     words = _WORD.findall(text.casefold())
     spoken = f" {' '.join(words)} "
-    numbers = [word for word in dict.fromkeys(words) if word.isdecimal()]
-    if [number for number in numbers if int(number) <= len(options)] == [str(n) for n in range(1, len(options) + 1)]:
+    left = iter(words)
+    if all(str(n) in left for n in range(1, len(options) + 1)):  # each is looked for behind the one before
         return True
     return all(f" {' '.join(_WORD.findall(option.casefold()))} " in spoken for option in options)
