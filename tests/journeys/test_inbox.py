@@ -88,6 +88,7 @@ async def test_what_is_being_typed_stays_while_news_come(inbox: Watched, phones:
     an_id = await starts(phones)
     await page.get_by_label("API key").fill(phones.key)
     await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     await page.goto(f"{phones.overture_url}/inbox/{an_id}")
     await page.get_by_label("Write to the contact").fill("Half a sent")
     await phones.types(HEDY, OURS, "Are you there?")
