@@ -15,14 +15,14 @@ from overture.actions.count_replies import count_replies
 from overture.actions.keep_pace import Pacer
 from overture.actions.keep_quiet import keep_quiet
 from overture.actions.keep_recipients import keep_recipients
-from overture.actions.meet_window import meet_windows
+from overture.actions.meet_window import facts_of, meet_windows
 from overture.actions.refuse_delivery import refuse_deliveries
 from overture.domain import breaker
-from overture.domain.agent import Agent
+from overture.domain.agent import Agent, applying
 from overture.domain.channel import address_on
 from overture.domain.leaving import Leaving, may_leave
 from overture.domain.ports import Ids, Outgoing
-from overture.domain.rules import NONE, Applying
+from overture.domain.rules import Applying
 from overture.domain.sending import Priority
 from overture.store import accounts, agents, attempts, claims, outbox
 from overture.store.claims import DueSender
@@ -235,31 +235,13 @@ async def _authors(tx: Reading, sends: Sequence[outbox.Send]) -> Authors:
 
 
 def _facts(send: outbox.Send, authors: Authors) -> Leaving:
-    return Leaving(
-        body=send.body,
-        channel=send.channel,
-        epoch=send.epoch,
-        expires_at=send.expires_at,
-        conversation_epoch=send.conversation_epoch,
-        opted_out_at=send.opted_out_at,
-        last_inbound_at=send.last_inbound_at,
-        sender_active=send.sender_removed_at is None,
-        confirms_opt_out=send.confirms_opt_out,
-        queued_at=send.created_at,
-        template=send.template,
-        rules=_applying(send, authors.get(send.agent)),
-    )
+    return facts_of(send, _applying(send, authors.get(send.agent)))
 
 
 def _applying(send: outbox.Send, author: Agent | None) -> Applying:
     if send.priority != Priority.OPENING:
         return Applying()
-    return Applying(
-        workspace=send.workspace_rules,
-        agent=NONE if author is None else author.spec.ruling,
-        sender=send.sender_rules,
-        time_zone="UTC" if author is None else author.spec.timezone,
-    )
+    return applying(author, workspace=send.workspace_rules, sender=send.sender_rules)
 
 
 def _attempt(send: outbox.Send) -> attempts.NewAttempt:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from overture.domain import caps
-from overture.domain.agent import Agent
-from overture.domain.rules import NONE, Applying
+from overture.domain.agent import Agent, applying
+from overture.domain.rules import Applying
 from overture.store import agents, outbox
 from overture.store import caps as counted
 from overture.store.caps import Reservation
@@ -24,19 +24,17 @@ async def count_replies(
     versions = {**authors, **(await agents.find_versions(tx, unknown) if unknown else {})}
     reservations: list[Reservation] = []
     for send in leaving:
-        author = versions.get(send.agent)
-        agent_rules = NONE if author is None else author.spec.rules
-        if any(caps.spends(rules) for rules in (send.workspace_rules, agent_rules, send.sender_rules)):
-            applying = Applying(workspace=send.workspace_rules, agent=agent_rules, sender=send.sender_rules)
-            reservations += _reservations(send, applying, now)
+        ruling = applying(versions.get(send.agent), workspace=send.workspace_rules, sender=send.sender_rules)
+        if any(caps.spends(rules) for _, rules in ruling.each()):
+            reservations += _reservations(send, ruling, now)
     if reservations:
         await counted.reserve_new(tx, reservations)
 
 
-def _reservations(send: outbox.Send, applying: Applying, now: datetime) -> list[Reservation]:
+def _reservations(send: outbox.Send, ruling: Applying, now: datetime) -> list[Reservation]:
     whose = caps.Whose(agent_id=send.agent[1], sender_id=send.sender_id, contact=send.contact_key)
     wanted = caps.wanted_of(send.body, send.channel, send.cost_micros)
-    found = {line.name: line.cap for line in caps.lines(applying, whose) if line.cap.count in caps.SPENT}
+    found = {line.name: line.cap for line in caps.lines(ruling, whose) if line.cap.count in caps.SPENT}
     return [
         Reservation(
             message_id=send.message_id,

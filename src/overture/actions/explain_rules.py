@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from overture.actions.find_lacking_consent import applying, seen_from
+from overture.actions.find_lacking_consent import applying, lack, seen_from
 from overture.domain import caps, consent_rule, explaining, numbers, variants
 from overture.domain.agent import Agent
 from overture.domain.channel import Channel
@@ -114,8 +114,7 @@ async def _lacks(
     who = [] if contact is None else [(workspace_id, contact.id)]
     known = await consents.find_known(tx, who) if who else {}
     found = next(iter(known.values()), consent_rule.NOTHING)
-    purpose = None if agent is None else consent_rule.purpose_of(agent.spec.purpose)
-    return RequireConsent.OFF if consent_rule.is_given(found, channel, purpose, None) else required
+    return lack(found, required, agent, channel, None)
 
 
 async def _agent(tx: Reading, workspace_id: str, agent_id: str | None) -> Agent | None:

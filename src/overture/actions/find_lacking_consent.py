@@ -1,9 +1,12 @@
 """Find which calls lack the consent that a rule asks for; where no rule asks, nothing is read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from overture.domain import consent_rule
 from overture.domain.agent import Agent
+from overture.domain.agent import applying as rules_of
+from overture.domain.channel import Channel
+from overture.domain.consent_rule import Known
 from overture.domain.rules import NONE, Applying, RequireConsent
 from overture.domain.sending import KnownContact, Start
 from overture.store import consents
@@ -32,21 +35,25 @@ async def find_lacking(
     lacking = []
     for start, agent, pair, one in zip(asked, agents, pairs, required, strict=True):
         who = "" if pair.contact is None else pair.contact.id
-        purpose = None if agent is None else consent_rule.purpose_of(agent.spec.purpose)
         found = known.get((start.workspace_id, who), consent_rule.NOTHING)
-        is_given = one is RequireConsent.OFF or consent_rule.is_given(found, start.channel, purpose, start.consent)
-        lacking.append(RequireConsent.OFF if is_given else one)
+        lacking.append(lack(found, one, agent, start.channel, start.consent))
     return lacking
+
+
+def lack(
+    found: Known, required: RequireConsent, agent: Agent | None, channel: Channel, evidence: Mapping[str, object] | None
+) -> RequireConsent:
+    """What the rules say to a consent that nobody knows of; OFF where it is known, or none asks."""
+    purpose = None if agent is None else consent_rule.purpose_of(agent.spec.purpose)
+    is_given = required is RequireConsent.OFF or consent_rule.is_given(found, channel, purpose, evidence)
+    return RequireConsent.OFF if is_given else required
 
 
 def applying(agent: Agent | None, sender: Sender | None) -> Applying:
     """The rules that apply to what an agent opens from a sender."""
-    return Applying(
-        workspace=NONE if sender is None else sender.workspace_rules,
-        agent=NONE if agent is None else agent.spec.ruling,
-        sender=NONE if sender is None else sender.rules,
-        time_zone="UTC" if agent is None else agent.spec.timezone,
-    )
+    if sender is None:
+        return rules_of(agent, workspace=NONE, sender=NONE)
+    return rules_of(agent, workspace=sender.workspace_rules, sender=sender.rules)
 
 
 def seen_from(contact: KnownContact | None, sender: Sender | None) -> KnownContact | None:

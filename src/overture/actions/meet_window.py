@@ -18,6 +18,7 @@ from overture.domain.event import Event
 from overture.domain.leaving import Leaving, may_leave
 from overture.domain.message import Author, Template, Text
 from overture.domain.ports import Ids
+from overture.domain.rules import Applying
 from overture.domain.sending import Priority
 from overture.store import agents, conversations, events, messages, templates
 from overture.store.conversations import Conversation
@@ -76,9 +77,9 @@ async def _choose(
     return chosen
 
 
-def _stays_by(send: Send, now: datetime) -> str | None:
-    """Why a message could not leave, its rules apart."""
-    leaving = Leaving(
+def facts_of(send: Send, ruling: Applying) -> Leaving:
+    """What decides whether a message may leave, under these rules."""
+    return Leaving(
         body=send.body,
         channel=send.channel,
         epoch=send.epoch,
@@ -90,8 +91,13 @@ def _stays_by(send: Send, now: datetime) -> str | None:
         confirms_opt_out=send.confirms_opt_out,
         queued_at=send.created_at,
         template=send.template,
+        rules=ruling,
     )
-    stay = may_leave(leaving, now)
+
+
+def _stays_by(send: Send, now: datetime) -> str | None:
+    """Why a message could not leave, its rules apart."""
+    stay = may_leave(facts_of(send, Applying()), now)
     return None if stay is None else stay.reason
 
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from overture.domain.knowledge import KnowledgeName
-from overture.domain.rules import FOR_MARKETING, NONE, Rules, TimeOfDay
+from overture.domain.rules import FOR_MARKETING, NONE, Applying, Rules, TimeOfDay
 from overture.domain.tool import Tool, ToolName
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
@@ -250,3 +250,10 @@ class Agent(Struct, frozen=True, kw_only=True):
     def inactivity(self) -> timedelta:
         """How long a conversation may rest before it ends as `inactivity_timeout`."""
         return timedelta(seconds=self.spec.inactivity_seconds)
+
+
+def applying(agent: Agent | None, *, workspace: Rules, sender: Rules) -> Applying:
+    """The rules that apply to what an agent opens, beside its workspace's and its sender's."""
+    if agent is None:
+        return Applying(workspace=workspace, sender=sender)
+    return Applying(workspace=workspace, agent=agent.spec.ruling, sender=sender, time_zone=agent.spec.timezone)
