@@ -4,36 +4,19 @@ import json
 from pathlib import Path
 
 from overture.actions.hand_over import HandOver, hand_over
-from overture.actions.openings import Started
-from overture.actions.start_conversation import start_conversations
 from overture.adapters.clock import SystemClock
 from overture.adapters.ids import RandomIds
-from overture.domain.channel import Channel
-from overture.domain.sending import Start
 from overture.store.engine import Writing
 from tests.cli.commands import overture
-from tests.cli.test_deliveries import EVIL, furnish, in_database
-from tests.world import ADA, AGENT, OURS
+from tests.cli.test_deliveries import EVIL, an_opening, in_database
 
 
 async def a_conversation(tx: Writing) -> str:
     """A conversation whose agent let go of it."""
-    await furnish(tx)
-    now, ids = SystemClock().now(), RandomIds()
-    asked = Start(
-        workspace_id="default",
-        agent_id=AGENT,
-        channel=Channel.SMS,
-        to_number=ADA,
-        from_number=OURS,
-        digest="",
-        text=EVIL,
-    )
-    [answer] = await start_conversations(tx, [asked], now, ids)
-    assert isinstance(answer, Started)
-    over = HandOver(workspace_id="default", conversation_id=answer.conversation_id, reason="asked", note=EVIL)
-    await hand_over(tx, [over], now, ids)
-    return answer.conversation_id
+    an_id = await an_opening(tx)
+    over = HandOver(workspace_id="default", conversation_id=an_id, reason="asked", note=EVIL)
+    await hand_over(tx, [over], SystemClock().now(), RandomIds())
+    return an_id
 
 
 def test_a_person_takes_a_conversation_in_hand(tmp_path: Path) -> None:

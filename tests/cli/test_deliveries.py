@@ -69,10 +69,9 @@ async def furnish(tx: Writing) -> None:
     await senders.upsert(tx, sender, now)
 
 
-async def put_in_review(tx: Writing) -> tuple[str, str]:
-    """A conversation whose opening waits for a person; its id and the message's."""
+async def an_opening(tx: Writing) -> str:
+    """A conversation that was just opened; its id."""
     await furnish(tx)
-    now, ids = SystemClock().now(), RandomIds()
     asked = Start(
         workspace_id="default",
         agent_id=AGENT,
@@ -82,14 +81,21 @@ async def put_in_review(tx: Writing) -> tuple[str, str]:
         digest="d",
         text=EVIL,
     )
-    [started] = await start_conversations(tx, [asked], now, ids)
+    [started] = await start_conversations(tx, [asked], SystemClock().now(), RandomIds())
     assert isinstance(started, Started)
+    return started.conversation_id
+
+
+async def put_in_review(tx: Writing) -> tuple[str, str]:
+    """A conversation whose opening waits for a person; its id and the message's."""
+    conversation_id = await an_opening(tx)
+    now, ids = SystemClock().now(), RandomIds()
     [[sent]] = await claim_deliveries(tx, [Claims(limit=1)], now, ids)
     lost = OutcomeUnknown("twilio_no_answer", "The provider did not answer.")
     await record_outcomes(tx, [Outcome(message_id=sent.message_id, attempt=1, result=lost)], now, ids)
     await tx.run(Command("UPDATE outbox SET state = 'needs_review'"))
     await tx.run(Command("UPDATE message SET status = 'queued', reason = 'needs_review'"))
-    return started.conversation_id, sent.message_id
+    return conversation_id, sent.message_id
 
 
 async def leave_over(tx: Writing) -> str:
