@@ -173,3 +173,19 @@ def test_a_key_is_read_as_base64_or_hexadecimal_digits(text: str) -> None:
 
 def test_a_representation_shows_no_key() -> None:
     assert NEW.hex() not in repr(KeyedVault(keys=[NEW]))
+
+
+def test_a_derived_secret_is_of_its_key_and_its_purpose(tmp_path: Path) -> None:
+    one, other = bytes(32), b"\1" * 32
+    assert KeyedVault(keys=[one]).derive("sessions") == KeyedVault(keys=[one, other]).derive("sessions")
+    told = {KeyedVault(keys=[key]).derive(purpose) for key in (one, other) for purpose in ("sessions", "forms")}
+    assert len(told) == 4
+    made = KeyedVault(file=tmp_path / "secrets.key", may_make=True)
+    assert made.derive("sessions") == KeyedVault(file=tmp_path / "secrets.key").derive("sessions")
+
+
+def test_without_a_key_a_derived_secret_is_this_vaults_own(tmp_path: Path) -> None:
+    vault = KeyedVault(file=tmp_path / "secrets.key")
+    assert vault.derive("sessions") == vault.derive("sessions")
+    assert vault.derive("sessions") != KeyedVault(file=tmp_path / "secrets.key").derive("sessions")
+    assert not (tmp_path / "secrets.key").exists()

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from overture.adapters.vault import KeyedVault
 from overture.domain.access import Scope
 from overture.store import api_keys
 from overture.web.app import make_app
@@ -114,6 +115,14 @@ async def test_a_cookie_that_was_changed_or_has_run_out_opens_nothing(world: Wor
     later = TimedStore(world.store, StillClock(world.store.now() + timedelta(hours=13)))
     tomorrow = Client(make_app(dataclasses.replace(world.parts, store=later)))
     assert "API key" in (await tomorrow.get("/inbox", headers={"cookie": cookie})).body.decode()
+
+
+async def test_the_database_alone_does_not_make_a_session(world: World) -> None:
+    """Another server on the same database knows the key's hash, and no more; with the vault's key it is the same."""
+    cookie = await signs_in(world, Scope.READ)
+    for keys, greeting in ([b"k" * 32], "Sign out"), ([b"K" * 32], "API key"), ([], "API key"):
+        other = Client(make_app(dataclasses.replace(world.parts, vault=KeyedVault(keys=keys))))
+        assert greeting in (await other.get("/inbox", headers={"cookie": cookie})).body.decode()
 
 
 async def test_a_session_ends_with_its_key(world: World) -> None:

@@ -7,6 +7,7 @@ seal 2 ** 32 times, which no number of accounts comes near). The first key seals
 
 import base64
 import binascii
+import hmac
 import json
 import os
 import secrets
@@ -43,6 +44,7 @@ class KeyedVault:
         self._may_make: Final = may_make
         self._read_at: tuple[int, int, int] | None = None
         self._from_file: tuple[bytes, ...] = ()
+        self._own: Final = secrets.token_bytes(KEY_BYTES)
 
     def seal(self, secret: str, place: Sequence[str]) -> str:
         """The text to store. Raises Misconfigured where there is no key."""
@@ -73,6 +75,14 @@ class KeyedVault:
         if not keys:
             raise _no_key()
         return sealed.startswith(f"{_VERSION}.{key_id_of(keys[0])}.")
+
+    def derive(self, purpose: str) -> bytes:
+        """A secret of 32 bytes for a purpose: every process with the same first key has the same one.
+
+        Where there is no key and none may be made, it is this process's own and ends with it.
+        """
+        keys = self._keys() or (self._make() if self._may_make else (self._own,))
+        return hmac.digest(keys[0], b"overture derived secret\n" + purpose.encode(), "sha256")
 
     def __repr__(self) -> str:
         return f"KeyedVault(file={str(self._file)!r})"

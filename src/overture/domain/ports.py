@@ -211,6 +211,10 @@ class Vault(Protocol):
         """Whether a text was sealed with the key that seals now. Raises Misconfigured where there is none."""
         ...
 
+    def derive(self, purpose: str) -> bytes:
+        """A secret of 32 bytes for a purpose, from the key that seals now; where there is none, this process's own."""
+        ...
+
 
 class AccountsInForce(Protocol):
     """The provider accounts as sending, verifying and fetching use them, at once and while they run."""

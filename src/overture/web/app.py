@@ -79,7 +79,7 @@ def make_app(parts: Parts, *, trusted: bool = False, beside: Sequence[BaseRoute]
     `trusted` is for the socket that only the machine's owner can open: no key is asked for, and the caller is the
     operator. `beside` are further doors (pages), tried after the API's own.
     """
-    doorkeeper = Doorkeeper(parts.store, parts.keys, trusted=trusted)
+    doorkeeper = Doorkeeper(parts.store, parts.keys, parts.vault, trusted=trusted)
     by_path: defaultdict[str, dict[str, Endpoint]] = defaultdict(dict)
     for route in ROUTES:
         endpoint = Endpoint(route, parts, doorkeeper)

@@ -4,15 +4,16 @@ A revoked key stops working at once in the process that revoked it, and within a
 remembered as well, and counted by client address: guessing 256 bits is hopeless, asking the database is not free.
 """
 
+import hmac
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from hmac import compare_digest
 from typing import Final
 
 from overture.domain import access
 from overture.domain.access import DEFAULT_WORKSPACE, KeyParts, Principal, Scope
 from overture.domain.errors import Forbidden, Limited, Unauthenticated
+from overture.domain.ports import Vault
 from overture.store import api_keys
 from overture.store.api_keys import ApiKey
 from overture.store.engine import Store
@@ -33,9 +34,10 @@ _KEY_HINT: Final = "Send the key as Authorization: Bearer ovt_live_… (or as X-
 class Doorkeeper:
     """Admits callers to routes. With `trusted` everybody is the operator: for the socket of the data folder."""
 
-    def __init__(self, store: Store, keys: RememberedKeys, *, trusted: bool = False) -> None:
+    def __init__(self, store: Store, keys: RememberedKeys, vault: Vault, *, trusted: bool = False) -> None:
         self._store: Final = store
         self._keys: Final = keys
+        self._vault: Final = vault
         self._trusted: Final = trusted
         self._failures: Final[dict[str, tuple[float, int]]] = {}
 
@@ -57,12 +59,18 @@ class Doorkeeper:
             )
         return principal
 
-    async def recall(self, kid: str, now: datetime) -> tuple[str, Principal] | None:
-        """The fingerprint of a key that is still good, and who has it: for whoever has signed in with it."""
+    async def recall(self, kid: str, now: datetime) -> tuple[bytes, Principal] | None:
+        """A secret of ours about a key that is still good, and who has it: for whoever has signed in with it.
+
+        The database alone does not give it away: the vault's key is in it, beside the key's hash.
+        """
         known = self._keys.find(kid)
         if known is None or not known.is_fresh:
             known = await self._look_up(kid)
-        return None if known.key is None or not known.key.is_valid(now) else (known.key.secret_sha256, known.principal)
+        if known.key is None or not known.key.is_valid(now):
+            return None
+        secret = hmac.digest(self._vault.derive("sessions"), known.key.secret_sha256.encode(), "sha256")
+        return secret, known.principal
 
     async def _principal(self, headers: Mapping[bytes, bytes], address: str, now: datetime) -> Principal:
         text = _given(headers)
@@ -131,7 +139,7 @@ def refuse_key_in(query: bytes) -> None:
 
 
 def _matches(parts: KeyParts, key: ApiKey) -> bool:
-    return compare_digest(access.fingerprint(parts.secret), key.secret_sha256)
+    return hmac.compare_digest(access.fingerprint(parts.secret), key.secret_sha256)
 
 
 def _wrong_key() -> Unauthenticated:

@@ -42,8 +42,8 @@ class Admits(Protocol):
         """The caller. Raises Unauthenticated, Forbidden or Limited."""
         ...
 
-    async def recall(self, kid: str, now: datetime) -> tuple[str, Principal] | None:
-        """The fingerprint of a key that is still good, and who has it."""
+    async def recall(self, kid: str, now: datetime) -> tuple[bytes, Principal] | None:
+        """A secret of ours about a key that is still good, and who has it."""
         ...
 
 

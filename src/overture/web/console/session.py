@@ -1,8 +1,9 @@
 """A session of the console: who signed in with which key, in a cookie that only this server can have made.
 
-The cookie names the key, a name for colleagues, and until when it is good, under a MAC whose secret is derived from
-the key's fingerprint. So nothing is kept, every process knows it, and it ends with its key. The key itself is not in
-it. Forms carry a token of the session besides, since a cookie alone says nothing about who made the form.
+The cookie names the key, a name for colleagues, and until when it is good, under a MAC whose secret comes from the
+key's hash and from the key that the vault seals with. So nothing is kept, every process that has the vault's key knows
+it, who reads the database does not, and it ends with its key. The key itself is not in it. Forms carry a token of the
+session besides, since a cookie alone says nothing about who made the form.
 """
 
 import hmac
@@ -100,6 +101,6 @@ def _cookie(value: str, seconds: int, *, secure: bool) -> bytes:
     return (text + "; Secure" if secure else text).encode()
 
 
-def _mac(fingerprint: str, purpose: str, body: str) -> str:
-    secret = hmac.digest(fingerprint.encode(), f"overture console {purpose}".encode(), sha256)
+def _mac(known: bytes, purpose: str, body: str) -> str:
+    secret = hmac.digest(known, f"overture console {purpose}".encode(), sha256)
     return hmac.digest(secret, body.encode(), sha256).hex()
