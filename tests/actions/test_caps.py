@@ -14,6 +14,7 @@ from overture.domain.errors import Limited, NotAllowed, Refusal
 from overture.domain.rules import Cap, Measure, Per, Rules
 from overture.store import rules
 from tests.scripted_twilio import Refuse, Then
+from tests.takings import taken
 from tests.world import BOB, BOOKER, SMS, WORKSPACE, World, add_sender
 
 DAY, HOUR = 86_400, 3600
@@ -37,7 +38,7 @@ def refused(answer: Answer) -> Limited:
 
 async def used(world: World) -> int:
     """What messages take by their reservations: what is in flight or was taken."""
-    return int(await world.value("SELECT coalesce(sum(amount), 0) FROM reservation"))
+    return await taken(world)
 
 
 async def counts(world: World) -> dict[str, int]:
@@ -331,7 +332,7 @@ async def test_what_no_cap_asks_for_any_more_is_forgotten(world: World) -> None:
     world.clock.passes(days=3)
     for n in range(4):
         await world.starts(to_number=f"+1555010020{n}")
-    assert await world.value("SELECT count(*) FROM reservation") == 8  # two caps for each of the last four
+    assert await world.value("SELECT count(*) FROM taking") == 4  # a row for each of the last four
     assert await world.value("SELECT count(*) FROM cap") == 5
 
 

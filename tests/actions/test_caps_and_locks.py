@@ -11,6 +11,7 @@ from overture.domain.rules import Applying, Cap, Measure, Rules
 from overture.domain.sending import Facts
 from overture.store.engine import Writing
 from tests.scripted_twilio import Refuse
+from tests.takings import taken
 from tests.world import WORKSPACE, World, a_world
 
 RULES = Rules(caps=[Cap(at_most=90, within_seconds=86_400, count=Measure.SEGMENTS)])
@@ -40,7 +41,7 @@ async def test_an_end_that_takes_back_a_reply_and_an_accept_that_counts_it_do_no
         async def accept(tx: Writing) -> list[Answer]:
             asked = world.asks(text="anew")
             facts = Facts(agent=None, sender_id=None, rules=Applying(workspace=RULES))
-            await hold_caps(tx, [(asked, facts)], world.clock.now())
+            await hold_caps(tx, [(0, asked, facts)], world.clock.now())
             holds.set()
             await waits_or_is_done(world, ended)
             return await start_conversations(tx, [asked], world.clock.now(), world.ids)
@@ -61,4 +62,4 @@ async def test_an_end_that_takes_back_a_reply_and_an_accept_that_counts_it_do_no
         ended.set()
         [answer] = await asyncio.wait_for(accepting, 10)
         assert isinstance(answer, Started)
-        assert await world.value("SELECT sum(amount) FROM reservation") == 2  # the reply never left
+        assert await taken(world, "segments") == 2  # the reply never left

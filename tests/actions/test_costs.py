@@ -13,6 +13,7 @@ from overture.domain.rules import Cap, Measure, Rules
 from overture.domain.template import Approval, Category, Content, Template
 from overture.store import prices
 from tests.pricing import LIST, expected, has_prices
+from tests.takings import taken
 from tests.world import ACCOUNT, BOB, WHATSAPP, WORKSPACE, World
 
 SID = "HX" + "0" * 31 + "1"
@@ -217,4 +218,4 @@ async def test_a_template_in_place_of_a_text_has_its_own_cost_and_caps_count_it(
         await world.change("UPDATE thread SET last_inbound_at = 0")
     await world.sends()
     assert await expected(world) == [(1, 30_000, "USD")]
-    assert await world.value("SELECT sum(amount) FROM reservation") == 30_000
+    assert await taken(world) == 30_000

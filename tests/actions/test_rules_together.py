@@ -14,6 +14,7 @@ from overture.domain.agent import EndReason, OnActive, PromptSpec
 from overture.domain.errors import Limited
 from overture.domain.rules import Cap, Measure, QuietHours, Rules
 from tests.pricing import has_prices
+from tests.takings import taken, takings
 from tests.world import BOB, BOOKER, WORKSPACE, ScriptedModel, World, a_world
 
 DAY = 86_400
@@ -74,7 +75,7 @@ async def test_what_an_agent_composes_to_open_with_counts_into_segments_and_mone
         await world.takes_turns()
         await world.sends()
         assert len(world.twilio.taken) == 1
-        took = await world.rows("SELECT cap, amount FROM reservation WHERE amount > 0 ORDER BY cap")
+        took = sorted(await takings(world))
         assert [(name.split()[0], amount) for name, amount in took] == [("money", 8_300), ("segments", 1)]
         assert is_refused(await world.answers(to_number=BOB))
 
@@ -95,7 +96,7 @@ async def test_what_an_agent_was_to_compose_is_given_back_where_its_conversation
             await world.starts(text="anew")
             await world.sends()
     held = 1 if how == "superseded" else 0
-    assert await world.value("SELECT coalesce(sum(amount), 0) FROM reservation") == held
+    assert await taken(world) == held
 
 
 async def test_what_an_agent_composed_is_given_back_where_it_never_left(database_url: str) -> None:

@@ -19,6 +19,7 @@ from overture.domain.sending import Start
 from overture.store.batch import Batch
 from tests.property.racing import all_at_once, processes
 from tests.scripted_twilio import Refuse
+from tests.takings import taken
 from tests.world import NOON, World
 
 WORKERS: Final = 8
@@ -76,7 +77,7 @@ async def test_eight_workers_never_go_over_a_cap_and_fill_it(database_url: str, 
         assert sum(isinstance(answer, Started) for answer in again) == 4
         await asyncio.gather(*(world.sends(2) for world in worlds))
         assert len(first.twilio.taken) == ROOM
-        assert await first.value("SELECT sum(amount) FROM reservation WHERE cap LIKE 'messages 86400%'") == ROOM
+        assert await taken(first, "messages 86400") == ROOM
 
 
 CAPS: Final = st.builds(

@@ -12,7 +12,7 @@ from overture.domain.agent import Agent, applying
 from overture.domain.rules import Applying
 from overture.store import agents, outbox
 from overture.store import caps as counted
-from overture.store.caps import Reservation
+from overture.store.caps import Take, Taking
 from overture.store.engine import Writing
 
 
@@ -22,30 +22,23 @@ async def count_replies(
     """Count what leaves now and is not counted yet; `authors` are agents known already. The caller commits."""
     unknown = [send.agent for send in leaving if send.agent not in authors]
     versions = {**authors, **(await agents.find_versions(tx, unknown) if unknown else {})}
-    reservations: list[Reservation] = []
+    takings: list[Taking] = []
     for send in leaving:
         ruling = applying(versions.get(send.agent), workspace=send.workspace_rules, sender=send.sender_rules)
         if any(caps.spends(rules) for _, rules in ruling.each()):
-            reservations += _reservations(send, ruling, now)
-    if reservations:
-        await counted.reserve_new(tx, reservations)
+            takings.append(_taking(send, ruling, now))
+    if takings:
+        await counted.keep_more(tx, takings)
 
 
-def _reservations(send: outbox.Send, ruling: Applying, now: datetime) -> list[Reservation]:
+def _taking(send: outbox.Send, ruling: Applying, now: datetime) -> Taking:
     whose = caps.Whose(agent_id=send.agent[1], sender_id=send.sender_id, contact=send.contact_key)
     wanted = caps.wanted_of(send.body, send.channel, send.cost_micros)
     found = {line.name: line.cap for line in caps.lines(ruling, whose) if line.cap.count in caps.SPENT}
-    return [
-        Reservation(
-            message_id=send.message_id,
-            cap=name,
-            shard=send.shard,
-            workspace_id=send.workspace_id,
-            contact=send.contact_key,
-            bucket=caps.bucket(cap, now),
-            amount=caps.amount(cap, wanted),
-            counted=0,
-            until=caps.until(cap, caps.bucket(cap, now)),
-        )
-        for name, cap in found.items()
-    ]
+    return Taking(
+        message_id=send.message_id,
+        shard=send.shard,
+        workspace_id=send.workspace_id,
+        takes=tuple(Take(name, caps.bucket(cap, now), caps.amount(cap, wanted)) for name, cap in found.items()),
+        until=max(caps.until(cap, caps.bucket(cap, now)) for cap in found.values()),
+    )

@@ -4,7 +4,7 @@ The caps of a round are held in the order of their names, then counted on in mem
 those before it. Where no cap applies, nothing is read or written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,10 +15,11 @@ from overture.domain.caps import Line, Tally, Told, Wanted
 from overture.domain.errors import Refusal
 from overture.domain.event import Event, EventKind
 from overture.domain.ports import Ids
+from overture.domain.rules import Cap, Measure
 from overture.domain.sending import ByTurn, Facts, Join, Open, Replay, Start, Verdict, parts
 from overture.store import caps as counted
 from overture.store import events
-from overture.store.caps import Asked, Held, Key, Reservation
+from overture.store.caps import Asked, Held, Key, Reservation, Take, Taking
 from overture.store.engine import Reading, Writing
 
 Carrier = tuple[str, int]
@@ -37,62 +38,63 @@ class _Taken(Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    """The caps of one round of openings, counted on as they are decided."""
+    """The caps of one round of openings, counted on as they are decided; `lines` are those of each call, by number."""
 
-    def __init__(self, held: Held, now: datetime) -> None:
+    def __init__(self, held: Held, lines: Mapping[int, tuple[Line, ...]], now: datetime) -> None:
         self._held: Final = held
+        self._lines: Final = lines
         self._tallies: Final = _copied(held)
         self._taken: Final[dict[int, _Taken]] = {}
         self._now: Final = now
 
     def decide(self, n: int, start: Start, facts: Facts, verdict: Verdict) -> Verdict:
         """The verdict over a call, or a refusal where it goes over a cap."""
-        if not self._tallies or isinstance(verdict, Refusal | Replay):
+        if not (found := self._lines.get(n)) or isinstance(verdict, Refusal | Replay):
             return verdict
-        found, contact = lines_of(start, facts), contact_of(start, facts)
-        wanted = wanted_of(start, facts, verdict, self._now)
-        for line in found:
-            for tally in self._tallies[start.workspace_id, line.name]:
+        contact, wanted = contact_of(start, facts), wanted_of(start, facts, verdict, self._now)
+        under = [(line, self._tallies[start.workspace_id, line.name]) for line in found]
+        for line, tallies in under:
+            for tally in tallies:
                 if tally.cap == line.cap and (refused := caps.refuse(line, tally, wanted, contact)) is not None:
                     return refused
-        for name in {line.name for line in found}:
-            for tally in self._tallies[start.workspace_id, name]:
-                tally.add(wanted, contact)
-        self._taken[n] = _Taken(workspace_id=start.workspace_id, contact=contact, wanted=wanted, lines=found)
+        taken = _Taken(workspace_id=start.workspace_id, contact=contact, wanted=wanted, lines=found)
+        _count(self._tallies, taken)
+        self._taken[n] = taken
         return verdict
 
     async def write(
         self, tx: Writing, carriers_of: Callable[[int], Sequence[Carrier]], lost: set[int], ids: Ids
     ) -> None:
-        """Write what was taken, but for the calls that another process overtook; the last to wait for anybody."""
+        """Write what was taken, but for the calls that another process overtook."""
         taken = {n: one for n, one in self._taken.items() if n not in lost}
-        if not taken and not self._held.beside:
+        if not taken and not self._held.took_in:
             return
-        reservations: list[Reservation] = []
-        lines: dict[Key, list[Line]] = {}
-        tallies = _copied(self._held)
-        await counted.count_in(tx, tallies, self._held.beside)
+        tallies = self._tallies
+        if len(taken) < len(self._taken):
+            tallies = _copied(self._held)
+            for one in taken.values():
+                _count(tallies, one)
+        takings, reservations = _Pages(self._now), list[Reservation]()
         for n, one in taken.items():
-            for name, line in {line.name: line for line in one.lines}.items():
-                reservations += _reservations(one, line, carriers_of(n), self._now)
-                for tally in tallies[one.workspace_id, name]:
-                    tally.add(one.wanted, one.contact)
-            for line in one.lines:
-                lines.setdefault((one.workspace_id, line.name), []).append(line)
-        await counted.reserve(tx, reservations)
-        await self._save(tx, tallies, lines, ids)
-        for workspace_id in sorted({one.workspace_id for one in taken.values()}):
-            await counted.forget(tx, workspace_id, self._now, _FORGOTTEN * len(reservations))
+            carriers = carriers_of(n)
+            takings.note(one, carriers)
+            reservations += _recipients(one, carriers, self._now)
+        await counted.keep(tx, takings.kept, reservations)
+        await self._save(tx, tallies, taken.values(), ids)
+        workspaces = {one.workspace_id for one in taken.values()}
+        await counted.forget(tx, workspaces, self._now, _FORGOTTEN * (len(takings.kept) + len(reservations)))
 
-    async def _save(
-        self, tx: Writing, tallies: Mapping[Key, list[Tally]], lines: Mapping[Key, list[Line]], ids: Ids
-    ) -> None:
+    async def _save(self, tx: Writing, tallies: Mapping[Key, list[Tally]], taken: Iterable[_Taken], ids: Ids) -> None:
+        lines: dict[Key, set[Line]] = {}
+        for one in taken:
+            for line in one.lines:
+                lines.setdefault((one.workspace_id, line.name), set()).add(line)
         saved: list[tuple[Key, Tally, Told]] = []
         news: list[Event] = []
         at = int(self._now.timestamp())
         for key, found in tallies.items():
             near_at, reached_at = found[0].told.near_at, found[0].told.reached_at
-            for line in {line.cap: line for line in lines.get(key, ())}.values():
+            for line in sorted(lines.get(key, ()), key=lambda line: line.cap.at_most):
                 tally = next(one for one in found if one.cap == line.cap)
                 near, reached = tally.news()
                 near_at, reached_at = at if near else near_at, at if reached else reached_at
@@ -109,16 +111,22 @@ def _copied(held: Held) -> dict[Key, list[Tally]]:
     return {key: [one.copy() for one in found] for key, found in held.tallies.items()}
 
 
-async def hold_caps(tx: Writing, asked: Sequence[tuple[Start, Facts]], now: datetime) -> Ledger:
-    """The caps that calls fall under, held until the commit."""
-    wanted = _asked(asked)
-    return Ledger(await counted.hold(tx, wanted, now) if wanted else Held(), now)
+def _count(tallies: Mapping[Key, list[Tally]], taken: _Taken) -> None:
+    for name in dict.fromkeys(line.name for line in taken.lines):
+        for tally in tallies[taken.workspace_id, name]:
+            tally.add(taken.wanted, taken.contact)
 
 
-async def look_at_caps(tx: Reading, asked: Sequence[tuple[Start, Facts]], now: datetime) -> Ledger:
-    """The caps that calls fall under, only looked at."""
-    wanted = _asked(asked)
-    return Ledger(Held(tallies=await counted.look(tx, wanted, now)) if wanted else Held(), now)
+async def hold_caps(tx: Writing, asked: Sequence[tuple[int, Start, Facts]], now: datetime) -> Ledger:
+    """The caps that calls, with their numbers, fall under, held until the commit."""
+    lines, wanted = _asked(asked)
+    return Ledger(await counted.hold(tx, wanted, now) if wanted else Held(), lines, now)
+
+
+async def look_at_caps(tx: Reading, asked: Sequence[tuple[int, Start, Facts]], now: datetime) -> Ledger:
+    """The caps that calls, with their numbers, fall under, only looked at."""
+    lines, wanted = _asked(asked)
+    return Ledger(Held(tallies=await counted.look(tx, wanted, now)) if wanted else Held(), lines, now)
 
 
 def lines_of(start: Start, facts: Facts) -> tuple[Line, ...]:
@@ -148,33 +156,64 @@ def wanted_of(start: Start, facts: Facts, opened: Open | Join, now: datetime) ->
     )
 
 
-def _asked(asked: Sequence[tuple[Start, Facts]]) -> list[Asked]:
-    return [
+def _asked(asked: Sequence[tuple[int, Start, Facts]]) -> tuple[dict[int, tuple[Line, ...]], list[Asked]]:
+    lines = {n: lines_of(start, facts) for n, start, facts in asked}
+    return lines, [
         Asked(workspace_id=start.workspace_id, line=line, contact=contact_of(start, facts))
-        for start, facts in asked
-        for line in lines_of(start, facts)
+        for n, start, facts in asked
+        for line in lines[n]
     ]
 
 
-def _reservations(taken: _Taken, line: Line, carriers: Sequence[Carrier], now: datetime) -> list[Reservation]:
-    start = caps.bucket(line.cap, now)
-    reservations = []
-    for (message_id, shard), wanted in zip(carriers, taken.wanted, strict=True):
-        amount = caps.amount(line.cap, wanted)
-        reservations.append(
-            Reservation(
-                message_id=message_id,
-                cap=line.name,
-                shard=shard,
-                workspace_id=taken.workspace_id,
-                contact=taken.contact,
-                bucket=start,
-                amount=amount,
-                counted=amount,
-                until=caps.until(line.cap, start),
+class _Pages:
+    """What messages take, a row each."""
+
+    def __init__(self, now: datetime) -> None:
+        self.kept: Final[list[Taking]] = []
+        self._now: Final = now
+        self._times: Final[dict[int, tuple[int, int]]] = {}
+
+    def note(self, taken: _Taken, carriers: Sequence[Carrier]) -> None:
+        """Note what each message of an opening takes."""
+        under = {line.name: line.cap for line in taken.lines if line.cap.count is not Measure.RECIPIENTS}
+        if not under:
+            return
+        places = [(name, cap, *self._place(cap)) for name, cap in under.items()]
+        until = max(place[3] for place in places)
+        for (message_id, shard), wanted in zip(carriers, taken.wanted, strict=True):
+            takes = tuple(
+                Take(name, start, caps.amount(cap, wanted))
+                for name, cap, start, _ in places
+                if wanted.segments or cap.count is Measure.MESSAGES  # the rest is counted once it is composed
             )
+            self.kept.append(
+                Taking(message_id=message_id, shard=shard, workspace_id=taken.workspace_id, takes=takes, until=until)
+            )
+
+    def _place(self, cap: Cap) -> tuple[int, int]:
+        """The bucket that a cap counts in now, and until when it does."""
+        known = self._times.get(cap.within_seconds)
+        if known is None:
+            start = caps.bucket(cap, self._now)
+            known = self._times[cap.within_seconds] = start, caps.until(cap, start)
+        return known
+
+
+def _recipients(taken: _Taken, carriers: Sequence[Carrier], now: datetime) -> list[Reservation]:
+    under = {line.name: line.cap for line in taken.lines if line.cap.count is Measure.RECIPIENTS}
+    return [
+        Reservation(
+            message_id=message_id,
+            cap=name,
+            shard=shard,
+            workspace_id=taken.workspace_id,
+            contact=taken.contact,
+            bucket=caps.bucket(cap, now),
+            until=caps.until(cap, caps.bucket(cap, now)),
         )
-    return reservations
+        for name, cap in under.items()
+        for message_id, shard in carriers
+    ]
 
 
 def _told(kind: EventKind, workspace_id: str, line: Line, tally: Tally, now: datetime, ids: Ids) -> Event:

@@ -86,7 +86,7 @@ async def start_conversations(tx: Writing, asked: Sequence[Start], now: datetime
             break
         this_round, left = _apart(asked, left)
         facts = await _read_facts(tx, [asked[n] for n in this_round], now)
-        caps = await hold_caps(tx, [(asked[n], known) for n, known in zip(this_round, facts, strict=True)], now)
+        caps = await hold_caps(tx, [(n, asked[n], known) for n, known in zip(this_round, facts, strict=True)], now)
         plan = openings.Plan(caps, now=now, ids=ids)
         people: set[str] = set()
         later: set[int] = set()
@@ -110,7 +110,7 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
     verdict = decide_start(asked, facts, now)
     if (full := join_queue.Queues(now).refuse(asked, facts, verdict)) is not None:
         return full
-    caps = await look_at_caps(tx, [(asked, facts)], now)
+    caps = await look_at_caps(tx, [(0, asked, facts)], now)
     verdict = caps.decide(0, asked, facts, verdict)
     match verdict:
         case Refusal():

@@ -7,6 +7,7 @@ bucket at most. Buckets of the future, which a clock that stepped back leaves be
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -55,21 +56,30 @@ class Whose(Struct, frozen=True, kw_only=True):
 
 def lines(applying: Applying, whose: Whose) -> tuple[Line, ...]:
     """The caps that apply to a message, the widest first."""
-    found = []
-    for scope, rules, an_id in (
-        (Scope.WORKSPACE, applying.workspace, ""),
-        (Scope.AGENT, applying.agent, whose.agent_id or ""),
-        (Scope.SENDER, applying.sender, whose.sender_id or ""),
-    ):
-        found += [
-            Line(name=_name(scope, an_id, cap, whose.contact), scope=scope, owner=an_id, cap=cap) for cap in rules.caps
-        ]
-    return tuple(found)
+    return tuple(
+        _shared(scope, an_id, cap) if cap.per is None else _line(scope, an_id, cap, whose.contact)
+        for scope, rules, an_id in (
+            (Scope.WORKSPACE, applying.workspace, ""),
+            (Scope.AGENT, applying.agent, whose.agent_id or ""),
+            (Scope.SENDER, applying.sender, whose.sender_id or ""),
+        )
+        for cap in rules.caps
+    )
 
 
-def _name(scope: Scope, an_id: str, cap: Cap, contact: str) -> str:
-    apart = contact if cap.per is Per.CONTACT else "-"
-    return f"{cap.count.value} {cap.within_seconds} {apart} {scope.value} {an_id}"
+@lru_cache(maxsize=1024)  # every call of a batch asks for the same few
+def _shared(scope: Scope, owner: str, cap: Cap) -> Line:
+    return _line(scope, owner, cap, "-")
+
+
+def _line(scope: Scope, owner: str, cap: Cap, apart: str) -> Line:
+    name = f"{cap.count.value} {cap.within_seconds} {apart} {scope.value} {owner}"
+    return Line(name=name, scope=scope, owner=owner, cap=cap)
+
+
+def measure_of(name: str) -> Measure:
+    """What a cap counts, by the name that it is counted by."""
+    return Measure(name.partition(" ")[0])
 
 
 def are_set(applying: Applying) -> bool:
@@ -142,12 +152,13 @@ class Tally:
         self._over: Final = horizon(cap, now)
         self._contacts: Final = {contact: start for contact, start in contacts.items() if start > self._over}
         newest = sorted(buckets, reverse=True)[:_KEPT]
-        self.buckets: Final = {start: buckets[start] for start in newest}
+        self.buckets: Final = {start: buckets[start] for start in newest if buckets[start] > 0}
+        self._used = sum(count for start, count in self.buckets.items() if start > self._over)
 
     @property
     def used(self) -> int:
         """How much of the cap is taken."""
-        return sum(count for start, count in self.buckets.items() if start > self._over)
+        return self._used
 
     def copy(self) -> "Tally":
         """The same, to be counted on apart."""
@@ -177,11 +188,14 @@ class Tally:
 
     def change(self, start: int, by: int) -> None:
         """Let a bucket hold more, or less."""
-        count = self.buckets.get(start, 0) + by
-        if count > 0:
+        before = self.buckets.get(start, 0)
+        count = max(0, before + by)
+        if count:
             self.buckets[start] = count
         else:
             self.buckets.pop(start, None)
+        if start > self._over:
+            self._used += count - before
 
     def frees_in(self, wanted: Sequence[Wanted], contact: str) -> int:
         """Seconds until an opening fits, if nothing else is counted; a whole window where it never does."""

@@ -1,8 +1,8 @@
 """What caps have counted, and what each message takes of them.
 
 A cap's row holds the sums. Only who accepts openings under a cap writes it, and holds it until the commit. Everybody
-else writes what a message takes (`amount`) beside what the row holds of it (`counted`), and waits for nobody: the next
-opening under that cap takes the difference in. Recipients are counted from the messages themselves.
+else notes beside it what is to be counted in or out, and waits for nobody: the next opening under that cap takes that
+in. What a message takes of all its caps stands in one row. Recipients are counted from the messages themselves.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from overture.domain.caps import Line, Tally, Told, horizon, until
+from overture.domain.caps import SPENT, Line, Tally, Told, horizon, measure_of, until
 from overture.domain.rules import Measure
 from overture.store.engine import Reading, Writing
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery, insert
@@ -24,13 +24,20 @@ _KEPT: Final = (
     86_400  # seconds past their end: a clock that jumped ahead and comes back must still find what it counted
 )
 _NAMED: Final = {"workspace_id": "text", "name": "text"}
+_CARRIED: Final = {"message_id": "text", "shard": "int"}
+_NEVER_LEFT: Final = """NOT EXISTS (
+            SELECT 1 FROM attempt WHERE attempt.message_id = {0}.message_id
+            AND attempt.shard = {0}.shard AND attempt.state <> 'rejected')"""
 
-_HOLD: Final = insert(
-    "cap",
+_HOLD: Final = RowsCommand(
     _NAMED,
-    "ON CONFLICT (workspace_id, name) DO UPDATE SET name = excluded.name"
-    " RETURNING workspace_id, name, buckets, near_at, reached_at",
-    same={"buckets": "'[]'", "until": "$1"},
+    """
+    /*pg: INSERT INTO cap (workspace_id, name, buckets, until) SELECT workspace_id, name, '[]', $1 FROM rows
+    ON CONFLICT (workspace_id, name) DO UPDATE SET name = excluded.name
+    RETURNING workspace_id, name, buckets, near_at, reached_at */
+    /*sqlite: SELECT c.workspace_id, c.name, c.buckets, c.near_at, c.reached_at
+    FROM rows JOIN cap c ON c.workspace_id = rows.workspace_id AND c.name = rows.name */
+    """,
 )
 _LOOK: Final = RowsQuery(
     _NAMED,
@@ -39,25 +46,29 @@ _LOOK: Final = RowsQuery(
     FROM rows JOIN cap c ON c.workspace_id = rows.workspace_id AND c.name = rows.name
     """,
 )
-_SAVE: Final = RowsCommand(
+_SAVE: Final = insert(
+    "cap",
     {**_NAMED, "buckets": "text", "near_at": "bigint", "reached_at": "bigint", "until": "bigint"},
+    """ON CONFLICT (workspace_id, name) DO UPDATE SET
+    buckets = excluded.buckets, near_at = excluded.near_at, reached_at = excluded.reached_at, until = excluded.until""",
+)
+_NOTE: Final = insert(
+    "cap_change",
+    {"workspace_id": "text", "cap": "text", "bucket": "bigint", "amount": "bigint", "until": "bigint"},
+)
+_CHANGES: Final = RowsQuery(
+    _NAMED,
     """
-    UPDATE cap SET buckets = rows.buckets, near_at = rows.near_at, reached_at = rows.reached_at, until = rows.until
-    FROM rows WHERE cap.workspace_id = rows.workspace_id AND cap.name = rows.name
+    SELECT c.workspace_id, c.cap, c.bucket, c.amount
+    FROM rows JOIN cap_change c ON c.workspace_id = rows.workspace_id AND c.cap = rows.name
     """,
 )
-_DIFFERENCES: Final = """
-    SELECT r.workspace_id, r.cap, r.bucket, r.amount, r.counted, r.message_id, r.shard
-    FROM rows JOIN reservation r ON r.workspace_id = rows.workspace_id AND r.cap = rows.name
-    WHERE r.amount <> r.counted
-"""
-_UNCOUNTED: Final = RowsQuery(_NAMED, _DIFFERENCES)
-_LOCK_UNCOUNTED: Final = RowsQuery(_NAMED, f"{_DIFFERENCES} /*pg: FOR UPDATE OF r SKIP LOCKED */")
-_MARK_COUNTED: Final = RowsCommand(
-    {"message_id": "text", "cap": "text", "shard": "int", "amount": "bigint"},
+_TAKE_CHANGES: Final = RowsCommand(
+    _NAMED,
     """
-    UPDATE reservation SET counted = rows.amount FROM rows
-    WHERE reservation.message_id = rows.message_id AND reservation.cap = rows.cap AND reservation.shard = rows.shard
+    DELETE FROM cap_change WHERE entry IN (
+        SELECT c.entry FROM rows JOIN cap_change c ON c.workspace_id = rows.workspace_id AND c.cap = rows.name)
+    RETURNING workspace_id, cap, bucket, amount
     """,
 )
 _RECIPIENTS: Final = RowsQuery(
@@ -89,44 +100,45 @@ _RESERVE: Final = insert(
         "workspace_id": "text",
         "contact": "text",
         "bucket": "bigint",
-        "amount": "bigint",
-        "counted": "bigint",
         "until": "bigint",
     },
-    "ON CONFLICT (message_id, cap, shard) DO UPDATE SET amount = excluded.amount",
-)
-_FIND_RESERVED: Final = RowsQuery(
-    {"message_id": "text", "cap": "text", "shard": "int"},
-    """
-    SELECT r.message_id, r.cap FROM rows
-    JOIN reservation r ON r.message_id = rows.message_id AND r.cap = rows.cap AND r.shard = rows.shard
-    """,
+    "ON CONFLICT DO NOTHING",
+    same={"amount": "1", "counted": "1"},
 )
 _GIVE_BACK: Final = RowsCommand(
-    {"message_id": "text", "shard": "int"},
-    """
+    _CARRIED,
+    f"""
     UPDATE reservation SET amount = 0 FROM rows
     WHERE reservation.message_id = rows.message_id AND reservation.shard = rows.shard AND reservation.amount <> 0
-        AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.message_id = reservation.message_id
-                        AND attempt.shard = reservation.shard AND attempt.state <> 'rejected')
+        AND {_NEVER_LEFT.format("reservation")}
     """,
 )
-_HAND_ON: Final = Command("UPDATE reservation SET message_id = $3 WHERE message_id = $1 AND shard = $2 AND amount > 0")
-_RESIZE: Final = RowsCommand(
-    {"message_id": "text", "shard": "int", "ours": "bigint", "theirs": "bigint"},
+_SAVE_TAKINGS: Final = insert(
+    "taking",
+    {**_CARRIED, "workspace_id": "text", "takes": "text", "until": "bigint"},
+    "ON CONFLICT (message_id, shard) DO UPDATE SET takes = excluded.takes, until = excluded.until",
+)
+_HOLD_TAKINGS: Final = RowsQuery(
+    _CARRIED,
     """
-    UPDATE reservation SET amount = amount * rows.theirs / rows.ours FROM rows
-    WHERE reservation.message_id = rows.message_id AND reservation.shard = rows.shard
-        AND (reservation.cap LIKE 'segments %' OR reservation.cap LIKE 'money %')
+    SELECT t.message_id, t.shard, t.workspace_id, t.takes, t.until
+    FROM rows JOIN taking t ON t.message_id = rows.message_id AND t.shard = rows.shard
+    ORDER BY t.message_id, t.shard /*pg: FOR UPDATE OF t */
     """,
 )
-_REPRICE: Final = RowsCommand(
-    {"message_id": "text", "shard": "int", "micros": "bigint"},
-    """
-    UPDATE reservation SET amount = rows.micros FROM rows
-    WHERE reservation.message_id = rows.message_id AND reservation.shard = rows.shard
-        AND reservation.cap LIKE 'money %'
+_DROP_TAKINGS: Final = RowsCommand(
+    _CARRIED,
+    f"""
+    DELETE FROM taking WHERE (message_id, shard) IN (
+        SELECT t.message_id, t.shard FROM rows
+        JOIN taking t ON t.message_id = rows.message_id AND t.shard = rows.shard
+        WHERE {_NEVER_LEFT.format("t")})
+    RETURNING message_id, shard, workspace_id, takes, until
     """,
+)
+_HAND_ON: Final = tuple(
+    Command(f"UPDATE {table} SET message_id = $3 WHERE message_id = $1 AND shard = $2")
+    for table in ("taking", "reservation")
 )
 _FORGET: Final = Command(
     """
@@ -142,13 +154,48 @@ _FORGET_CAPS: Final = Command(
         ORDER BY until LIMIT $3 /*pg: FOR UPDATE SKIP LOCKED */)
     """
 )
+_FORGET_TAKINGS: Final = Command(
+    """
+    DELETE FROM taking WHERE (message_id, shard) IN (
+        SELECT message_id, shard FROM (
+            SELECT message_id, shard, until FROM taking ORDER BY message_id, shard
+            LIMIT $2 /*pg: FOR UPDATE SKIP LOCKED */) AS oldest
+        WHERE until < $1)
+    """
+)
+_FORGET_CHANGES: Final = Command(
+    """
+    DELETE FROM cap_change WHERE entry IN (
+        SELECT entry FROM (
+            SELECT entry, until FROM cap_change ORDER BY entry LIMIT $2 /*pg: FOR UPDATE SKIP LOCKED */) AS oldest
+        WHERE until < $1)
+    """
+)
 _WAITING: Final = Query("SELECT count(*) FROM outbox WHERE sender_id = $2 AND workspace_id = $1 AND state = 'queued'")
 
 _read_buckets: Final = msgspec.json.Decoder(list[tuple[int, int]]).decode
 
 
+class Take(Struct, frozen=True, array_like=True):
+    """What a message takes of one cap, and the bucket in which it is counted."""
+
+    cap: str
+    bucket: int
+    amount: int
+
+
+class Taking(Struct, frozen=True, kw_only=True):
+    """What a message takes of all its caps; `until` is the second from which no cap asks for it any more."""
+
+    message_id: str
+    shard: int
+    workspace_id: str
+    takes: tuple[Take, ...]
+    until: int
+
+
 class Reservation(Struct, frozen=True, kw_only=True):
-    """What a message takes of a cap. `counted` is what the cap's row holds of it already."""
+    """A recipient that a cap counts, by the message that is for it."""
 
     message_id: str
     cap: str
@@ -156,9 +203,10 @@ class Reservation(Struct, frozen=True, kw_only=True):
     workspace_id: str
     contact: str
     bucket: int
-    amount: int
-    counted: int
     until: int
+
+
+_read_takes: Final = msgspec.json.Decoder(tuple[Take, ...]).decode
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -175,55 +223,41 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """What caps have counted; `beside` is what their tallies hold that stands beside their rows as yet.
+    """What caps have counted. Caps of one name differ in their limits only: there is a tally for each.
 
-    Caps of one name differ in their limits only: there is a tally for each.
+    `took_in` where that holds what stood beside their rows: then the rows must be saved, whatever else is.
     """
 
     tallies: dict[Key, list[Tally]] = {}
-    beside: tuple[Row, ...] = ()
+    took_in: bool = False
 
 
 async def hold(tx: Writing, asked: Sequence[Asked], now: datetime) -> Held:
-    """What caps have counted, held until the commit."""
+    """What caps have counted, held until the commit; what stood beside their rows is taken in."""
     keys = sorted({one.key for one in asked})
     found = await tx.run_rows(_HOLD, keys, int(now.timestamp()))
-    beside = await tx.all_of(_UNCOUNTED, keys)
-    return Held(tallies=await _tallies(tx, asked, found, beside, now), beside=tuple(beside))
-
-
-async def count_in(tx: Writing, tallies: dict[Key, list[Tally]], beside: Sequence[Row]) -> None:
-    """Let the rows of caps that are held, and are saved next, take in what stands beside them; what others hold stays.
-
-    It comes last of all that waits for anybody: who holds a contact or a conversation may want these reservations.
-    """
-    locked = await tx.all_of(_LOCK_UNCOUNTED, sorted(tallies))
-    for sign, rows in ((-1, beside), (1, locked)):
-        for row in rows:
-            for tally in tallies[row[0], row[1]]:
-                if tally.cap.count is not Measure.RECIPIENTS:
-                    tally.change(row[2], sign * (row[3] - row[4]))
-    await tx.run_rows(_MARK_COUNTED, sorted((row[5], row[1], row[6], row[3]) for row in locked))
+    changes = await tx.run_rows(_TAKE_CHANGES, keys)
+    return Held(tallies=await _tallies(tx, asked, found, changes, now), took_in=bool(changes))
 
 
 async def look(tx: Reading, asked: Sequence[Asked], now: datetime) -> dict[Key, list[Tally]]:
     """What caps have counted, only looked at."""
     keys = sorted({one.key for one in asked})
-    found, beside = await tx.all_of(_LOOK, keys), await tx.all_of(_UNCOUNTED, keys)
-    return await _tallies(tx, asked, found, beside, now)
+    found, changes = await tx.all_of(_LOOK, keys), await tx.all_of(_CHANGES, keys)
+    return await _tallies(tx, asked, found, changes, now)
 
 
 async def _tallies(
-    tx: Reading, asked: Sequence[Asked], found: Sequence[Row], differences: Sequence[Row], now: datetime
+    tx: Reading, asked: Sequence[Asked], found: Sequence[Row], changes: Sequence[Row], now: datetime
 ) -> dict[Key, list[Tally]]:
     sums: dict[Key, dict[int, int]] = {one.key: {} for one in asked}
     told: dict[Key, Told] = {}
     for row in found:
         sums[row[0], row[1]] = dict(_read_buckets(row[2]))
         told[row[0], row[1]] = Told(near_at=row[3], reached_at=row[4])
-    for row in differences:
+    for row in changes:
         of = sums[row[0], row[1]]
-        of[row[2]] = of.get(row[2], 0) + row[3] - row[4]
+        of[row[2]] = of.get(row[2], 0) + row[3]
     people = [one for one in asked if one.line.cap.count is Measure.RECIPIENTS]
     met: dict[Key, dict[str, int]] = {}
     if people:
@@ -258,44 +292,111 @@ async def save(tx: Writing, counted: Iterable[tuple[Key, Tally, Told]], now: dat
     await tx.run_rows(_SAVE, sorted(rows))
 
 
-async def reserve(tx: Writing, reservations: Sequence[Reservation]) -> None:
-    """Keep what messages take; of one that is kept already, the amount."""
-    rows = [msgspec.structs.astuple(one) for one in reservations]
-    await tx.run_rows(_RESERVE, sorted(rows))
+async def keep(tx: Writing, takings: Sequence[Taking], reservations: Sequence[Reservation]) -> None:
+    """Keep what messages take: of caps that are held, and of those that count recipients."""
+    rows = [
+        (one.message_id, one.shard, one.workspace_id, msgspec.json.encode(one.takes).decode(), one.until)
+        for one in takings
+    ]
+    await tx.run_rows(_SAVE_TAKINGS, sorted(rows))
+    await tx.run_rows(_RESERVE, sorted(msgspec.structs.astuple(one) for one in reservations))
 
 
-async def reserve_new(tx: Writing, reservations: Sequence[Reservation]) -> None:
-    """Keep what messages take that are not kept yet: rows that are there are another's to hold, and not waited for."""
-    keys = sorted((one.message_id, one.cap, one.shard) for one in reservations)
-    known = {(row[0], row[1]) for row in await tx.all_of(_FIND_RESERVED, keys)}
-    await reserve(tx, [one for one in reservations if (one.message_id, one.cap) not in known])
+async def keep_more(tx: Writing, takings: Sequence[Taking]) -> None:
+    """Keep what messages take besides, and note it for caps that nobody holds; what they take already stays."""
+    known = {one.message_id: one for one in await _hold_takings(tx, [(one.message_id, one.shard) for one in takings])}
+    await _change(tx, [(known.get(one.message_id), _with_more(known.get(one.message_id), one)) for one in takings])
 
 
 async def give_back(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:
     """Let (message, shard) take nothing any more, unless the provider took one of its tries, or may have."""
+    dropped = await tx.run_rows(_DROP_TAKINGS, sorted(set(keys)))
+    await _note(tx, [(_taking(row), -1) for row in dropped])
     await tx.run_rows(_GIVE_BACK, sorted(set(keys)))
 
 
 async def hand_on(tx: Writing, conversation_id: str, shard: int, message_id: str) -> None:
     """Let a message take what its conversation took until the message was composed."""
-    await tx.run(_HAND_ON, conversation_id, shard, message_id)
+    for command in _HAND_ON:
+        await tx.run(command, conversation_id, shard, message_id)
 
 
 async def resize(tx: Writing, counts: Sequence[tuple[str, int, int, int]]) -> None:
     """Count messages by their segments: (message, shard, how many we had counted, how many the provider has)."""
-    await tx.run_rows(_RESIZE, sorted(counts))
+    by_id = {an_id: (ours, theirs) for an_id, _, ours, theirs in counts}
+    held = await _hold_takings(tx, [count[:2] for count in counts])
+    await _change(tx, [(one, _resized(one, *by_id[one.message_id])) for one in held])
 
 
 async def reprice(tx: Writing, costs: Sequence[tuple[str, int, int]]) -> None:
     """Count messages by what they cost now: (message, shard, millionths)."""
-    await tx.run_rows(_REPRICE, sorted(costs))
+    by_id = {an_id: micros for an_id, _, micros in costs}
+    held = await _hold_takings(tx, [cost[:2] for cost in costs])
+    await _change(tx, [(one, _repriced(one, by_id[one.message_id])) for one in held])
 
 
-async def forget(tx: Writing, workspace_id: str, now: datetime, at_most: int) -> None:
-    """Delete some of what no cap asks for any more."""
+def _with_more(known: Taking | None, more: Taking) -> Taking:
+    if known is None:
+        return more
+    names = {take.cap for take in known.takes}
+    takes = (*known.takes, *(take for take in more.takes if take.cap not in names))
+    return msgspec.structs.replace(known, takes=takes, until=max(known.until, more.until))
+
+
+def _resized(one: Taking, ours: int, theirs: int) -> Taking:
+    return msgspec.structs.replace(
+        one,
+        takes=tuple(
+            Take(take.cap, take.bucket, take.amount * theirs // ours) if measure_of(take.cap) in SPENT else take
+            for take in one.takes
+        ),
+    )
+
+
+def _repriced(one: Taking, micros: int) -> Taking:
+    return msgspec.structs.replace(
+        one,
+        takes=tuple(
+            Take(take.cap, take.bucket, micros) if measure_of(take.cap) is Measure.MONEY else take for take in one.takes
+        ),
+    )
+
+
+async def _hold_takings(tx: Writing, keys: Sequence[tuple[str, int]]) -> list[Taking]:
+    return [_taking(row) for row in await tx.all_of(_HOLD_TAKINGS, sorted(set(keys)))]
+
+
+async def _change(tx: Writing, changed: Sequence[tuple[Taking | None, Taking]]) -> None:
+    """Let messages take something else than they did, and note the difference for their caps."""
+    new = [(before, after) for before, after in changed if before != after]
+    await keep(tx, [after for _, after in new], [])
+    await _note(tx, [(before, -1) for before, _ in new if before is not None] + [(after, 1) for _, after in new])
+
+
+async def _note(tx: Writing, takings: Sequence[tuple[Taking, int]]) -> None:
+    """Note what is to be counted in (1) or out (-1) by the next who holds the caps."""
+    sums: dict[tuple[str, str, int], int] = {}
+    until: dict[tuple[str, str, int], int] = {}
+    for one, sign in takings:
+        for take in one.takes:
+            key = (one.workspace_id, take.cap, take.bucket)
+            sums[key] = sums.get(key, 0) + sign * take.amount
+            until[key] = max(until.get(key, 0), one.until)
+    await tx.run_rows(_NOTE, sorted((*key, amount, until[key]) for key, amount in sums.items() if amount))
+
+
+def _taking(row: Row) -> Taking:
+    return Taking(message_id=row[0], shard=row[1], workspace_id=row[2], takes=_read_takes(row[3]), until=row[4])
+
+
+async def forget(tx: Writing, workspace_ids: Iterable[str], now: datetime, at_most: int) -> None:
+    """Delete some of what no cap asks for any more: of each workspace's caps, and of what is oldest of all."""
     before = int(now.timestamp()) - _KEPT
-    await tx.run(_FORGET, workspace_id, before, at_most)
-    await tx.run(_FORGET_CAPS, workspace_id, before, at_most)
+    for workspace_id in sorted(workspace_ids):
+        await tx.run(_FORGET, workspace_id, before, at_most)
+        await tx.run(_FORGET_CAPS, workspace_id, before, at_most)
+    await tx.run(_FORGET_TAKINGS, before, at_most)
+    await tx.run(_FORGET_CHANGES, before, at_most)
 
 
 async def count_waiting(tx: Reading, workspace_id: str, sender_id: str) -> int:

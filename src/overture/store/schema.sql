@@ -67,6 +67,17 @@ CREATE TABLE cap (
 
 CREATE INDEX cap_by_end ON cap (workspace_id, until);
 
+CREATE TABLE cap_change (
+    entry   integer  NOT NULL PRIMARY KEY,
+    workspace_id text NOT NULL,
+    cap text NOT NULL,
+    bucket bigint NOT NULL,
+    amount bigint NOT NULL,
+    until bigint NOT NULL
+);
+
+CREATE INDEX cap_change_of_cap ON cap_change (workspace_id, cap);
+
 CREATE TABLE consent (
     id text NOT NULL,
     shard integer NOT NULL,
@@ -412,8 +423,6 @@ CREATE INDEX reservation_by_end ON reservation (workspace_id, until);
 
 CREATE INDEX reservation_of_cap ON reservation (workspace_id, cap, contact, bucket);
 
-CREATE INDEX reservation_uncounted ON reservation (workspace_id, cap) WHERE amount <> counted;
-
 CREATE TABLE second_sid (
     account_sid text NOT NULL,
     sid text NOT NULL,
@@ -465,6 +474,15 @@ CREATE TABLE step (
 )  WITHOUT ROWID;
 
 CREATE INDEX step_of_conversation ON step (workspace_id, conversation_id);
+
+CREATE TABLE taking (
+    message_id text NOT NULL,
+    shard integer NOT NULL,
+    workspace_id text NOT NULL,
+    takes text NOT NULL,
+    until bigint NOT NULL,
+    PRIMARY KEY (message_id, shard)
+)  WITHOUT ROWID;
 
 CREATE TABLE template (
     content_sid text NOT NULL,
