@@ -167,7 +167,11 @@ class People:
         writer.write((head + form).encode())
         told = await reader.readuntil(b"\r\n\r\n")
         length = next(
-            (int(field.split(b":")[1]) for field in told.split(b"\r\n") if field.lower().startswith(b"content-length:")),
+            (
+                int(field.split(b":")[1])
+                for field in told.split(b"\r\n")
+                if field.lower().startswith(b"content-length:")
+            ),
             0,
         )
         await reader.readexactly(length)

@@ -19,7 +19,7 @@ from benchmarks import ruling
 from benchmarks.echo import echo
 from overture import log
 from overture.actions.manage_keys import create_key
-from overture.bootstrap import WORKSPACE, House
+from overture.bootstrap import WORKSPACE, House, doors
 from overture.domain.access import Scope
 from overture.domain.agent import AgentSpec, Ask, FlowSpec, Node, PromptSpec
 from overture.domain.turn import ModelAnswered, ModelRequest
@@ -104,6 +104,10 @@ class Repeating:
         """Nothing is open."""
 
 
+def _repeat(_: Settings) -> Repeating:
+    return Repeating()
+
+
 async def _serve_echo() -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
@@ -113,7 +117,7 @@ async def _serve_echo() -> None:
 
 
 async def _serve_overture(wanted: Wanted) -> None:
-    house = House(settings(wanted), **({"make_model": lambda _: Repeating()} if wanted.repeats == "prompt" else {}))
+    house = House(settings(wanted), make_model=_repeat if wanted.repeats == "prompt" else doors.open_models)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, house.stopping.set)
     try:
         parts = await house.open()

@@ -72,8 +72,8 @@ _log: Final = log.get(__name__)
 class House:
     """Everything that runs in this process.
 
-    `make_store`, `make_provider` and `make_model` open the doors to the world: who counts what passes through them, or stops the
-    process there, gives others.
+    `make_store`, `make_provider` and `make_model` open the doors to the world: who counts what passes through them, or
+    stops the process there, gives others.
     """
 
     def __init__(
