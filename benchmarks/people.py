@@ -161,22 +161,26 @@ class People:
             f"POST {webhooks.PATH} HTTP/1.1\r\nHost: overture.example\r\nX-Twilio-Signature: {signed}\r\n"
             f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n\r\n"
         )
-        reader, writer = (
-            self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", self._crowd.port)
-        )
-        writer.write((head + form).encode())
-        told = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            (
-                int(field.split(b":")[1])
-                for field in told.split(b"\r\n")
-                if field.lower().startswith(b"content-length:")
-            ),
-            0,
-        )
-        await reader.readexactly(length)
+        while not await self._sent((head + form).encode()):
+            continue  # the server had let go of a connection that was idle; Twilio posts again as well
+
+    async def _sent(self, request: bytes) -> bool:
+        """Post on a connection that is free, or a new one; False where the server has closed it."""
+        free = self._free.pop() if self._free else None
+        reader, writer = free or await asyncio.open_connection("127.0.0.1", self._crowd.port)
+        try:
+            writer.write(request)
+            told = await reader.readuntil(b"\r\n\r\n")
+            lengths = [field for field in told.lower().split(b"\r\n") if field.startswith(b"content-length:")]
+            await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+            if free is None:
+                raise
+            return False
         self._refused += not told.startswith(b"HTTP/1.1 2")
         self._free.append((reader, writer))
+        return True
 
 
 def _nothing() -> None:
