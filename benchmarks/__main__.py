@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from benchmarks import deliveries, footprint, load, pace, report, roads
+from benchmarks import deliveries, flow, footprint, load, pace, report, roads, turns
 from benchmarks.roads import Measured, Plan
 
-_PARTS: Final = ("accepts", "rules", "intake", "deliveries", "claims", "pace", "memory", "demo")
+_PARTS: Final = ("accepts", "rules", "intake", "deliveries", "claims", "pace", "flow", "turns", "memory", "demo")
 _PACED_SECONDS: Final = 10  # a shorter round tells little of a sender that sends every other second
 
 
@@ -56,6 +56,7 @@ def main() -> int:
             connections=asked.connections,
         )
         measured: list[Measured] = []
+        turned: list[turns.Turned] = []
         if parts & {"accepts", "rules", "intake"}:
             wanted = {part: part in parts for part in ("accepts", "rules", "intake")}
             with roads.opened(plan, **wanted) as opened:
@@ -68,11 +69,17 @@ def main() -> int:
         if "pace" in parts:
             seconds = max(asked.seconds, _PACED_SECONDS)
             report.show_paces(pace.measure(plan, count=asked.senders, queued=asked.queued, seconds=seconds))
+        if "flow" in parts:
+            report.show_footprints(flow.steps())
+        if "turns" in parts:
+            turned, replied = turns.measure(plan)
+            report.show_turns(turned, replied)
         if "memory" in parts:
             report.show_footprints([footprint.memory(plan)])
         if "demo" in parts:
             report.show_footprints([footprint.demo(plan)])
-    return 1 if any(one.faults for one in measured) else 0
+    faults = [fault for one in measured for fault in one.faults] + [fault for one in turned for fault in one.faults]
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ def started(command: Sequence[str]) -> Iterator[tuple["subprocess.Popen[bytes]",
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def free_port() -> int:

@@ -48,11 +48,11 @@ class Provider:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a message, or tell what was taken."""
         if scope["method"] == "GET" and scope["path"] != "/seen":  # a past that is read before anything leaves: none
-            await _answer(send, 200, b'{"messages":[],"next_page_uri":null}')
+            await answer(send, 200, b'{"messages":[],"next_page_uri":null}')
             return
         if scope["method"] == "GET":
             seen = Seen(taken=self._taken, inversions=self._inversions, twice=self._twice)
-            await _answer(send, 200, msgspec.json.encode(seen))
+            await answer(send, 200, msgspec.json.encode(seen))
             return
         message = await receive()
         body: bytes = message.get("body", b"")
@@ -63,7 +63,7 @@ class Provider:
         self._taken += 1
         number = self._taken
         await asyncio.sleep(self._latency)
-        await _answer(send, 201, b'{"sid":"SM%032x","status":"queued","num_segments":"1"}' % number)
+        await answer(send, 201, b'{"sid":"SM%032x","status":"queued","num_segments":"1"}' % number)
 
     def _note(self, body: bytes) -> None:
         conversation, _, number = body.partition(b"/")
@@ -73,7 +73,8 @@ class Provider:
         self._last[conversation] = max(last, this)
 
 
-async def _answer(send: Send, status: int, body: bytes) -> None:
+async def answer(send: Send, status: int, body: bytes) -> None:
+    """Answer with JSON."""
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

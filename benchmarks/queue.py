@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from benchmarks.served import AGENT, FLOW, SENDER, Wanted, settings
+from benchmarks.served import AGENT, SENDER, Wanted, settings
 from overture.actions.claim_deliveries import Claims, claim_deliveries
 from overture.actions.openings import Answer, Started
 from overture.actions.start_conversation import start_conversations
@@ -39,7 +39,7 @@ async def _filled(wanted: Wanted, count: int, lines: int, first: int) -> None:
     house = House(settings(wanted))
     try:
         await house.open()
-        await house.store.write(lambda tx: agents.save(tx, WORKSPACE, AGENT, FLOW, {}, house.store.now()))
+        await house.store.write(lambda tx: agents.save(tx, WORKSPACE, AGENT, wanted.spec, {}, house.store.now()))
         for begin in range(first, first + count, _BATCH):
             numbers = range(begin, min(begin + _BATCH, first + count))
             await house.store.write(partial(_start, house=house, numbers=numbers, lines=lines))

@@ -10,6 +10,8 @@ from benchmarks.deliveries import LATENCY_SECONDS, LEAST_PER_SECOND, Delivered
 from benchmarks.footprint import Footprint
 from benchmarks.pace import TOLERANCE, Paced
 from benchmarks.roads import Measured
+from benchmarks.turns import AIM_PER_SECOND, MOST_P95_MILLISECONDS, Replied, Turned
+from benchmarks.turns import LEAST_PER_SECOND as LEAST_TURNS
 
 TARGET: Final = 0.25  # of the echo, for accepts on both engines
 _WIDTH: Final = 144  # the same table on a screen and in a file
@@ -92,6 +94,41 @@ def show_paces(paced: Sequence[Paced]) -> None:
             f"{one.of_the_least:.1%}",
             f"{one.over:.0%}",
             _verdict(met=met, target=f"{1 - TOLERANCE:.0%}, at most 100%"),
+        )
+    _console.print(table)
+
+
+def show_turns(turned: Sequence[Turned], replied: Sequence[Replied]) -> None:
+    """Print how many turns a second went the whole road, what is wrong with that, and how long replies took."""
+    table = Table(title="Turns through the whole road, with 10,000 conversations open", title_justify="left")
+    for name in ("agent", "turns", "a second", "CPU ms", "database CPU ms", "core busy", "MiB", "target"):
+        table.add_column(name, justify="left" if name == "agent" else "right", no_wrap=True)
+    for one in turned:
+        table.add_row(
+            one.name,
+            f"{one.turns:,}",
+            f"{one.per_second:,.0f}",
+            f"{one.server_milliseconds:.2f}",
+            f"{one.database_milliseconds:.2f}" if one.database_milliseconds else "",
+            f"{one.server_busy:.0%}",
+            f"{one.mebibytes:.0f}",
+            _verdict(met=one.per_second >= LEAST_TURNS, target=f"{LEAST_TURNS:,.0f}, aim {AIM_PER_SECOND:,.0f}"),
+        )
+    _console.print(table)
+    for one in turned:
+        for fault in one.faults:
+            _console.print(f"{one.name}: {fault}.")
+    table = Table(title="From a line's posting to its answer at the provider, at half that load", title_justify="left")
+    for name in ("agent", "lines a second", "p50 ms", "p95 ms", "p99 ms", "target of p95"):
+        table.add_column(name, justify="left" if name == "agent" else "right", no_wrap=True)
+    for two in replied:
+        table.add_row(
+            two.name,
+            f"{two.per_second:,.0f}",
+            f"{two.p50_milliseconds:.1f}",
+            f"{two.p95_milliseconds:.1f}",
+            f"{two.p99_milliseconds:.1f}",
+            _verdict(met=two.p95_milliseconds <= MOST_P95_MILLISECONDS, target=f"{MOST_P95_MILLISECONDS:g} ms"),
         )
     _console.print(table)
 

@@ -19,9 +19,10 @@ from benchmarks import ruling
 from benchmarks.echo import echo
 from overture import log
 from overture.actions.manage_keys import create_key
-from overture.bootstrap import WORKSPACE, House
+from overture.bootstrap import WORKSPACE, House, doors
 from overture.domain.access import Scope
-from overture.domain.agent import Ask, FlowSpec, Node
+from overture.domain.agent import AgentSpec, Ask, FlowSpec, Node, PromptSpec
+from overture.domain.turn import ModelAnswered, ModelRequest
 from overture.settings import Settings, read
 from overture.store import agents
 from overture.store.engine import Writing
@@ -41,13 +42,28 @@ FLOW: Final = FlowSpec(
         "done": Node(say="Noted.", end="completed"),
     },
 )
+REPEATING: Final[dict[str, AgentSpec]] = {
+    "flow": FlowSpec(
+        name="Repeater",
+        nodes={
+            "start": Node(say="Say something.", ask=Ask(slot="line"), goto="again"),
+            "again": Node(say="{line}", ask=Ask(slot="line"), goto="again"),
+        },
+        max_turns=1000,
+    ),
+    "prompt": PromptSpec(
+        name="Repeater", instructions="Repeat what you are told.", greeting="Say something.", max_turns=1000
+    ),
+}
+"""Agents that answer with what they were told, by their kind."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
     """What to serve: the echo, or Overture on a database, with its workers (`roads`) or without.
 
     On a `port` that is given, the provider can report there what becomes of messages. With `rules` every rule is set,
-    and none of them keeps an opening back.
+    and none of them keeps an opening back. With `repeats`, a kind of agent, its agent answers at once with what it is
+    told. It `listens` on a port that is given, to which nothing is reported.
     """
 
     core: int
@@ -57,6 +73,13 @@ class Wanted(Struct, frozen=True, kw_only=True):
     provider: str = _NOBODY
     port: int = 0
     rules: bool = False
+    repeats: str = ""
+    listens: int = 0
+
+    @property
+    def spec(self) -> AgentSpec:
+        """The agent that is served."""
+        return REPEATING[self.repeats] if self.repeats else FLOW
 
 
 class Ready(Struct, frozen=True, kw_only=True):
@@ -64,6 +87,25 @@ class Ready(Struct, frozen=True, kw_only=True):
 
     port: int
     key: str = ""
+
+
+class Repeating:
+    """A model in the server's own process that answers at once with the last line: its time is not Overture's."""
+
+    def endpoints(self) -> Sequence[str]:
+        """One."""
+        return ("scripted",)
+
+    async def complete(self, request: ModelRequest, *, timeout_seconds: float) -> ModelAnswered:
+        """The last line."""
+        return ModelAnswered(text=request.lines[-1].text, input_tokens=200, output_tokens=10, model="scripted")
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def _repeat(_: Settings) -> Repeating:
+    return Repeating()
 
 
 async def _serve_echo() -> None:
@@ -75,21 +117,21 @@ async def _serve_echo() -> None:
 
 
 async def _serve_overture(wanted: Wanted) -> None:
-    house = House(settings(wanted))
+    house = House(settings(wanted), make_model=_repeat if wanted.repeats == "prompt" else doors.open_models)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, house.stopping.set)
     try:
         parts = await house.open()
 
         async def furnish(tx: Writing) -> str:
             now = house.store.now()
-            await agents.save(tx, WORKSPACE, AGENT, FLOW, {}, now)
+            await agents.save(tx, WORKSPACE, AGENT, wanted.spec, {}, now)
             if wanted.rules:
                 await ruling.set_all(tx)
             scopes: Sequence[Scope] = [Scope.SEND]
             return (await create_key(tx, workspace_id=WORKSPACE, name="bench", scopes=scopes, now=now)).text
 
         key = await house.store.write(furnish)
-        door = serving.listen("127.0.0.1", wanted.port)
+        door = serving.listen("127.0.0.1", wanted.port or wanted.listens)
         if wanted.roads:
             house.start_roads()
         _tell(Ready(port=door.getsockname()[1], key=key))
@@ -109,6 +151,7 @@ def settings(wanted: Wanted) -> Settings:
         "OVERTURE_PUBLIC_URL": f"http://127.0.0.1:{wanted.port}" if wanted.port else PUBLIC_URL,
         "OVERTURE_SENDERS": f"sms:{SENDER}={AGENT}",
         "OVERTURE_LOG_LEVEL": "error",
+        **({"OVERTURE_QUIET_SECONDS": "0"} if wanted.repeats else {}),
     }
     return read(environment)
 

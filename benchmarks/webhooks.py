@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from benchmarks.served import ACCOUNT, PUBLIC_URL, SENDER, TOKEN
 from overture.adapters.twilio import signature
 
-_URL: Final = f"{PUBLIC_URL}/webhooks/twilio/inbound"
+PATH: Final = "/webhooks/twilio/inbound"
+_URL: Final = f"{PUBLIC_URL}{PATH}"
 _ALWAYS: Final = {
     "ToCountry": "US",
     "ToState": "CA",
@@ -37,3 +38,11 @@ def write(path: Path, count: int) -> None:
             signed = signature.expected(TOKEN, _URL, [*_ALWAYS.items(), *new.items()]).decode()
             form = f"SmsMessageSid={sid}&SmsSid={sid}&MessageSid={sid}&From=%2B{contact[1:]}&{always}"
             lines.write(f"{signed} {form}\n")
+
+
+def of_line(person: int, line: int) -> tuple[str, str]:
+    """The signature and the form of a line: `person/line`, of the contact that `queue.fill` gives that number."""
+    sid, contact = f"SM{person:016x}{line:016x}", f"+1555{person:07d}"
+    fields = {**_ALWAYS, "Body": f"{person}/{line}", "SmsMessageSid": sid, "SmsSid": sid, "MessageSid": sid}
+    fields["From"] = contact
+    return signature.expected(TOKEN, _URL, [*fields.items()]).decode(), urlencode(fields)

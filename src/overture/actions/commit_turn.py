@@ -5,6 +5,7 @@ newer arrived; then replies, outbox, state and journal are written together. Wha
 be folded in, as often as the budget of redrafts allows.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -23,7 +24,7 @@ from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
 from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Priority
 from overture.domain.turn import End, Finish, HandOver, Pause
-from overture.store import caps, conversations, events, messages, outbox, quiet_hours, turns
+from overture.store import caps, conversations, events, messages, outbox, quiet_hours, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
@@ -73,10 +74,52 @@ class Lost(Struct, frozen=True, kw_only=True):
 Outcome: TypeAlias = Committed | Newer | Lost
 
 
+class _Written(Struct, frozen=True, kw_only=True):
+    """What a turn that may be committed comes to: rows, and what goes with them."""
+
+    draft: Draft
+    present: Conversation
+    way: reach_contact.Way
+    lines: list[messages.NewMessage]
+    after: turns.After
+    worth: tuple[Priority, datetime]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The (workspace, conversation)."""
+        return self.present.workspace_id, self.present.id
+
+
 async def commit_turn(tx: Writing, draft: Draft, now: datetime, ids: Ids) -> Outcome:
     """Write a turn's result, or say why not. The caller commits."""
+    [outcome] = await commit_turns(tx, [draft], now, ids)
+    return outcome
+
+
+async def commit_turns(tx: Writing, drafts: Sequence[Draft], now: datetime, ids: Ids) -> list[Outcome]:
+    """Write the results of turns, or say why not, in their order. The caller commits.
+
+    Each conversation is held, in the order of their keys; all facts are read at once, and all rows written at once.
+    """
+    keys = [(draft.claim.conversation.workspace_id, draft.claim.conversation.id) for draft in drafts]
+    present = await conversations.lock_all(tx, keys)
+    pairs = await threads.find_of_conversations(tx, [key for key in keys if key in present])
+    written: dict[tuple[str, str], _Written] = {}
+    outcomes: list[Outcome] = []
+    for key, draft in zip(keys, drafts, strict=True):
+        # where a claim ran out under one of two drafts, the first of them gives it back
+        refusal = await _refuse(tx, draft, None if key in written else present.get(key))
+        if refusal is not None:
+            outcomes.append(refusal)
+            continue
+        one = written[key] = await _decide(tx, draft, present[key], pairs.get(key), now, ids)
+        outcomes.append(Committed(messages=len(one.lines), mode=one.after.mode))
+    await _write(tx, list(written.values()), now, ids)
+    return outcomes
+
+
+async def _refuse(tx: Writing, draft: Draft, present: Conversation | None) -> Newer | Lost | None:
     claimed = draft.claim.conversation
-    present = await conversations.find_locked(tx, claimed.workspace_id, claimed.id)
     if present is None or present.fence != claimed.fence:
         return Lost(why="claimed again")
     if present.epoch != claimed.epoch or present.mode is not Mode.BOT:
@@ -84,35 +127,23 @@ async def commit_turn(tx: Writing, draft: Draft, now: datetime, ids: Ids) -> Out
     if present.in_seq > draft.to_seq and draft.redrafts < REDRAFTS and not draft.is_final:
         _, heard = await claim_turns.read_lines(tx, present)
         return Newer(heard=heard, in_seq=present.in_seq, reply_due_at=present.reply_due_at)
-    return await _write(tx, draft, present, now, ids)
+    return None
 
 
-async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime, ids: Ids) -> Committed:
+async def _decide(
+    tx: Writing, draft: Draft, present: Conversation, pair: Pair | None, now: datetime, ids: Ids
+) -> _Written:
     finish, spec = draft.finish, draft.claim.agent.spec
     mode, reason, note = _mode(finish, turns_left=spec.max_turns - present.turns - 1)
-    epoch = present.epoch if mode is Mode.BOT else present.epoch + 1
     newest = msgspec.structs.replace(present, state=draft.state)
-    way = await reach_contact.find_way(tx, draft.claim, newest, _said(finish), now)
+    way = await reach_contact.find_way(tx, draft.claim, newest, pair, _said(finish), now)
     lines = await expect_costs(tx, _lines(draft, present, way, now, ids), way.pair, now)
-    worth = await _worth(tx, present, now)
-    if worth[0] is Priority.OPENING and lines:
-        await caps.hand_on(tx, present.id, present.shard, lines[0].id)
-    await messages.insert_all(tx, lines, now=now, expires_at=worth[1])
-    if epoch != present.epoch and present.thread_id is not None:
-        await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch, now)
-        await cancel_deliveries(
-            tx, [(present.thread_id, present.id, present.epoch)], now, ids, goes_on=mode is not Mode.ENDED
-        )
-    if way.waits:
-        await reach_contact.hold_back(tx, lines, now, ids)
-    else:
-        await _queue(tx, way.pair, lines, epoch, now, worth)
     more = present.in_seq > draft.to_seq and mode is Mode.BOT
     after = turns.After(
         mode=mode,
         end_reason=reason,
         mode_note=note,
-        epoch=epoch,
+        epoch=present.epoch if mode is Mode.BOT else present.epoch + 1,
         last_seq=present.last_seq + len(lines),
         handled_seq=draft.to_seq if mode is Mode.BOT else present.in_seq,
         due_at=now if more else None,
@@ -120,13 +151,39 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
         place=finish.place,
         expects=finish.expects,
     )
-    await turns.finish(tx, present, after, now)
-    await turns.insert(tx, _record(draft, present, waits=way.waits), now)
-    if mode in (Mode.HUMAN, Mode.PAUSED):
-        await await_people(tx, [(present.workspace_id, present.id)], now)
-    queued = [] if way.waits else lines
-    await events.insert_all(tx, _events(present, queued, finish, mode, reason, note, now, ids), now)
-    return Committed(messages=len(lines), mode=mode)
+    worth = await _worth(tx, present, now)
+    return _Written(draft=draft, present=present, way=way, lines=lines, after=after, worth=worth)
+
+
+async def _write(tx: Writing, written: Sequence[_Written], now: datetime, ids: Ids) -> None:
+    for one in written:
+        if one.worth[0] is Priority.OPENING and one.lines:
+            await caps.hand_on(tx, one.present.id, one.present.shard, one.lines[0].id)
+    for worth in sorted({one.worth for one in written}):
+        lines = [line for one in written if one.worth == worth for line in one.lines]
+        await messages.insert_all(tx, lines, now=now, expires_at=worth[1])
+    for one in written:
+        await _let_go(tx, one, now, ids)
+    for worth in sorted({one.worth for one in written}):
+        sends = [send for one in written if one.worth == worth for send in _sends(one)]
+        await outbox.insert_all(tx, sends, now=now, expires_at=worth[1], priority=worth[0])
+    await turns.finish_all(tx, [(one.present, one.after) for one in written], now)
+    await turns.insert_all(tx, [_record(one.draft, one.present, waits=one.way.waits) for one in written], now)
+    handed = [one.key for one in written if one.after.mode in (Mode.HUMAN, Mode.PAUSED)]
+    if handed:
+        await await_people(tx, handed, now)
+    await events.insert_all(tx, [event for one in written for event in _events(one, now, ids)], now)
+
+
+async def _let_go(tx: Writing, one: _Written, now: datetime, ids: Ids) -> None:
+    """Cancel what an ended epoch leaves behind, and hold back words that wait for the contact."""
+    present, epoch = one.present, one.after.epoch
+    if epoch != present.epoch and present.thread_id is not None:
+        await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch, now)
+        place = (present.thread_id, present.id, present.epoch)
+        await cancel_deliveries(tx, [place], now, ids, goes_on=one.after.mode is not Mode.ENDED)
+    if one.way.waits:
+        await reach_contact.hold_back(tx, one.lines, now, ids)
 
 
 def _lines(
@@ -178,18 +235,14 @@ async def _worth(tx: Writing, present: Conversation, now: datetime) -> tuple[Pri
     return Priority.OPENING, opening.expires_at or now + OPENING_LIFE
 
 
-async def _queue(
-    tx: Writing,
-    pair: Pair | None,
-    lines: list[messages.NewMessage],
-    epoch: int,
-    now: datetime,
-    worth: tuple[Priority, datetime],
-) -> None:
-    if pair is None:
-        return
-    sends = [outbox.send_of(line, thread_id=pair.thread_id, sender_id=pair.sender_id, epoch=epoch) for line in lines]
-    await outbox.insert_all(tx, sends, now=now, expires_at=worth[1], priority=worth[0])
+def _sends(one: _Written) -> list[outbox.NewSend]:
+    pair = one.way.pair
+    if pair is None or one.way.waits:
+        return []
+    return [
+        outbox.send_of(line, thread_id=pair.thread_id, sender_id=pair.sender_id, epoch=one.after.epoch)
+        for line in one.lines
+    ]
 
 
 def _record(draft: Draft, present: Conversation, *, waits: bool) -> turns.NewTurn:
@@ -212,16 +265,10 @@ def _record(draft: Draft, present: Conversation, *, waits: bool) -> turns.NewTur
     )
 
 
-def _events(
-    present: Conversation,
-    lines: list[messages.NewMessage],
-    finish: Finish,
-    mode: Mode,
-    reason: EndReason | None,
-    note: str | None,
-    now: datetime,
-    ids: Ids,
-) -> list[Event]:
+def _events(one: _Written, now: datetime, ids: Ids) -> list[Event]:
+    present, finish = one.present, one.draft.finish
+    lines = [] if one.way.waits else one.lines
+    mode, reason, note = one.after.mode, one.after.end_reason, one.after.mode_note
     told = [
         events.make(
             ids, EventKind.MESSAGE_QUEUED, present.workspace_id, present.id, now, message_id=line.id, seq=line.seq

@@ -16,7 +16,7 @@ from overture.domain.message import Template, Text
 from overture.domain.ports import Ids
 from overture.domain.reasons import TABLE, Reason
 from overture.domain.sending import parts
-from overture.store import events, messages, threads
+from overture.store import events, messages
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
 from overture.store.threads import Pair
@@ -33,13 +33,13 @@ class Way(Struct, frozen=True, kw_only=True):
     waits: bool = False
 
 
-async def find_way(tx: Reading, claim: TurnClaim, present: Conversation, said: Sequence[Text], now: datetime) -> Way:
-    """The way for what a turn says; `present` is its conversation with the agent's newest state."""
+async def find_way(
+    tx: Reading, claim: TurnClaim, present: Conversation, pair: Pair | None, said: Sequence[Text], now: datetime
+) -> Way:
+    """The way for what a turn says; `present` is its conversation with the agent's newest state, `pair` whose it is."""
     bodies = [part for body in said for part in parts(body, present.channel)]
-    if present.channel is Channel.API or present.thread_id is None or not bodies:
+    if present.channel is Channel.API or pair is None or not bodies:
         return Way(bodies=bodies)
-    place = (present.workspace_id, present.id)
-    pair = (await threads.find_of_conversations(tx, [place]))[place]
     if present.channel is not Channel.WHATSAPP or window.is_open(pair.last_inbound_at, now):
         return Way(bodies=bodies, pair=pair)
     closed = give_way.Closed(

@@ -72,8 +72,8 @@ _log: Final = log.get(__name__)
 class House:
     """Everything that runs in this process.
 
-    `make_store` and `make_provider` open the doors to the world: who counts what passes through them, or stops the
-    process there, gives others.
+    `make_store`, `make_provider` and `make_model` open the doors to the world: who counts what passes through them, or
+    stops the process there, gives others.
     """
 
     def __init__(
@@ -83,11 +83,13 @@ class House:
         *,
         make_store: Callable[[Settings, Signals], Store] = doors.open_store,
         make_provider: Callable[[Settings, bytes, TwilioAccounts], doors.ClosingProvider] = doors.open_provider,
+        make_model: Callable[[Settings], doors.ClosingModel] = doors.open_models,
     ) -> None:
         self.settings: Final = settings
         self.signals: Final = Signals()
         self.store: Final = make_store(settings, self.signals)
         self._make_provider: Final = make_provider
+        self._make_model: Final = make_model
         self._vault: Final = doors.open_vault(settings)
         self._accounts: Final = doors.open_accounts(settings)
         self._accounts_road: Final = AccountsRoad(store=self.store, vault=self._vault, accounts=self._accounts)
@@ -118,7 +120,7 @@ class House:
         content = TwilioContent(self._accounts)
         self._closes.append(content.aclose)
         self._templates = TemplateRoad(store=self.store, source=content)
-        self._model = doors.open_models(self.settings)
+        self._model = self._make_model(self.settings)
         self._closes.append(self._model.aclose)
         self._tools = doors.open_tools(self.settings)
         self._closes.append(self._tools.aclose)

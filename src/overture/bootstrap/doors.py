@@ -14,7 +14,7 @@ from overture.adapters.vault import FILE_NAME as KEY_FILE
 from overture.adapters.vault import KeyedVault, read_keys
 from overture.domain.account import Credentials, urls_of
 from overture.domain.channel import Channel
-from overture.domain.ports import Provider, Typist
+from overture.domain.ports import ModelClient, Provider, Typist
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling
 from overture.domain.tool_address import Reach
 from overture.settings import SenderSettings, Settings
@@ -49,6 +49,12 @@ def open_vault(settings: Settings) -> KeyedVault:
 
 class ClosingProvider(Provider, Typist, Protocol):
     """A provider whose connections are closed at the end."""
+
+    async def aclose(self) -> None: ...
+
+
+class ClosingModel(ModelClient, Protocol):
+    """A client of models whose connections are closed at the end."""
 
     async def aclose(self) -> None: ...
 

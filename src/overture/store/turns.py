@@ -4,6 +4,7 @@ A claim is the conversation's own due time moved forward, with a fence that coun
 can write nothing more.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +16,7 @@ from overture.domain.conversation import Mode
 from overture.store import conversations
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing, instant, stored, stored_or_none
-from overture.store.statement import Command, Query, RowsCommand
+from overture.store.statement import Command, Query, RowsCommand, insert
 
 _IS_DUE: Final = """
     c.turn_due_at IS NOT NULL AND c.turn_due_at <= $1 AND c.mode = 'bot' AND NOT EXISTS (
@@ -52,14 +53,30 @@ _RELEASE: Final = Command(
     WHERE workspace_id = $1 AND id = $2 AND fence = $3 AND turn_leased
     """
 )
-_FINISH: Final = Command(
+_FINISH: Final = RowsCommand(
+    {
+        "workspace_id": "text",
+        "id": "text",
+        "mode": "text",
+        "end_reason": "text",
+        "mode_note": "text",
+        "epoch": "int",
+        "last_seq": "int",
+        "handled_seq": "int",
+        "due_at": "bigint",
+        "state": "text",
+        "place": "text",
+        "expects": "text",
+        "ended_at": "bigint",
+    },
     """
-    UPDATE conversation SET mode = $3, end_reason = $4, mode_note = $5, epoch = $6, last_seq = $7, handled_seq = $8,
-        fence = fence + 1, turns = turns + 1, tries = 0, turn_leased = FALSE,
-        turn_due_at = $9, reply_due_at = $9, first_pending_at = $9,
-        state = $10, place = $11, expects = $12, last_activity_at = $13, ended_at = $14
-    WHERE workspace_id = $1 AND id = $2
-    """
+    UPDATE conversation SET mode = rows.mode, end_reason = rows.end_reason, mode_note = rows.mode_note,
+        epoch = rows.epoch, last_seq = rows.last_seq, handled_seq = rows.handled_seq,
+        fence = conversation.fence + 1, turns = conversation.turns + 1, tries = 0, turn_leased = FALSE,
+        turn_due_at = rows.due_at, reply_due_at = rows.due_at, first_pending_at = rows.due_at,
+        state = rows.state, place = rows.place, expects = rows.expects, last_activity_at = $1, ended_at = rows.ended_at
+    FROM rows WHERE conversation.workspace_id = rows.workspace_id AND conversation.id = rows.id
+    """,
 )
 _PUT_OFF: Final = Command(
     """
@@ -74,12 +91,25 @@ _PARK: Final = Command(
     WHERE workspace_id = $1 AND id = $2
     """
 )
-_INSERT: Final = Command(
-    """
-    INSERT INTO turn (id, shard, workspace_id, conversation_id, trigger, from_seq, to_seq, epoch, fence, redrafts,
-                      outcome, note, path, started_at, finished_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-    """
+_INSERT: Final = insert(
+    "turn",
+    {
+        "id": "text",
+        "shard": "int",
+        "workspace_id": "text",
+        "conversation_id": "text",
+        "trigger": "text",
+        "from_seq": "int",
+        "to_seq": "int",
+        "epoch": "int",
+        "fence": "int",
+        "redrafts": "int",
+        "outcome": "text",
+        "note": "text",
+        "path": "text",
+        "started_at": "bigint",
+    },
+    same={"finished_at": "$1"},
 )
 _LIST: Final = Query(
     """
@@ -195,47 +225,41 @@ async def release(tx: Writing, claimed: Conversation, due_at: datetime) -> None:
     await tx.run(_RELEASE, claimed.workspace_id, claimed.id, claimed.fence, stored(due_at))
 
 
-async def finish(tx: Writing, claimed: Conversation, after: After, now: datetime) -> None:
-    """Leave a conversation as a turn left it, its claim given back. The caller holds the row and its fence."""
-    await tx.run(
-        _FINISH,
-        claimed.workspace_id,
-        claimed.id,
-        after.mode.value,
-        None if after.end_reason is None else after.end_reason.value,
-        after.mode_note,
-        after.epoch,
-        after.last_seq,
-        after.handled_seq,
-        stored_or_none(after.due_at),
-        after.state,
-        after.place,
-        after.expects,
-        stored(now),
-        stored(now) if after.mode is Mode.ENDED else None,
-    )
+async def finish_all(tx: Writing, left: Sequence[tuple[Conversation, After]], now: datetime) -> None:
+    """Leave conversations as their turns left them, the claims given back. The caller holds the rows and fences."""
+    rows = [
+        (
+            claimed.workspace_id,
+            claimed.id,
+            after.mode.value,
+            None if after.end_reason is None else after.end_reason.value,
+            after.mode_note,
+            after.epoch,
+            after.last_seq,
+            after.handled_seq,
+            stored_or_none(after.due_at),
+            after.state,
+            after.place,
+            after.expects,
+            stored(now) if after.mode is Mode.ENDED else None,
+        )
+        for claimed, after in left
+    ]
+    await tx.run_rows(_FINISH, sorted(rows, key=lambda row: row[:2]), stored(now))
 
 
-async def insert(tx: Writing, turn: NewTurn, now: datetime) -> None:
-    """Keep a turn that ends now."""
-    await tx.run(
-        _INSERT,
-        turn.id,
-        turn.shard,
-        turn.workspace_id,
-        turn.conversation_id,
-        turn.trigger,
-        turn.from_seq,
-        turn.to_seq,
-        turn.epoch,
-        turn.fence,
-        turn.redrafts,
-        turn.outcome,
-        turn.note,
-        msgspec.json.encode(turn.path).decode(),
-        stored(turn.started_at),
-        stored(now),
-    )
+async def insert_all(tx: Writing, ended: Sequence[NewTurn], now: datetime) -> None:
+    """Keep turns that end now."""
+    rows = [
+        (
+            *(turn.id, turn.shard, turn.workspace_id, turn.conversation_id, turn.trigger, turn.from_seq, turn.to_seq),
+            *(turn.epoch, turn.fence, turn.redrafts, turn.outcome, turn.note),
+            msgspec.json.encode(turn.path).decode(),
+            stored(turn.started_at),
+        )
+        for turn in ended
+    ]
+    await tx.run_rows(_INSERT, rows, stored(now))
 
 
 async def list_of_conversation(tx: Reading, workspace_id: str, conversation_id: str) -> list[TurnRecord]:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
@@ -41,6 +41,7 @@ from overture.domain.turn import (
     Scene,
 )
 from overture.store import messages, turns
+from overture.store.batch import Batch
 from overture.store.engine import Store, Writing
 from overture.store.messages import Message
 from overture.store.signals import Signals
@@ -58,6 +59,8 @@ WORDS_LOOK_SECONDS: Final = 1.0  # between two looks for them: a signal of anoth
 RENEW_SECONDS: Final = 10.0  # a third of the lease
 NO_TOOLS: Final = NoTools()
 
+Commits: TypeAlias = Batch[commit_turn.Draft, commit_turn.Outcome]
+
 _AUTHORS: Final = {
     MessageAuthor.AGENT: Author.AGENT,
     MessageAuthor.CALLER: Author.AGENT,
@@ -74,12 +77,17 @@ async def run_turn(
     ids: Ids,
     signals: Signals,
     tools: ToolCaller = NO_TOOLS,
+    commits: Commits | None = None,
 ) -> commit_turn.Outcome:
-    """Carry one claimed turn to its commit. Raises what the store raises; the claim then runs out by itself."""
+    """Carry one claimed turn to its commit. Raises what the store raises; the claim then runs out by itself.
+
+    `commits` are those of all turns that run; without it this one has a commit of its own.
+    """
+    commits = commits or Batch(store, commit_turn.commit_turns, ids)
     conversation, now = claim.conversation, store.now()
     key = Key(claimed=conversation, turn_id=ids.new(now, conversation.shard), started_at=now)
     journal = await Journal.open(store, key, replays=kinds.needs_more_than_model(claim.agent.spec))
-    turn = _Turn(claim, key, journal, store=store, model=model, ids=ids, signals=signals, tools=tools)
+    turn = _Turn(claim, key, journal, store=store, model=model, commits=commits, signals=signals, tools=tools)
     try:
         return await turn.run()
     except LostError as lost:
@@ -97,7 +105,7 @@ class _Turn:
         *,
         store: Store,
         model: ModelClient,
-        ids: Ids,
+        commits: Commits,
         signals: Signals,
         tools: ToolCaller,
     ) -> None:
@@ -108,7 +116,7 @@ class _Turn:
         self._spec: Final = claim.agent.spec
         self._store: Final = store
         self._model: Final = model
-        self._ids: Final = ids
+        self._commits: Final = commits
         self._tools: Final = tools
         self._journal: Final = journal
         self._started_at: Final = journal.began_at
@@ -137,9 +145,7 @@ class _Turn:
                     trigger="inbound" if heard else "opening",
                     started_at=self._started_at,
                 )
-                outcome = await self._store.write(
-                    lambda tx, draft=draft: commit_turn.commit_turn(tx, draft, self._store.now(), self._ids)  # type: ignore[misc]
-                )
+                outcome = await self._commits.submit(draft)
                 if not isinstance(outcome, commit_turn.Newer):
                     return outcome
                 heard, in_seq, reply_due_at = outcome.heard, outcome.in_seq, outcome.reply_due_at

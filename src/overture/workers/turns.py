@@ -12,9 +12,10 @@ from overture.domain.channel import Channel
 from overture.domain.errors import Unavailable
 from overture.domain.ports import Ids, ModelClient, ToolCaller
 from overture.store import turns
+from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.signals import Signals
-from overture.turns.run_turn import NO_TOOLS, run_turn
+from overture.turns.run_turn import NO_TOOLS, Commits, run_turn
 from overture.workers import metrics, singly
 from overture.workers.typing import Typing
 
@@ -43,6 +44,7 @@ class TurnRoad:
         self._model: Final = model
         self._ids: Final = ids
         self._signals: Final = signals
+        self._commits: Final[Commits] = Batch(store, commit_turn.commit_turns, ids)
         self._running: Final[set[asyncio.Task[None]]] = set()
 
     async def look(self) -> float | None:
@@ -76,6 +78,7 @@ class TurnRoad:
             await self._typing.settle()
         if self._running:  # each gives its claim back, where the database lets it; else the claim runs out
             await asyncio.wait(set(self._running), timeout=_GIVE_BACK_SECONDS)
+        await self._commits.settle()
 
     def _begin(self, claims: Sequence[TurnClaim]) -> None:
         for claim in claims:
@@ -104,7 +107,13 @@ class TurnRoad:
         conversation = claim.conversation
         try:
             outcome = await run_turn(
-                claim, store=self._store, model=self._model, ids=self._ids, signals=self._signals, tools=self._tools
+                claim,
+                store=self._store,
+                model=self._model,
+                ids=self._ids,
+                signals=self._signals,
+                tools=self._tools,
+                commits=self._commits,
             )
         except asyncio.CancelledError:
             await self._release(claim)  # the house closes: another process, or the next start, goes on at once
