@@ -106,7 +106,7 @@ def test_a_history_of_openings_and_give_backs_is_counted_as_a_plain_list_would(
     for passes, segments, contact, fails in steps:
         now += timedelta(seconds=passes)
         at = int(now.timestamp())
-        wanted = [Wanted(segments=segments, cost_micros=segments * 5)]
+        wanted = Wanted(segments=segments, cost_micros=segments * 5)
         tally = Tally(cap, buckets, Told(), last, now)
         within = [one for one in known if one[0] > at - cap.within_seconds]
         refused = caps.refuse(line, tally, wanted, contact)
@@ -118,7 +118,7 @@ def test_a_history_of_openings_and_give_backs_is_counted_as_a_plain_list_would(
             continue
         tally.add(wanted, contact)
         if fails and cap.count is not Measure.RECIPIENTS:
-            tally.change(caps.bucket(cap, now), -sum(caps.amount(cap, one) for one in wanted))
+            tally.change(caps.bucket(cap, now), -caps.amount(cap, wanted))
         else:
             known.append((at, segments, contact))
             last[contact] = max(last.get(contact, 0), caps.bucket(cap, now))

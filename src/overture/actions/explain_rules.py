@@ -80,7 +80,7 @@ async def _ask(
     ruling = msgspec.structs.replace(applying(agent, sender), workspace=await rules.get_of_workspace(tx, workspace_id))
     whose = caps.Whose(agent_id=None if agent is None else agent.id, sender_id=sender_id, contact=key)
     asked = [Asked(workspace_id=workspace_id, line=line, contact=key) for line in caps.lines(ruling, whose)]
-    tallies = await counted.look(tx, asked, now) if asked else {}
+    tallies = (await counted.look(tx, asked, now)).tallies() if asked else {}
     tails = await queues.find_tails(tx, {sender.id}) if sender is not None and sender.paced else {}
     return Asking(
         to_number=address,

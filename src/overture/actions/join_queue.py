@@ -10,11 +10,10 @@ from math import ceil
 from typing import Final
 
 from overture.domain import pace
-from overture.domain.channel import Channel
+from overture.domain.cost import Carried
 from overture.domain.errors import Limited
-from overture.domain.message import Template, Text
 from overture.domain.pace import Tail
-from overture.domain.sending import ByTurn, Facts, Join, Open, Start, Verdict, parts
+from overture.domain.sending import Facts, Join, Open, Verdict
 from overture.store import queues
 from overture.store.engine import Writing
 from overture.store.messages import NewMessage
@@ -29,7 +28,7 @@ class Queues:
         self._tails: Final[dict[str, Tail]] = {}
         self._joins: Final[dict[str, tuple[int, tuple[Tail, ...]]]] = {}
 
-    def refuse(self, start: Start, facts: Facts, verdict: Verdict) -> Limited | None:
+    def refuse(self, facts: Facts, verdict: Verdict, carried: Sequence[Carried]) -> Limited | None:
         """Why an opening is not accepted that would expire before its turn comes; None where it joins, or asks not.
 
         One that waits for its recipient's morning joins when it is due.
@@ -40,8 +39,8 @@ class Queues:
         at = pace.leaves_at(tails, self._now)
         life = verdict.times.expires_at - self._now
         if at - self._now < life:
-            if not isinstance(verdict.opening, ByTurn):
-                self._lengthen(facts.queues, self._cost(verdict.opening, start.channel))
+            if carried:
+                self._lengthen(facts.queues, sum(one.segments for one in carried))
             return None
         slowest = max(tails, key=lambda tail: tail.at)
         waits = ceil((at - self._now).total_seconds())
@@ -54,10 +53,10 @@ class Queues:
             hint="Ask again later, use another sender, or raise the pace (`overture queues` shows them).",
         )
 
-    def join(self, facts: Facts, channel: Channel, said: NewMessage) -> None:
+    def join(self, facts: Facts, said: NewMessage) -> None:
         """Count a message that is to be queued."""
         if facts.queues:
-            self._joins[said.id] = (pace.cost_of(said.body, channel), facts.queues)
+            self._joins[said.id] = (said.segments or 1, facts.queues)
 
     async def write(self, tx: Writing, sends: Sequence[NewSend]) -> None:
         """Lengthen the queues by what was queued."""
@@ -74,6 +73,3 @@ class Queues:
         for tail in tails:
             known = self._tails.get(tail.pool_id, tail)
             self._tails[tail.pool_id] = pace.lengthened(known, cost, self._now)
-
-    def _cost(self, opening: Text | Template, channel: Channel) -> int:
-        return sum(pace.cost_of(body, channel) for body in parts(opening, channel))

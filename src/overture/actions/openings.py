@@ -19,15 +19,15 @@ from overture.actions.reserve_openings import Carrier, Ledger
 from overture.actions.time_openings import is_unusual, time_openings
 from overture.domain import consent_rule, cost, variants
 from overture.domain.agent import Agent, EndReason, Json
+from overture.domain.cost import Carried
 from overture.domain.errors import Refusal
 from overture.domain.event import Event, EventKind
 from overture.domain.ids import shard_for
-from overture.domain.message import Author, Direction, Template, Text
+from overture.domain.message import Author, Direction, Template
 from overture.domain.ports import Ids
 from overture.domain.quiet_hours import Times
 from overture.domain.sending import (
     OPENING_LIFE,
-    ByTurn,
     Facts,
     Join,
     KnownContact,
@@ -36,7 +36,6 @@ from overture.domain.sending import (
     Replay,
     Start,
     decide_start,
-    parts,
 )
 from overture.store import contacts, conversations, events, idempotency, messages, outbox, threads, timers
 from overture.store.engine import Writing
@@ -73,7 +72,7 @@ class Plan:
         self._ends: Final[dict[int, tuple[str, str, int, EndReason]]] = {}
         self._ended_threads: Final[dict[str, str]] = {}
         self._conversations: Final[dict[int, conversations.NewConversation]] = {}
-        self._joins: Final[dict[int, tuple[Start, Facts, Join]]] = {}
+        self._joins: Final[dict[int, tuple[Start, Facts, Join, tuple[Carried, ...]]]] = {}
         self._messages: Final[dict[int, list[messages.NewMessage]]] = {}
         self._sends: Final[dict[int, list[outbox.NewSend]]] = {}
         self._times: Final[dict[int, tuple[Start, str, Times]]] = {}
@@ -87,11 +86,12 @@ class Plan:
     def decide(self, n: int, start: Start, facts: Facts) -> Answer:
         """The answer to one call, with its rows put on the plan."""
         verdict = decide_start(start, facts, self._now)
-        if (full := self._queues.refuse(start, facts, verdict)) is not None:
+        carried = cost.carry(start, facts, verdict, self._now)
+        if (full := self._queues.refuse(facts, verdict, carried)) is not None:
             return full
-        match self._caps.decide(n, start, facts, verdict):
+        match self._caps.decide(n, start, facts, verdict, carried):
             case Open() as opened:
-                return self._open(n, start, facts, opened)
+                return self._open(n, start, facts, opened, carried)
             case Refusal() as refusal:
                 return refusal
             case Replay(conversation_id=an_id):
@@ -99,7 +99,7 @@ class Plan:
             case Join(live=live, times=times) as join:
                 if facts.contact is not None:
                     self._known[n] = (start.workspace_id, facts.contact)
-                self._joins[n] = (start, facts, join)
+                self._joins[n] = (start, facts, join, carried)
                 self._key(n, start, live.id)
                 return self._started(n, start, facts, live.id, times)
 
@@ -132,14 +132,13 @@ class Plan:
             (self._conversations[n].id, self._conversations[n].shard)
         ]
 
-    def _open(self, n: int, start: Start, facts: Facts, opened: Open) -> Answer:
+    def _open(self, n: int, start: Start, facts: Facts, opened: Open, carried: Sequence[Carried]) -> Answer:
         assert facts.agent is not None
         assert facts.sender_id is not None
         contact = self._contact(n, start, facts)
         shard = contact.shard if facts.thread is None else facts.thread.shard
         conversation_id = self._ids.new(self._now, shard)
         thread_id = self._thread(n, start, facts, contact, conversation_id)
-        bodies = () if isinstance(opened.opening, ByTurn) else parts(opened.opening, start.channel)
         if opened.ends is not None:
             self._ends[n] = (start.workspace_id, opened.ends.id, opened.ends.epoch, EndReason.SUPERSEDED)
             self._ended_threads[opened.ends.id] = thread_id
@@ -152,8 +151,8 @@ class Plan:
             channel=start.channel,
             agent_id=facts.agent.id,
             agent_version=facts.agent.version,
-            last_seq=len(bodies),
-            turn_due_at=None if bodies else opened.times.due_at,
+            last_seq=len(carried),
+            turn_due_at=None if carried else opened.times.due_at,
             variables=_variables(start, opened),
             start_digest=start.digest,
             previous_conversation_id=None if opened.ends is None else opened.ends.id,
@@ -177,7 +176,7 @@ class Plan:
             channel=start.channel.value,
         )
         self._events[n] = started
-        self._say(n, start, facts, (conversation_id, shard, thread_id), bodies, first_seq=1, epoch=0)
+        self._say(n, start, facts, (conversation_id, shard, thread_id), carried, first_seq=1, epoch=0)
         if start.consent is not None:
             self._consents[n] = self._evidence(start, facts.agent, contact)
         return self._started(n, start, facts, conversation_id, opened.times)
@@ -229,17 +228,16 @@ class Plan:
         start: Start,
         facts: Facts,
         where: tuple[str, int, str],
-        bodies: Sequence[Text | Template],
+        carried: Sequence[Carried],
         *,
         first_seq: int,
         epoch: int,
     ) -> None:
-        """Queue the bodies on (conversation, shard, thread), one after the other."""
+        """Queue what carries the opening on (conversation, shard, thread), one after the other."""
         assert facts.sender_id is not None
         conversation_id, shard, thread_id = where
         author = Author.AGENT if start.text is None and start.template is None else Author.CALLER
-        counted = cost.of_opening(start, facts, bodies, self._now)
-        for seq, (body, of_it) in enumerate(zip(bodies, counted, strict=True), first_seq):
+        for seq, one in enumerate(carried, first_seq):
             new = messages.NewMessage(
                 id=self._ids.new(self._now, shard),
                 workspace_id=start.workspace_id,
@@ -248,12 +246,12 @@ class Plan:
                 shard=shard,
                 direction=Direction.OUT,
                 author=author,
-                body=body,
-                segments=of_it.segments,
-                cost=of_it.cost,
+                body=one.body,
+                segments=one.counted.segments,
+                cost=one.counted.cost,
             )
             send = outbox.send_of(new, thread_id=thread_id, sender_id=facts.sender_id, epoch=epoch)
-            self._queues.join(facts, start.channel, new)
+            self._queues.join(facts, new)
             self._messages.setdefault(n, []).append(new)
             self._sends.setdefault(n, []).append(send)
 
@@ -317,19 +315,18 @@ class Plan:
         joins = {n: join for n, join in self._joins.items() if n not in lost}
         if not joins:
             return set()
-        bodies = {n: parts(join.opening, start.channel) for n, (start, _, join) in joins.items()}
-        wanted = [(start.workspace_id, join.live.id, len(bodies[n])) for n, (start, _, join) in joins.items()]
+        wanted = [(start.workspace_id, join.live.id, len(carried)) for start, _, join, carried in joins.values()]
         seqs = await conversations.take_seqs(tx, wanted, self._now)
         joined = set()
-        for n, (start, facts, join) in joins.items():
+        for n, (start, facts, join, carried) in joins.items():
             if (taken := seqs.get((start.workspace_id, join.live.id))) is None:
                 continue
             assert facts.thread is not None
             where = (join.live.id, facts.thread.shard, facts.thread.id)
-            self._say(n, start, facts, where, bodies[n], first_seq=taken[0], epoch=taken[1])
+            self._say(n, start, facts, where, carried, first_seq=taken[0], epoch=taken[1])
             joined.add(n)
         again = [
-            (start.workspace_id, join.live.id, start.digest) for n, (start, _, join) in joins.items() if n in joined
+            (start.workspace_id, join.live.id, start.digest) for n, (start, _, join, _) in joins.items() if n in joined
         ]
         await conversations.ask_again(tx, again, self._now)
         return joined

@@ -10,13 +10,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.domain import caps, cost, variants
+from overture.domain import caps, variants
 from overture.domain.caps import Line, Tally, Told, Wanted
+from overture.domain.cost import Carried
 from overture.domain.errors import Refusal
 from overture.domain.event import Event, EventKind
 from overture.domain.ports import Ids
 from overture.domain.rules import Cap, Measure
-from overture.domain.sending import ByTurn, Facts, Join, Open, Replay, Start, Verdict, parts
+from overture.domain.sending import Facts, Replay, Start, Verdict
 from overture.store import caps as counted
 from overture.store import events
 from overture.store.caps import Asked, Held, Key, Reservation, Take, Taking
@@ -34,6 +35,7 @@ class _Taken(Struct, frozen=True, kw_only=True):
     workspace_id: str
     contact: str
     wanted: tuple[Wanted, ...]
+    together: Wanted
     lines: tuple[Line, ...]
 
 
@@ -43,21 +45,22 @@ class Ledger:
     def __init__(self, held: Held, lines: Mapping[int, tuple[Line, ...]], now: datetime) -> None:
         self._held: Final = held
         self._lines: Final = lines
-        self._tallies: Final = _copied(held)
+        self._tallies: Final = held.tallies()
         self._taken: Final[dict[int, _Taken]] = {}
         self._now: Final = now
 
-    def decide(self, n: int, start: Start, facts: Facts, verdict: Verdict) -> Verdict:
+    def decide(self, n: int, start: Start, facts: Facts, verdict: Verdict, carried: Sequence[Carried]) -> Verdict:
         """The verdict over a call, or a refusal where it goes over a cap."""
         if not (found := self._lines.get(n)) or isinstance(verdict, Refusal | Replay):
             return verdict
-        contact, wanted = contact_of(start, facts), wanted_of(start, facts, verdict, self._now)
+        contact, wanted = contact_of(start, facts), wanted_of(carried)
+        together = caps.together(wanted)
         under = [(line, self._tallies[start.workspace_id, line.name]) for line in found]
         for line, tallies in under:
             for tally in tallies:
-                if tally.cap == line.cap and (refused := caps.refuse(line, tally, wanted, contact)) is not None:
+                if tally.cap == line.cap and (refused := caps.refuse(line, tally, together, contact)) is not None:
                     return refused
-        taken = _Taken(workspace_id=start.workspace_id, contact=contact, wanted=wanted, lines=found)
+        taken = _Taken(workspace_id=start.workspace_id, contact=contact, wanted=wanted, together=together, lines=found)
         _count(self._tallies, taken)
         self._taken[n] = taken
         return verdict
@@ -71,7 +74,7 @@ class Ledger:
             return
         tallies = self._tallies
         if len(taken) < len(self._taken):
-            tallies = _copied(self._held)
+            tallies = self._held.tallies()
             for one in taken.values():
                 _count(tallies, one)
         takings, reservations = _Pages(self._now), list[Reservation]()
@@ -107,26 +110,22 @@ class Ledger:
         await events.insert_all(tx, news, self._now)
 
 
-def _copied(held: Held) -> dict[Key, list[Tally]]:
-    return {key: [one.copy() for one in found] for key, found in held.tallies.items()}
-
-
 def _count(tallies: Mapping[Key, list[Tally]], taken: _Taken) -> None:
     for name in dict.fromkeys(line.name for line in taken.lines):
         for tally in tallies[taken.workspace_id, name]:
-            tally.add(taken.wanted, taken.contact)
+            tally.add(taken.together, taken.contact)
 
 
 async def hold_caps(tx: Writing, asked: Sequence[tuple[int, Start, Facts]], now: datetime) -> Ledger:
     """The caps that calls, with their numbers, fall under, held until the commit."""
     lines, wanted = _asked(asked)
-    return Ledger(await counted.hold(tx, wanted, now) if wanted else Held(), lines, now)
+    return Ledger(await counted.hold(tx, wanted, now) if wanted else Held(now=now), lines, now)
 
 
 async def look_at_caps(tx: Reading, asked: Sequence[tuple[int, Start, Facts]], now: datetime) -> Ledger:
     """The caps that calls, with their numbers, fall under, only looked at."""
     lines, wanted = _asked(asked)
-    return Ledger(Held(tallies=await counted.look(tx, wanted, now)) if wanted else Held(), lines, now)
+    return Ledger(await counted.look(tx, wanted, now) if wanted else Held(now=now), lines, now)
 
 
 def lines_of(start: Start, facts: Facts) -> tuple[Line, ...]:
@@ -144,15 +143,13 @@ def contact_of(start: Start, facts: Facts) -> str:
     return variants.canonical(start.to_number) if facts.contact is None else facts.contact.address
 
 
-def wanted_of(start: Start, facts: Facts, opened: Open | Join, now: datetime) -> tuple[Wanted, ...]:
+def wanted_of(carried: Sequence[Carried]) -> tuple[Wanted, ...]:
     """What each message of an opening takes. One that is yet to be composed is a message; the rest is not known."""
-    if isinstance(opened.opening, ByTurn):
+    if not carried:
         return (Wanted(segments=0),)
-    bodies = parts(opened.opening, start.channel)
-    costs = [one.cost for one in cost.of_opening(start, facts, bodies, now)]
     return tuple(
-        caps.wanted_of(body, start.channel, None if known is None else known.micros)
-        for body, known in zip(bodies, costs, strict=True)
+        Wanted(segments=one.segments, cost_micros=None if (cost := one.counted.cost) is None else cost.micros)
+        for one in carried
     )
 
 

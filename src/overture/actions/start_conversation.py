@@ -31,7 +31,6 @@ from overture.domain.sending import (
     Replay,
     Start,
     decide_start,
-    parts,
 )
 from overture.domain.template import Button, Known, render
 from overture.domain.template_opening import OwnTemplate
@@ -108,10 +107,11 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
     """What one call would do now; nothing is written."""
     [facts] = await _read_facts(tx, [asked], now)
     verdict = decide_start(asked, facts, now)
-    if (full := join_queue.Queues(now).refuse(asked, facts, verdict)) is not None:
+    carried = cost.carry(asked, facts, verdict, now)
+    if (full := join_queue.Queues(now).refuse(facts, verdict, carried)) is not None:
         return full
     caps = await look_at_caps(tx, [(0, asked, facts)], now)
-    verdict = caps.decide(0, asked, facts, verdict)
+    verdict = caps.decide(0, asked, facts, verdict, carried)
     match verdict:
         case Refusal():
             return verdict
@@ -128,19 +128,18 @@ async def dry_run(tx: Reading, asked: Start, now: datetime) -> DryRun | Refusal:
                     encoding="unknown",
                     scheduled_for=scheduled_for,
                 )
-            carried = [shown(part) for part in parts(opening, asked.channel)]
-            text, sms = "\n".join(carried), asked.channel is Channel.SMS
-            counted = cost.of_opening(asked, facts, parts(opening, asked.channel), now)
+            texts = [shown(one.body) for one in carried]
+            text, sms = "\n".join(texts), asked.channel is Channel.SMS
             return DryRun(
                 verdict="open" if isinstance(verdict, Open) else "join",
                 opening=text,
                 kind="template" if isinstance(opening, Template) else "text",
-                segments=sum(segments.count(part) for part in carried) if sms else len(carried),
+                segments=sum(segments.count(part) for part in texts) if sms else len(texts),
                 encoding=segments.encoding_of(text).value if sms else "none",
                 supersedes=verdict.ends.id if isinstance(verdict, Open) and verdict.ends else None,
                 scheduled_for=scheduled_for,
                 template=_told(opening, facts.template, asked.channel) if isinstance(opening, Template) else None,
-                cost=_dry_cost(cost.total(counted)),
+                cost=_dry_cost(cost.total(one.counted for one in carried)),
                 warnings=list(consent_rule.warnings(facts.lacks_consent)),
             )
         case _ as never:

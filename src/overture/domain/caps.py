@@ -94,22 +94,39 @@ def spends(rules: Rules) -> bool:
 
 def width(cap: Cap) -> int:
     """Seconds that one bucket of a cap covers."""
-    return max(_SHORTEST_BUCKET, -(-cap.within_seconds // _BUCKETS))
+    return _width(cap.within_seconds)
+
+
+@lru_cache(maxsize=1024)  # windows are few, and messages many
+def _width(within_seconds: int) -> int:
+    return max(_SHORTEST_BUCKET, -(-within_seconds // _BUCKETS))
 
 
 def bucket(cap: Cap, now: datetime) -> int:
     """The bucket of an instant, by the second in which it starts."""
-    return int(now.timestamp()) // width(cap) * width(cap)
+    wide = _width(cap.within_seconds)
+    return int(now.timestamp()) // wide * wide
 
 
 def horizon(cap: Cap, now: datetime) -> int:
     """The last bucket that counts no longer."""
-    return int(now.timestamp()) - cap.within_seconds - width(cap)
+    return int(now.timestamp()) - cap.within_seconds - _width(cap.within_seconds)
 
 
 def until(cap: Cap, start: int) -> int:
     """The second from which a bucket counts no longer."""
-    return start + width(cap) + cap.within_seconds
+    return start + _width(cap.within_seconds) + cap.within_seconds
+
+
+def together(wanted: Sequence[Wanted]) -> Wanted:
+    """What messages take together. Where no price is known, no money."""
+    if len(wanted) == 1:
+        return wanted[0]
+    return Wanted(
+        messages=sum(one.messages for one in wanted),
+        segments=sum(one.segments for one in wanted),
+        cost_micros=sum(one.cost_micros or 0 for one in wanted),
+    )
 
 
 def amount(cap: Cap, wanted: Wanted) -> int:
@@ -153,28 +170,24 @@ class Tally:
         self._contacts: Final = {contact: start for contact, start in contacts.items() if start > self._over}
         newest = sorted(buckets, reverse=True)[:_KEPT]
         self.buckets: Final = {start: buckets[start] for start in newest if buckets[start] > 0}
-        self._used = sum(count for start, count in self.buckets.items() if start > self._over)
+        self._used = sum([count for start, count in self.buckets.items() if start > self._over])
 
     @property
     def used(self) -> int:
         """How much of the cap is taken."""
         return self._used
 
-    def copy(self) -> "Tally":
-        """The same, to be counted on apart."""
-        return Tally(self.cap, self.buckets, self.told, self._contacts, self._now)
-
-    def fits(self, wanted: Sequence[Wanted], contact: str) -> bool:
+    def fits(self, wanted: Wanted, contact: str) -> bool:
         """Whether an opening fits. One whose price is unknown fits as long as anything is left."""
         return self._excess(wanted, contact) <= 0
 
-    def can_ever_fit(self, wanted: Sequence[Wanted]) -> bool:
+    def can_ever_fit(self, wanted: Wanted) -> bool:
         """Whether an opening would fit if nothing else were counted."""
         if self.cap.count is Measure.RECIPIENTS:
             return self.cap.at_most > 0
-        return max(1, sum(amount(self.cap, one) for one in wanted)) <= self.cap.at_most
+        return max(1, amount(self.cap, wanted)) <= self.cap.at_most
 
-    def add(self, wanted: Sequence[Wanted], contact: str) -> None:
+    def add(self, wanted: Wanted, contact: str) -> None:
         """Count an opening."""
         start = bucket(self.cap, self._now)
         if self.cap.count is Measure.RECIPIENTS:
@@ -184,7 +197,7 @@ class Tally:
             self._contacts[contact] = start
             self.change(start, 1)
         else:
-            self.change(start, sum(amount(self.cap, one) for one in wanted))
+            self.change(start, amount(self.cap, wanted))
 
     def change(self, start: int, by: int) -> None:
         """Let a bucket hold more, or less."""
@@ -197,7 +210,7 @@ class Tally:
         if start > self._over:
             self._used += count - before
 
-    def frees_in(self, wanted: Sequence[Wanted], contact: str) -> int:
+    def frees_in(self, wanted: Wanted, contact: str) -> int:
         """Seconds until an opening fits, if nothing else is counted; a whole window where it never does."""
         excess = self._excess(wanted, contact)
         for start, count in sorted(self.buckets.items()):
@@ -210,10 +223,10 @@ class Tally:
                 return max(1, until(self.cap, start) - int(self._now.timestamp()))
         return self.cap.within_seconds
 
-    def _excess(self, wanted: Sequence[Wanted], contact: str) -> int:
+    def _excess(self, wanted: Wanted, contact: str) -> int:
         if self.cap.count is Measure.RECIPIENTS:
             return 0 if contact in self._contacts and self.cap.at_most else self.used + 1 - self.cap.at_most
-        more = max(1, sum(amount(self.cap, one) for one in wanted))
+        more = max(1, amount(self.cap, wanted))
         return self.used + more - self.cap.at_most
 
     def news(self) -> tuple[bool, bool]:
@@ -228,7 +241,7 @@ class Tally:
         return told_at is None or int(self._now.timestamp()) - told_at >= self.cap.within_seconds
 
 
-def refuse(line: Line, tally: Tally, wanted: Sequence[Wanted], contact: str) -> Limited | None:
+def refuse(line: Line, tally: Tally, wanted: Wanted, contact: str) -> Limited | None:
     """Why an opening is refused for a cap; None where it fits."""
     if tally.fits(wanted, contact):
         return None

@@ -1,6 +1,6 @@
 """What messages will cost, told before they are sent: counted in segments, priced by the operator's table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec import Struct
@@ -9,7 +9,7 @@ from overture.domain import prices, segments, window
 from overture.domain.channel import Channel
 from overture.domain.message import Body, Template, Text, shown
 from overture.domain.prices import Cost, PriceTable
-from overture.domain.sending import Facts, Start
+from overture.domain.sending import ByTurn, Facts, Join, Open, Start, Verdict, parts
 from overture.domain.template import Known
 
 
@@ -20,14 +20,33 @@ class Counted(Struct, frozen=True, kw_only=True):
     cost: Cost | None
 
 
-def of_opening(start: Start, facts: Facts, bodies: Sequence[Text | Template], now: datetime) -> list[Counted]:
-    """What the messages that open a conversation will cost, one after the other."""
+class Carried(Struct, frozen=True, kw_only=True):
+    """One of the messages that carry an opening: what it says, and what that takes."""
+
+    body: Text | Template
+    counted: Counted
+
+    @property
+    def segments(self) -> int:
+        """How many it counts for a pace and for a cap: one, too, where its text is the provider's."""
+        return self.counted.segments or 1
+
+
+def carry(start: Start, facts: Facts, verdict: Verdict, now: datetime) -> tuple[Carried, ...]:
+    """The messages that a verdict opens with, one after the other; none where the agent composes them later."""
+    if not isinstance(verdict, Open | Join) or isinstance(verdict.opening, ByTurn):
+        return ()
     heard = None if facts.thread is None else facts.thread.last_inbound_at
     is_open = window.is_open(heard, now)
-    return [
-        _count(body, start.channel, start.to_number, facts.prices, template=facts.template, is_open=is_open)
-        for body in bodies
-    ]
+    return tuple(
+        Carried(
+            body=body,
+            counted=_count(
+                body, start.channel, start.to_number, facts.prices, template=facts.template, is_open=is_open
+            ),
+        )
+        for body in parts(verdict.opening, start.channel)
+    )
 
 
 def of_reply(

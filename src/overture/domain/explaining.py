@@ -147,7 +147,7 @@ def _quiet_hours(asking: Asking, now: datetime) -> list[Said]:
 
 
 def _caps(asking: Asking, now: datetime) -> list[Said]:
-    wanted = (Wanted(),)
+    wanted = Wanted()
     found = []
     for line, tally in asking.tallies:
         refused = caps.refuse(line, tally, wanted, asking.contact)

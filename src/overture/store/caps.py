@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from overture.domain.caps import SPENT, Line, Tally, Told, horizon, measure_of, until
-from overture.domain.rules import Measure
+from overture.domain.rules import Cap, Measure
 from overture.store.engine import Reading, Writing
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery, insert
 
@@ -206,6 +206,7 @@ class Reservation(Struct, frozen=True, kw_only=True):
     until: int
 
 
+_NEVER: Final = Told()
 _read_takes: Final = msgspec.json.Decoder(tuple[Take, ...]).decode
 
 
@@ -228,8 +229,20 @@ class Held(Struct, frozen=True, kw_only=True):
     `took_in` where that holds what stood beside their rows: then the rows must be saved, whatever else is.
     """
 
-    tallies: dict[Key, list[Tally]] = {}
+    now: datetime
+    limits: tuple[tuple[Key, Cap], ...] = ()
+    sums: dict[Key, dict[int, int]] = {}
+    told: dict[Key, Told] = {}
+    met: dict[Key, dict[str, int]] = {}
     took_in: bool = False
+
+    def tallies(self) -> dict[Key, list[Tally]]:
+        """A tally for each cap, to be counted on; made anew each time."""
+        made: dict[Key, list[Tally]] = {}
+        for key, cap in self.limits:
+            tally = Tally(cap, self.sums[key], self.told.get(key, _NEVER), self.met.get(key, {}), self.now)
+            made.setdefault(key, []).append(tally)
+        return made
 
 
 async def hold(tx: Writing, asked: Sequence[Asked], now: datetime) -> Held:
@@ -237,19 +250,19 @@ async def hold(tx: Writing, asked: Sequence[Asked], now: datetime) -> Held:
     keys = sorted({one.key for one in asked})
     found = await tx.run_rows(_HOLD, keys, int(now.timestamp()))
     changes = await tx.run_rows(_TAKE_CHANGES, keys)
-    return Held(tallies=await _tallies(tx, asked, found, changes, now), took_in=bool(changes))
+    return await _held(tx, asked, found, changes, now)
 
 
-async def look(tx: Reading, asked: Sequence[Asked], now: datetime) -> dict[Key, list[Tally]]:
+async def look(tx: Reading, asked: Sequence[Asked], now: datetime) -> Held:
     """What caps have counted, only looked at."""
     keys = sorted({one.key for one in asked})
     found, changes = await tx.all_of(_LOOK, keys), await tx.all_of(_CHANGES, keys)
-    return await _tallies(tx, asked, found, changes, now)
+    return await _held(tx, asked, found, changes, now)
 
 
-async def _tallies(
+async def _held(
     tx: Reading, asked: Sequence[Asked], found: Sequence[Row], changes: Sequence[Row], now: datetime
-) -> dict[Key, list[Tally]]:
+) -> Held:
     sums: dict[Key, dict[int, int]] = {one.key: {} for one in asked}
     told: dict[Key, Told] = {}
     for row in found:
@@ -268,12 +281,8 @@ async def _tallies(
             sums[row[0], row[1]][row[2]] = row[3]
         for row in await tx.all_of(_MET, sorted({(*one.key, one.contact) for one in people})):
             met.setdefault((row[0], row[1]), {})[row[2]] = row[3]
-    limits = {(one.key, one.line.cap): None for one in asked}
-    tallies: dict[Key, list[Tally]] = {}
-    for key, cap in limits:
-        tally = Tally(cap, sums[key], told.get(key, Told()), met.get(key, {}), now)
-        tallies.setdefault(key, []).append(tally)
-    return tallies
+    limits = tuple(dict.fromkeys((one.key, one.line.cap) for one in asked))
+    return Held(now=now, limits=limits, sums=sums, told=told, met=met, took_in=bool(changes))
 
 
 async def save(tx: Writing, counted: Iterable[tuple[Key, Tally, Told]], now: datetime) -> None:
