@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.agents.deeds import Deed
 from overture.domain.agent import Json
 from overture.domain.turn import Author, Line
 
@@ -37,9 +38,10 @@ def fsm_log(
     lines: Sequence[Line],
     turns: Sequence[Turned],
     slots: Mapping[str, Json],
+    deeds: Sequence[Deed] = (),
 ) -> dict[str, Json]:
     """The log of states, by agent id. `current_turn` says whose turn it is: "user" or "agent"."""
-    events = _events(lines, turns)
+    events = _events(lines, turns, deeds)
     counted = Counter(str(event["event_type"]) for event in events)
     log: dict[str, Json] = {
         "current_state": place,
@@ -68,22 +70,25 @@ def _path(turns: Iterable[Turned]) -> list[str]:
     return path
 
 
-def _events(lines: Sequence[Line], turns: Sequence[Turned]) -> list[dict[str, Json]]:
-    """Everything that happened in order of time; at one instant: what was heard, the places passed, what was said."""
+def _events(lines: Sequence[Line], turns: Sequence[Turned], deeds: Sequence[Deed]) -> list[dict[str, Json]]:
+    """Everything that happened in order of time; at one instant: what was heard, done, passed, and said."""
     told: list[tuple[datetime, int, dict[str, Json]]] = []
     standing = ""
     for turn in turns:
         if not standing and turn.path:
-            told.append((turn.at, 1, _event("fsm_started", turn.path[0], turn.at)))
+            told.append((turn.at, 2, _event("fsm_started", turn.path[0], turn.at)))
         for place in turn.path:
             if standing and place != standing:
-                told.append((turn.at, 1, _event("state_transition", place, turn.at, {"from": standing})))
-            told.append((turn.at, 1, _event("state_executed", place, turn.at)))
+                told.append((turn.at, 2, _event("state_transition", place, turn.at, {"from": standing})))
+            told.append((turn.at, 2, _event("state_executed", place, turn.at)))
             standing = place
     for line in lines:
         heard = line.author is Author.CONTACT
         kind = "user_input" if heard else "utterance_sent"
-        told.append((line.at, 0 if heard else 2, _event(kind, _place_at(turns, line), line.at, {"text": line.text})))
+        told.append((line.at, 0 if heard else 3, _event(kind, _place_at(turns, line), line.at, {"text": line.text})))
+    for deed in deeds:
+        place = _place_before(turns, deed.at)
+        told.append((deed.at, 1, _event(deed.event_type, place, deed.at, deed.details)))
     return [event for _, _, event in sorted(told, key=lambda entry: entry[:2])]
 
 
@@ -92,6 +97,15 @@ def _place_at(turns: Sequence[Turned], line: Line) -> str:
     place = next((turn.path[0] for turn in turns if turn.path), "")
     for turn in turns:
         if turn.path and (turn.at < line.at or (turn.at == line.at and line.author is not Author.CONTACT)):
+            place = turn.path[-1]
+    return place
+
+
+def _place_before(turns: Sequence[Turned], at: datetime) -> str:
+    """Where the agent stood when its turn did something: where the turn before had left it."""
+    place = next((turn.path[0] for turn in turns if turn.path), "")
+    for turn in turns:
+        if turn.path and turn.at < at:
             place = turn.path[-1]
     return place
 

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from overture.store.conversations import Conversation
-from overture.store.engine import Reading, Writing, instant, stored, stored_or_none
+from overture.store.engine import Reading, Writing, instant, instant_or_none, stored, stored_or_none
 from overture.store.statement import Command, Query
 
 _BEGIN: Final = Command(
@@ -26,6 +26,13 @@ _LIST: Final = Query(
     SELECT kind, state, request, result, to_seq, turn_began_at, digest FROM step
     WHERE workspace_id = $1 AND conversation_id = $2 AND after_turns = $3 AND digest IS NOT NULL
     ORDER BY started_at, turn_id, number
+    """
+)
+
+_LIST_OF_CONVERSATION: Final = Query(
+    """
+    SELECT kind, request, result, started_at, finished_at FROM step
+    WHERE workspace_id = $1 AND conversation_id = $2 ORDER BY started_at DESC, turn_id DESC, number DESC LIMIT $3
     """
 )
 
@@ -52,6 +59,16 @@ class TakenStep(Struct, frozen=True, kw_only=True):
     to_seq: int
     turn_began_at: datetime
     digest: str
+
+
+class KeptStep(Struct, frozen=True, kw_only=True):
+    """A step as it stands in the journal; without a result where nobody wrote down what came of it."""
+
+    kind: str
+    request: str
+    result: str | None
+    started_at: datetime
+    finished_at: datetime | None
 
 
 async def begin(tx: Writing, claimed: Conversation, step: NewStep, now: datetime) -> None:
@@ -91,4 +108,19 @@ async def list_of_turn(tx: Reading, claimed: Conversation) -> list[TakenStep]:
             digest=row[6],
         )
         for row in await tx.all(_LIST, claimed.workspace_id, claimed.id, claimed.turns)
+    ]
+
+
+async def list_of_conversation(tx: Reading, workspace_id: str, conversation_id: str, most: int) -> list[KeptStep]:
+    """The last steps of a conversation, oldest first."""
+    rows = await tx.all(_LIST_OF_CONVERSATION, workspace_id, conversation_id, most)
+    return [
+        KeptStep(
+            kind=row[0],
+            request=row[1],
+            result=row[2],
+            started_at=instant(row[3]),
+            finished_at=instant_or_none(row[4]),
+        )
+        for row in reversed(rows)
     ]

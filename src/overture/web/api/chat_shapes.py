@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta, Struct
 
 from overture.agents import kinds, transcript
+from overture.agents.deeds import Step, deeds
 from overture.domain import turn
 from overture.domain.agent import Agent, EndReason, Json
 from overture.domain.channel import Channel
@@ -20,7 +21,7 @@ from overture.domain.delivery import DeliveryStatus
 from overture.domain.errors import Invalid
 from overture.domain.message import Author, Direction
 from overture.domain.reasons import Reason
-from overture.store import agents, conversations, messages, quiet_hours, threads, turns
+from overture.store import agents, conversations, messages, quiet_hours, steps, threads, turns
 from overture.store.conversations import Conversation, Listed
 from overture.store.engine import Reading, instant, stored
 from overture.store.messages import Message
@@ -29,6 +30,7 @@ FIRST_STATE: Final = "greeting_state"
 _MAIN_STATE: Final = "main_state"
 _USER: Final = "user"
 _ALL_LINES: Final = 10_000  # a conversation ends after a thousand turns at most
+_STEPS: Final = 500  # the last of a conversation that its log tells of
 _WHO: Final = {Author.CONTACT: turn.Author.CONTACT, Author.OPERATOR: turn.Author.OPERATOR}
 
 
@@ -122,6 +124,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     lines: list[Message]
     agent: Agent | None
     turns: list[turns.TurnRecord]
+    steps: list[steps.KeptStep]
     contact_number: str | None = None
     scheduled_for: datetime | None = None
 
@@ -137,6 +140,7 @@ async def find_seen(tx: Reading, workspace_id: str, conversation_id: str) -> See
         lines=await messages.list_after(tx, workspace_id, conversation_id, 0, _ALL_LINES),
         agent=(await agents.find_versions(tx, [version])).get(version),
         turns=await turns.list_of_conversation(tx, workspace_id, conversation_id),
+        steps=await steps.list_of_conversation(tx, workspace_id, conversation_id, _STEPS),
         contact_number=await _find_number(tx, conversation.thread_id),
         scheduled_for=await _find_scheduled(tx, conversation),
     )
@@ -273,4 +277,15 @@ def _fsm_log(seen: Seen, lines: Sequence[turn.Line]) -> dict[str, Json] | None:
         lines=lines,
         turns=[transcript.Turned(at=one.finished_at, path=one.path) for one in seen.turns],
         slots={} if state is None else kinds.slots(state),
+        deeds=deeds(agent.spec, (_step(one) for one in seen.steps)),
+    )
+
+
+def _step(one: steps.KeptStep) -> Step:
+    return Step(
+        kind=one.kind,
+        request=one.request,
+        result=one.result,
+        started_at=one.started_at,
+        finished_at=one.finished_at,
     )
