@@ -48,6 +48,8 @@ from overture.workers.accounts import ROAD as ACCOUNTS
 from overture.workers.accounts import AccountsRoad
 from overture.workers.inbox import InboxRoad
 from overture.workers.media import MediaRoad
+from overture.workers.models import LONGEST_WAIT_SECONDS as MODELS_WAIT_SECONDS
+from overture.workers.models import ROAD as MODELS
 from overture.workers.outbox import OutboxRoad
 from overture.workers.pricing import EVERY_SECONDS as PRICES_WAIT_SECONDS
 from overture.workers.pricing import ROAD as PRICES
@@ -122,6 +124,8 @@ class House:
         self._templates = TemplateRoad(store=self.store, source=content)
         self._model = self._make_model(self.settings)
         self._closes.append(self._model.aclose)
+        self._checks = doors.open_checks(self.settings, self.store, self.signals, self._model)
+        await self._checks.look()
         self._tools = doors.open_tools(self.settings)
         self._closes.append(self._tools.aclose)
         self._transcriber = doors.open_transcriber(self.settings)
@@ -172,6 +176,7 @@ class House:
             self._start(road, look)
         pricing = PriceRoad(store=self.store, provider=self._provider)
         self._start(PRICES, sweep.unless_shut(pricing.look), longest_wait_seconds=PRICES_WAIT_SECONDS)
+        self._start(MODELS, self._checks.look, longest_wait_seconds=MODELS_WAIT_SECONDS)
         queues = QueueRoad(store=self.store)
         self._start(QUEUES, queues.look, longest_wait_seconds=QUEUES_WAIT_SECONDS)
         self._drains.extend(
@@ -279,6 +284,7 @@ class House:
             model_endpoints=tuple(model.name for model in self.settings.models),
             backups=self._backups,
             templates=self._templates,
+            models=self._checks,
             public_urls=self.settings.public_urls,
         )
 

@@ -1,5 +1,6 @@
 """The doors to the world, as the settings name them: databases, the provider, models, secrets."""
 
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -7,6 +8,7 @@ from overture.actions.adopt_settings import SenderSetting
 from overture.adapters.clock import SystemClock
 from overture.adapters.http_tool import HttpTools
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
+from overture.adapters.llm.probe import probe
 from overture.adapters.llm.transcription import OpenAITranscriber
 from overture.adapters.twilio.accounts import TwilioAccounts
 from overture.adapters.twilio.client import TwilioClient
@@ -17,11 +19,12 @@ from overture.domain.channel import Channel
 from overture.domain.ports import ModelClient, Provider, Typist
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling
 from overture.domain.tool_address import Reach
-from overture.settings import SenderSettings, Settings
+from overture.settings import ModelSettings, SenderSettings, Settings
 from overture.store.engine import Store
 from overture.store.postgresql import PostgresqlStore
 from overture.store.signals import Signals
 from overture.store.sqlite import SqliteStore
+from overture.workers.models import Endpoint, ModelRoad
 
 
 def open_accounts(settings: Settings) -> TwilioAccounts:
@@ -101,18 +104,32 @@ def read_sender(setting: SenderSettings) -> SenderSetting:
 
 def open_models(settings: Settings) -> OpenAICompatible:
     """The settings' model endpoints."""
-    return OpenAICompatible(
-        [
-            ModelEndpoint(
-                name=model.name,
-                base_url=model.base_url,
-                model=model.model,
-                api_key=model.api_key,
-                max_tokens_field=model.max_tokens_field,
-            )
-            for model in settings.models
-        ]
+    return OpenAICompatible([read_endpoint(model) for model in settings.models])
+
+
+def read_endpoint(model: ModelSettings) -> ModelEndpoint:
+    """A model endpoint of the settings in the adapter's words."""
+    return ModelEndpoint(
+        name=model.name,
+        base_url=model.base_url,
+        model=model.model,
+        api_key=model.api_key,
+        max_tokens_field=model.max_tokens_field,
     )
+
+
+def open_checks(settings: Settings, store: Store, signals: Signals, models: OpenAICompatible) -> ModelRoad:
+    """What checks the settings' model endpoints, and tells `models` what was found."""
+    endpoints = [
+        Endpoint(
+            name=model.name,
+            base_url=model.base_url,
+            model=model.model,
+            check=partial(probe, read_endpoint(model)),
+        )
+        for model in settings.models
+    ]
+    return ModelRoad(store=store, signals=signals, endpoints=endpoints, adopt=models.adopt)
 
 
 def open_transcriber(settings: Settings) -> OpenAITranscriber | None:

@@ -60,6 +60,13 @@ async def _ask(client: Client, settings: Settings, *, runs: bool) -> AsyncIterat
         if (left := await client.list_inbox(kind, limit=1)).events and runs:
             why = "found no conversation and no agent" if kind == "unrouted" else "failed again and again"
             yield note(f"There are webhooks that {why}, the first of {left.events[0].received_at:%Y-%m-%d %H:%M}.")
+    for model in (await client.list_models()).models:
+        check = f"`overture model check {model.name}` finds out what it can do."
+        if model.checked is None:
+            yield note(f"The model endpoint {model.name!r} was never checked.", check)
+        elif model.cannot_serve:
+            told = ", ".join(repr(name) for name in model.cannot_serve)
+            yield wrong(f"The model endpoint {model.name!r} cannot call the tools of {told}.", check)
     keys = await client.list_keys()
     if not any(key.revoked_at is None for key in keys):
         yield note("There is no API key yet.", "`overture keys create NAME` makes one.")

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from overture.cli import costs, knowing, ledger, looking_after, pacing, people, provider, ruling, safekeeping, telling
+from overture.cli import (
+    costs,
+    knowing,
+    ledger,
+    looking_after,
+    models,
+    pacing,
+    people,
+    provider,
+    ruling,
+    safekeeping,
+    telling,
+)
 from overture.cli.options import AsJson, Config, Data
 from overture.cli.twilio import twilio
 
@@ -98,6 +110,7 @@ def doctor(
 safekeeping.register(app)
 costs.register(app)
 pacing.register(app)
+models.register(app)
 
 
 @app.command("test")

@@ -49,7 +49,7 @@ def require_data(settings: Settings, hint: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def operator(settings: Settings) -> AsyncIterator["Client"]:
+async def operator(settings: Settings, patience_seconds: float = 30.0) -> AsyncIterator["Client"]:
     """A client of the server of this data folder, without a key; where none runs, one is started for the while."""
     from overture import bootstrap, log
     from overture.client import Client
@@ -58,7 +58,8 @@ async def operator(settings: Settings) -> AsyncIterator["Client"]:
     async with contextlib.AsyncExitStack() as stack:
         if not await is_running(settings):
             await stack.enter_async_context(bootstrap.serving_locally(settings))
-        yield await stack.enter_async_context(Client(socket=settings.socket))
+        client = Client(socket=settings.socket, patience_seconds=patience_seconds)
+        yield await stack.enter_async_context(client)
 
 
 async def is_running(settings: Settings) -> bool:

@@ -14,6 +14,7 @@ from overture.client.calling import quoted, read
 from overture.client.consents import ConsentCalls
 from overture.client.costs import CostCalls
 from overture.client.knowledge import KnowledgeCalls
+from overture.client.models import ModelCalls
 from overture.client.people import PeopleCalls
 from overture.client.rules import RuleCalls
 from overture.domain.access import Scope
@@ -54,7 +55,7 @@ class StartedChat(Struct, frozen=True, kw_only=True):
     scheduled_for: datetime | None = None
 
 
-class Client(AccountCalls, ConsentCalls, CostCalls, KnowledgeCalls, PeopleCalls, RuleCalls):
+class Client(AccountCalls, ConsentCalls, CostCalls, KnowledgeCalls, ModelCalls, PeopleCalls, RuleCalls):
     """Calls one server; use it as an asynchronous context. Every method raises a Problem of `domain/errors.py`."""
 
     async def start_outbound(

@@ -278,6 +278,14 @@ CREATE TABLE migration (
         number integer NOT NULL PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL
     );
 
+CREATE TABLE model_check (
+    base_url text NOT NULL,
+    model text NOT NULL,
+    found text NOT NULL,
+    checked_at bigint NOT NULL,
+    PRIMARY KEY (base_url, model)
+)  WITHOUT ROWID;
+
 CREATE TABLE outbox (
     message_id text NOT NULL,
     shard integer NOT NULL,

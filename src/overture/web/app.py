@@ -29,6 +29,7 @@ from overture.web.api import (
     keys,
     knowledge,
     media,
+    models,
     outbound,
     people,
     pools,
@@ -65,7 +66,7 @@ _API: Final = routes_of(
         inbox,
         media,
     ),
-    *(knowledge, prices, spend),
+    *(knowledge, prices, spend, models),
     *(accounts, senders, pools, queues, rules, keys, backups, instance, wirings, twilio, probes, console),
 )
 

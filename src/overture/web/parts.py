@@ -1,11 +1,13 @@
 """What the doors need of the house; bootstrap hands it in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from overture.actions.openings import Answer
 from overture.actions.save_templates import Refreshed
+from overture.domain.errors import Unknown
+from overture.domain.model_check import Checked
 from overture.domain.ports import AccountsInForce, Ids, RawEvent, Vault, WebhookVerifier
 from overture.domain.sending import Start
 from overture.domain.tool_address import Surroundings
@@ -40,6 +42,41 @@ class NoTemplates:
         return []
 
 
+class ModelEndpoint(Protocol):
+    """A model endpoint of the settings."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+
+
+class Models(Protocol):
+    """Knows what model endpoints can do."""
+
+    async def list_all(self) -> Sequence[tuple[ModelEndpoint, Checked | None]]:
+        """The endpoints, the default one first, each with its last check."""
+        ...
+
+    async def check(self, name: str | None) -> Checked:
+        """Check an endpoint. Raises Unknown."""
+        ...
+
+
+class NoModels:
+    """Models where none is set up."""
+
+    async def list_all(self) -> Sequence[tuple[ModelEndpoint, Checked | None]]:
+        """None."""
+        return []
+
+    async def check(self, name: str | None) -> Checked:
+        """Nothing is there to be checked."""
+        raise Unknown("model_unknown", "No model is set up.", hint="Set a model endpoint in the settings.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """Running parts.
@@ -68,4 +105,5 @@ class Parts:
     public_urls: tuple[str, ...] = ()
     backups: Backups = field(default_factory=lambda: Backups(None))
     templates: Templates = field(default_factory=NoTemplates)
+    models: Models = field(default_factory=NoModels)
     keys: RememberedKeys = field(default_factory=RememberedKeys)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, Never
 from msgspec import Struct
 
 from overture.domain.errors import Failure, Misconfigured, Permanent, Transient
+from overture.domain.model_check import PLAIN, Checked, Quirks
 from overture.domain.turn import ModelAnswered, ModelRequest, Round, ToolCall
 
 if TYPE_CHECKING:
@@ -49,7 +50,15 @@ class OpenAICompatible:
 
     def __init__(self, endpoints: Sequence[ModelEndpoint]) -> None:
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
-        self._models: dict[str, OpenAIChatModel] = {}
+        self._models: dict[tuple[str, str], OpenAIChatModel] = {}
+        self._quirks: dict[tuple[str, str], Quirks] = {}
+
+    def adopt(self, checks: Sequence[Checked]) -> None:
+        """Ask endpoints from now on as checks of them found it right."""
+        self._quirks = {(one.base_url, one.model): one.found.quirks for one in checks}
+
+    def _quirks_of(self, endpoint: ModelEndpoint) -> Quirks:
+        return self._quirks.get((endpoint.base_url, endpoint.model), PLAIN)
 
     def endpoints(self) -> Sequence[str]:
         """The names that a request may use, the default one first; empty where no model is set up."""
@@ -58,7 +67,7 @@ class OpenAICompatible:
     async def complete(self, request: ModelRequest, *, timeout_seconds: float) -> ModelAnswered:
         """One answer. Raises Transient, Permanent or Misconfigured; never retries inside."""
         endpoint = self._endpoint(request.endpoint)
-        if endpoint.name not in self._models:
+        if not self._models:
             await asyncio.to_thread(
                 _import_library
             )  # it takes seconds, which neither the loop nor the model shall lose
@@ -71,8 +80,9 @@ class OpenAICompatible:
             raise Transient("model_timeout", "The model did not answer in time.") from error
         except Exception as error:  # noqa: BLE001 - a foreign library's failures are open-ended; each gets a verdict
             _give_verdict(endpoint, error)
-        text = (response.text or "").strip()
-        calls = _calls(response) if request.tools else ()
+        text = _spoken(response.text or "")
+        may_call = request.may_call or self._quirks_of(endpoint).takes_tool_choice
+        calls = _calls(response) if request.tools and may_call else ()
         if not text and not calls:
             raise Transient("model_empty", "The model's answer was empty.")
         return ModelAnswered(
@@ -107,21 +117,25 @@ class OpenAICompatible:
                 spoken.append(messages.ModelRequest(parts=[messages.UserPromptPart(content=line.text)]))
             else:
                 spoken.append(messages.ModelResponse(parts=[messages.TextPart(content=line.text)]))
-        first = messages.ModelRequest(parts=[messages.SystemPromptPart(content=request.instructions)])
+        quirks = self._quirks_of(endpoint)
         wanted = settings.ModelSettings(max_tokens=request.max_output_tokens)
-        if request.temperature is not None:
+        if request.temperature is not None and quirks.takes_temperature:
             wanted["temperature"] = request.temperature
         for one in request.rounds:
             spoken += _round(one)
-        if request.tools and not request.may_call:
+        tools = request.tools and (quirks.calls_tools or request.rounds)
+        if tools and not request.may_call and quirks.takes_tool_choice:
             wanted["tool_choice"] = "none"
-        offered = _offered(request) if request.tools else None
         return await direct.model_request(
-            self._model(endpoint), [first, *spoken], model_settings=wanted, model_request_parameters=offered
+            self._model(endpoint, quirks),
+            _instructed(request.instructions, spoken, takes_system=quirks.takes_system),
+            model_settings=wanted,
+            model_request_parameters=_offered(request) if tools else None,
         )
 
-    def _model(self, endpoint: ModelEndpoint) -> "OpenAIChatModel":
-        model = self._models.get(endpoint.name)
+    def _model(self, endpoint: ModelEndpoint, quirks: Quirks) -> "OpenAIChatModel":
+        field = quirks.max_tokens_field or endpoint.max_tokens_field
+        model = self._models.get((endpoint.name, field))
         if model is None:
             from openai import AsyncOpenAI
             from pydantic_ai.models.openai import OpenAIChatModel
@@ -134,12 +148,30 @@ class OpenAICompatible:
                 max_retries=0,
                 timeout=endpoint.timeout_seconds,
             )
-            profile = OpenAIModelProfile(
-                openai_chat_supports_max_completion_tokens=endpoint.max_tokens_field == "max_completion_tokens"
-            )
+            profile = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=field == "max_completion_tokens")
             model = OpenAIChatModel(endpoint.model, provider=OpenAIProvider(openai_client=client), profile=profile)
-            self._models[endpoint.name] = model
+            self._models[endpoint.name, field] = model
         return model
+
+
+def _instructed(instructions: str, spoken: "list[ModelMessage]", *, takes_system: bool) -> "list[ModelMessage]":
+    """What is said, after the instructions; before the first line of the contact where there is no other way."""
+    from pydantic_ai import messages
+
+    if takes_system:
+        return [messages.ModelRequest(parts=[messages.SystemPromptPart(content=instructions)]), *spoken]
+    first, rest = (spoken[0], spoken[1:]) if spoken else (None, [])
+    if isinstance(first, messages.ModelRequest) and isinstance(first.parts[0], messages.UserPromptPart):
+        instructions = f"{instructions}\n\n{first.parts[0].content}"
+    elif first is not None:
+        rest = spoken
+    return [messages.ModelRequest(parts=[messages.UserPromptPart(content=instructions)]), *rest]
+
+
+def _spoken(text: str) -> str:
+    """A text without thoughts: the library takes out whole ones, not those that lack their beginning or their end."""
+    spoken = text.rpartition("</think>")[2]
+    return spoken.partition("<think>")[0].strip()
 
 
 def _offered(request: ModelRequest) -> "ModelRequestParameters":
