@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from overture.agents import answers, beside, conditions, details, tools, variables
 from overture.agents.kinds import asking, call_node
+from overture.agents.kinds.flow_replies import expects, options, replies
 from overture.agents.kinds.learned import Learned
 from overture.domain.agent import Ask, Call, EndReason, FlowSpec, GlobalPhrase, Json, Node
 from overture.domain.tool import MOST_CALLS
@@ -37,7 +38,6 @@ from overture.domain.turn import (
 )
 
 MOST_NODES: Final = 50  # passed in one turn; a flow that needs more goes round in a circle
-MOST_REPLIES: Final = 2  # messages a turn; what a flow says beyond is joined into the first
 
 
 class FlowState(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -123,7 +123,7 @@ def greeting_options(spec: FlowSpec, values: Mapping[str, Json]) -> tuple[str, .
     """The choices that the greeting offers."""
     walk = _Walk(spec=spec, given=values, slots={}, path=[], said=[])
     stopped = _enter(walk, spec.start)
-    return () if stopped.control is not None else _options(_ask_at(spec, stopped.node))
+    return () if stopped.control is not None else options(_ask_at(spec, stopped.node))
 
 
 def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scene) -> tuple[FlowState, Decision]:
@@ -179,7 +179,7 @@ def _say_again(walk: _Walk, state: FlowState, unread: Iterable[str]) -> Finish:
     """What the contact has not read is said now: nothing that they wrote since can be an answer to it."""
     ask = _ask_at(walk.spec, state.node)
     return Finish(
-        replies=_replies(unread), place=state.node, path=(state.node,), expects=_expects(ask), options=_options(ask)
+        replies=replies(unread), place=state.node, path=(state.node,), expects=expects(ask), options=options(ask)
     )
 
 
@@ -211,7 +211,7 @@ def _hear(
         else answers.understand(asked.ask, texts, walk.spec.language, payloads, today=walk.today)
     )
     if value is None and waiting and all(map(beside.is_reaction, texts)):
-        return state, Finish(replies=(), place=node, path=(node,), expects=_expects(asked.ask))  # it asks for nothing
+        return state, Finish(replies=(), place=node, path=(node,), expects=expects(asked.ask))  # it asks for nothing
     if value is not None:
         walk.slots[asked.ask.slot] = value
         walk.path.append(node)
@@ -370,30 +370,15 @@ def _finish(walk: _Walk, state: FlowState, stopped: _Stopped, *, tries: int = 0)
             assert_never(never)
     open_question = ask if after.phase == "waiting" else None
     return after, Finish(
-        replies=_replies(walk.said),
+        replies=replies(walk.said),
         place=stopped.node,
         path=tuple(walk.path),
         control=stopped.control,
-        expects=_expects(open_question),
-        options=_options(open_question),
+        expects=expects(open_question),
+        options=options(open_question),
     )
-
-
-def _expects(ask: Ask | None) -> Literal["anything", "choice"]:
-    return "choice" if ask is not None and ask.type in {"yes_no", "choice"} else "anything"
-
-
-def _options(ask: Ask | None) -> tuple[str, ...]:
-    return tuple(answers.forms_of(ask)) if ask is not None and ask.type == "choice" and ask.offer else ()
 
 
 def _ask_at(spec: FlowSpec, name: str) -> Ask | None:
     node = spec.nodes.get(name)
     return node.ask if node is not None else None
-
-
-def _replies(said: Iterable[str]) -> tuple[str, ...]:
-    *first, last = [*said] or [""]
-    if len(first) >= MOST_REPLIES:
-        first = ["\n".join(first)]
-    return tuple(text for text in (*first, last) if text)

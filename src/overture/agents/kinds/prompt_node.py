@@ -83,12 +83,12 @@ def _value(spec: FlowSpec, prompt: Prompt, answer: ModelAnswered, known: Collect
         if call.name == NOTE and (noted := _noted(prompt, call.arguments)) is not None:
             return _bounded(prompt, noted, known)
     written = replies.take_markers(answer.text[:_LONGEST]).text
-    read = answers.understand(_ask(prompt), [written], spec.language)
+    read = answers.understand(question(prompt), [written], spec.language)
     return None if read is None else _bounded(prompt, read, known)
 
 
 def _noted(prompt: Prompt, arguments: str) -> Scalar | None:
-    ask = _ask(prompt)
+    ask = question(prompt)
     tool = ExtractTool(
         name=NOTE,
         slot=ask.slot,
@@ -111,7 +111,8 @@ def _bounded(prompt: Prompt, found: Scalar, known: Collection[str]) -> Scalar | 
     return variables.clean(text, prompt.max_length) or None
 
 
-def _ask(prompt: Prompt) -> Ask:
+def question(prompt: Prompt) -> Ask:
+    """The answer that is asked for, as a question that a flow would ask."""
     return Ask(slot=prompt.slot or "answer", type=prompt.type, choices=prompt.choices, max_length=_LONGEST)
 
 
@@ -121,7 +122,7 @@ def _offer(prompt: Prompt) -> ToolOffer:
         case "yes_no":
             kind = {"type": "boolean"}
         case "choice":
-            kind = {"type": "string", "enum": [*answers.forms_of(_ask(prompt))]}
+            kind = {"type": "string", "enum": [*answers.forms_of(question(prompt))]}
         case "text":
             kind = {"type": "string", "maxLength": prompt.max_length}
     schema = {"type": "object", "properties": {"value": kind}, "required": ["value"], "additionalProperties": False}
@@ -163,7 +164,7 @@ def _how_to_note(prompt: Prompt, channel: Channel) -> str:
         case "yes_no":
             what = "yes or no"
         case "choice":
-            what = f"one of: {'; '.join(answers.forms_of(_ask(prompt)))}"
+            what = f"one of: {'; '.join(answers.forms_of(question(prompt)))}"
         case "text":
             what = f"on one line of at most {prompt.max_length} characters"
     return (
