@@ -65,6 +65,7 @@ _BY_BEGINNING: Final = 0.6  # or one stem begins the other: "liefer" in "lieferz
 _SATURATES: Final = 1.2  # from what number on it counts little how often a word stands there
 _BY_LENGTH: Final = 0.4  # how much a long passage is held to have every word by chance
 _USUAL_LENGTH: Final = 80  # words of a passage
+_IN_NONE: Final = 0.5  # how much a word counts for a share that no passage has
 _BEFORE: Final = 0.35  # how much what was asked before counts beside what is asked now
 
 
@@ -125,10 +126,13 @@ def rank(
 def share(passages: Sequence[Passage], query: str, *, total: int | None = None) -> dict[int, float]:
     """How much of what is asked each passage speaks of, by its number: from 0 to 1, whatever the base's size.
 
-    A rare word is more of a question than one that many passages have, and one that no passage has the most.
+    A rare word is more of a question than one that many passages have. One that none has may be the very thing, or what
+    people say on the way to it ("hi my name is"): it counts half of the rarest.
     """
     wanted = dict.fromkeys(asked_words(query), 1.0)
     counted = [_count(passage, wanted) for passage in passages]
+    spoken_of = {word for one in counted for word in one.by_word}
+    wanted = {word: n if word in spoken_of else _IN_NONE for word, n in wanted.items()}
     weights = _weights(wanted, counted, max(total or 0, len(passages)))
     asked = sum(weights.values()) or 1.0
     return {

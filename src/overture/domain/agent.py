@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from overture.domain.knowledge import MOST_FOUND, KnowledgeName
+from overture.domain.knowledge import LEAST_SHARE, MOST_FOUND, KnowledgeName
 from overture.domain.rules import FOR_MARKETING, NONE, Applying, Rules, TimeOfDay
 from overture.domain.tool import Tool, ToolName
 
@@ -128,7 +128,7 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
     missing: str
     found: str | None = None
     query: Annotated[str, Meta(max_length=500)] | None = None
-    least: Annotated[float, Meta(ge=0, le=1)] = 0.25
+    least: Annotated[float, Meta(ge=0, le=1)] = LEAST_SHARE
     most: Annotated[int, Meta(ge=1, le=MOST_FOUND)] | None = None
     slot: Name | None = None
 
