@@ -132,10 +132,10 @@ def _asking(node: Node) -> list[str]:
     """What a node asks of others than the contact."""
     asked = [] if node.call is None else [f"⇄ calls {node.call.tool}"]
     if node.search is not None:
-        kept = "says it" if node.search.slot is None else f"→ {node.search.slot}"
+        kept = "says it" if node.search.slot is None else f"keeps {node.search.slot}"
         asked.append(f"⌕ looks in {', '.join(node.search.bases)}, {kept}")
     if node.prompt is not None:
-        kept = "says it" if node.prompt.slot is None else f"→ {node.prompt.slot}"
+        kept = "says it" if node.prompt.slot is None else f"keeps {node.prompt.slot}"
         asked.append(f"✦ asks a model, {kept}: {node.prompt.instructions}")
     return asked
 
