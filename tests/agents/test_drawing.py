@@ -22,7 +22,7 @@ def texts(picture: ElementTree.Element) -> list[str]:
     return [text.text or "" for text in picture.iter(f"{SVG}text")]
 
 
-@pytest.mark.parametrize("name", ["booking.yaml", "appointment-reminder.yaml"])
+@pytest.mark.parametrize("name", ["booking.yaml", "appointment-reminder.yaml", "appointment-desk.yaml"])
 def test_a_shipped_flow_is_drawn_with_each_node_and_each_way(name: str) -> None:
     spec = reading.read_spec((ROOT / "agents" / name).read_text(), file=name)
     assert isinstance(spec, FlowSpec)
@@ -33,6 +33,13 @@ def test_a_shipped_flow_is_drawn_with_each_node_and_each_way(name: str) -> None:
     ways |= {(at, node.goto) for at, node in spec.nodes.items() if node.goto is not None}
     ways |= {("", phrase.goto) for phrase in spec.globals if phrase.goto is not None}
     assert len([path for path in picture.iter(f"{SVG}path") if path.get("marker-end")]) == len(ways)
+
+
+@pytest.mark.parametrize("name", ["booking", "support", "appointment-desk"])
+def test_the_pictures_in_the_documents_are_those_that_the_command_draws(name: str) -> None:
+    spec = reading.read_spec((ROOT / "agents" / f"{name}.yaml").read_text(), file=name)
+    assert isinstance(spec, FlowSpec)
+    assert (ROOT / "docs" / "images" / f"{name}-flow.svg").read_text() == drawing.draw(spec)
 
 
 def test_conditions_stand_at_their_ways_and_questions_in_their_boxes() -> None:

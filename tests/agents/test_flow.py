@@ -212,7 +212,7 @@ def test_an_ended_flow_stays_ended_and_silent() -> None:
 
 @pytest.mark.parametrize("observation", [ModelAnswered(text="x"), ModelFailed(reason="x")])
 def test_a_flow_has_no_use_for_a_model(observation: Observation) -> None:
-    with pytest.raises(ValueError, match="no model"):
+    with pytest.raises(ValueError, match="no such thing"):
         Play(SALON).sees(observation)
 
 

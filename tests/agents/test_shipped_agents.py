@@ -30,9 +30,13 @@ def test_the_linter_finds_nothing(file: str) -> None:
 
 def test_their_ids_are_the_documented_ones() -> None:
     assert {file.name: shipped(file.name).id for file in FILES} == {
+        "appointment-desk.yaml": "93c1e7d4-2f68-4a05-b7de-5a8f0c6b1d72",
+        "appointment-desk-by-model.yaml": "4e8d2b90-7c15-4f3a-8d06-b1f97e53c2a8",
         "appointment-reminder.yaml": "0b6f0a52-6f0e-4c0b-9a53-6f2f6f1d2a11",
         "booking.yaml": "2a886b7d-d52d-4f8b-8ea0-19d3edc79214",
         "concierge.yaml": "5f1c2d3e-4b5a-4c6d-8e7f-90a1b2c3d4e5",
+        "support.yaml": "7d3b8c52-90ae-4f7e-8a61-4c9b2f0d1e33",
+        "support-by-model.yaml": "1c0f4a6e-5d27-4b8b-9f3a-6e2d7a90b844",
     }
 
 

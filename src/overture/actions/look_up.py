@@ -36,14 +36,19 @@ def answer(looked: Looked, need: NeedSearch) -> Searched:
     """What an agent is told: passages in their order where it gets all of them, else the best first."""
     if looked.whole:
         return Searched(whole=True, passages=tuple(_cited(base, one) for base, read in looked.bases for one in read))
-    scored = [
-        (score, base, passage)
-        for base, read in looked.bases
-        for score, passage in ranking.rank(read, need.query, before=need.before, total=base.passages)
-    ]
+    scored = [(score, base, passage) for base, read in looked.bases for score, passage in _ranked(base, read, need)]
     found = sorted(scored, key=lambda one: -one[0])[: need.most]
     near = [one for one in found if one[0] >= ranking.FAR_BEHIND * found[0][0]]
     return Searched(passages=tuple(_cited(base, passage) for _, base, passage in near))
+
+
+def _ranked(base: Base, read: Sequence[Passage], need: NeedSearch) -> list[tuple[float, Passage]]:
+    """The passages of a base that say enough of what is asked, best first."""
+    ranked = ranking.rank(read, need.query, before=need.before, total=base.passages)
+    if need.least <= 0:
+        return ranked
+    shares = ranking.share(read, need.query, total=base.passages)
+    return [(score, one) for score, one in ranked if shares[one.number] >= need.least]
 
 
 def _cited(base: Base, passage: Passage) -> Cited:

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from overture.agents import kinds
 from overture.agents.lint import Finding, lint
-from overture.domain.agent import AgentSpec, PromptSpec
+from overture.domain.agent import AgentSpec
 from overture.domain.errors import Invalid, Refusal
 from overture.domain.ports import Ids
 from overture.domain.tool_address import Surroundings
@@ -64,6 +65,7 @@ async def save_agent(
 
 async def _known(tx: Reading, workspace_id: str, spec: AgentSpec) -> frozenset[str]:
     """Which of the bases that an agent names there are."""
-    if not isinstance(spec, PromptSpec) or not spec.knowledge:
+    names = kinds.bases(spec)
+    if not names:
         return frozenset()
-    return frozenset(base.name for base in await knowledge.find_all(tx, workspace_id, spec.knowledge))
+    return frozenset(base.name for base in await knowledge.find_all(tx, workspace_id, names))

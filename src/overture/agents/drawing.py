@@ -101,6 +101,11 @@ def _ways(name: str, node: Node) -> list[_Way]:
     ]
     if node.goto is not None:
         ways.append(_Way(name, node.goto, "else" if ways else ""))
+    if node.search is not None:
+        learned = (("found", node.search.found), ("not found", node.search.missing))
+        ways += [_Way(name, goto, why) for why, goto in learned if goto is not None]
+    if node.prompt is not None and node.prompt.failed is not None:
+        ways.append(_Way(name, node.prompt.failed, "no answer"))
     return ways
 
 
@@ -109,6 +114,7 @@ def _lines(name: str, node: Node) -> list[_Line]:
     lines += [_Line(text, "say") for text in _wrapped(node.say or "")]
     if node.ask is not None:
         lines += [_Line(text, "ask") for text in _wrapped(_asked(node.ask), most=2)]
+    lines += [_Line(text, "ask") for asked in _asking(node) for text in _wrapped(asked, most=2)]
     if node.end is not None:
         lines.append(_Line(f"■ ends: {node.end}", "end"))
     if node.hand_over is not None:
@@ -120,6 +126,18 @@ def _asked(ask: Ask) -> str:
     if ask.type == "choice":
         return f"? {ask.slot}: {' · '.join(answers.forms_of(ask))}"
     return f"? {ask.slot}: {_KINDS[ask.type]}"
+
+
+def _asking(node: Node) -> list[str]:
+    """What a node asks of others than the contact."""
+    asked = [] if node.call is None else [f"⇄ calls {node.call.tool}"]
+    if node.search is not None:
+        kept = "says it" if node.search.slot is None else f"keeps {node.search.slot}"
+        asked.append(f"⌕ looks in {', '.join(node.search.bases)}, {kept}")
+    if node.prompt is not None:
+        kept = "says it" if node.prompt.slot is None else f"keeps {node.prompt.slot}"
+        asked.append(f"✦ asks a model, {kept}: {node.prompt.instructions}")
+    return asked
 
 
 def _anywhere(spec: FlowSpec) -> list[_Line]:

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 from overture.agents import tools, variables, words
 from overture.agents.kinds.flow import known_names
+from overture.agents.lint_asking import lint_names
 from overture.agents.lint_flow import lint_flow
 from overture.agents.lint_knowledge import lint_knowledge
 from overture.agents.lint_texts import Finding, error, lint_message, warning
@@ -24,7 +25,10 @@ _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 
 
 def lint(
-    spec: AgentSpec, surroundings: Surroundings | None = None, *, knowledge: frozenset[str] | None = None
+    spec: AgentSpec,
+    surroundings: Surroundings | None = None,
+    *,
+    knowledge: frozenset[str] | None = None,
 ) -> list[Finding]:
     """Everything wrong with an agent, in the order of its specification; errors break conversations.
 
@@ -34,7 +38,9 @@ def lint(
     match spec:
         case FlowSpec():
             known = known_names(spec)
-            return [*_lint_common(spec, known), *lint_tools(spec, known, surroundings), *lint_flow(spec)]
+            models = None if surroundings is None else surroundings.models
+            of_names = lint_names(spec, knowledge, models)
+            return [*_lint_common(spec, known), *lint_tools(spec, known, surroundings), *lint_flow(spec), *of_names]
         case PromptSpec():
             known = variables.SYSTEM.union(spec.variables)
             of_tools = lint_tools(spec, known | tools.slots(spec), surroundings)

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from overture.agents import answers, conditions, patterns, variables
+from overture.agents.kinds import asking
 from overture.agents.kinds.flow import known_names
+from overture.agents.lint_asking import early, lint_asking, targets
 from overture.agents.lint_texts import Finding, error, lint_message, warning
 from overture.agents.lint_tools import early_call, lint_call
 from overture.domain import consent
@@ -23,6 +25,7 @@ def lint_flow(spec: FlowSpec) -> list[Finding]:
     for name in sorted(spec.nodes.keys() - _reachable(spec)):
         findings.append(warning(f"nodes.{name}", "No way leads to this node.", "Point a goto at it, or take it out."))
     findings += [early_call(name) for name in sorted(_unasked(spec)) if spec.nodes[name].call is not None]
+    findings += [early(name) for name in sorted(_unasked(spec)) if asking.asks(spec.nodes[name])]
     for name in _silent_loops(spec):
         findings.append(
             error(
@@ -49,6 +52,7 @@ def _lint_node(spec: FlowSpec, name: str, node: Node) -> Iterator[Finding]:
     if node.ask is not None:
         yield from _lint_ask(spec, where, node, node.ask)
     yield from lint_call(spec, where, node, known)
+    yield from lint_asking(spec, where, node, known)
     if any(one.call is not None for one in spec.nodes.values()):
         known |= {f"tool.{name}" for name in conditions.OF_TOOLS}
     for place, branch in enumerate(node.then or ()):
@@ -68,6 +72,7 @@ def _lint_node(spec: FlowSpec, name: str, node: Node) -> Iterator[Finding]:
 def _lint_ways_on(where: str, node: Node) -> Iterator[Finding]:
     """A node must lead somewhere: a dead end hands the contact over without a reason."""
     closed = node.goto is not None or node.end is not None or node.hand_over is not None
+    closed = closed or (node.search is not None and node.search.found is not None)
     if not closed and not node.then:
         after = "after the answer" if node.ask else "here"
         yield error(where, f"The flow stops {after}: the node neither goes on, ends nor hands over.", _GOES_ON)
@@ -184,12 +189,14 @@ def _unknown(where: str, target: str) -> Finding:
 
 def _targets(node: Node) -> list[str]:
     """Where a node can lead, following what the engine would read."""
-    targets: list[str] = []
+    found = targets(node)
+    if node.search is not None and node.search.found is not None:
+        return found
     for branch in node.then or ():
-        targets.append(branch.goto)
+        found.append(branch.goto)
         if branch.when is None:
-            return targets
-    return targets if node.goto is None else [*targets, node.goto]
+            return found
+    return found if node.goto is None else [*found, node.goto]
 
 
 def _reachable(spec: FlowSpec) -> set[str]:

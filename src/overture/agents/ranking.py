@@ -65,6 +65,7 @@ _BY_BEGINNING: Final = 0.6  # or one stem begins the other: "liefer" in "lieferz
 _SATURATES: Final = 1.2  # from what number on it counts little how often a word stands there
 _BY_LENGTH: Final = 0.4  # how much a long passage is held to have every word by chance
 _USUAL_LENGTH: Final = 80  # words of a passage
+_IN_NONE: Final = 0.5  # how much a word counts for a share that no passage has
 _BEFORE: Final = 0.35  # how much what was asked before counts beside what is asked now
 
 
@@ -117,11 +118,27 @@ def rank(
     """
     wanted = dict.fromkeys(asked_words(before), _BEFORE) | dict.fromkeys(asked_words(query), 1.0)
     counted = [_count(passage, wanted) for passage in passages]
-    known: Counter[str] = Counter(word for one in counted for word in one.by_word)
-    whole = max(total or 0, len(passages))
-    weights = {word: wanted[word] * log(1 + (whole - n + 0.5) / (n + 0.5)) for word, n in known.items()}
+    weights = _weights(wanted, counted, max(total or 0, len(passages)))
     scored = [(_score(one, weights), passage) for one, passage in zip(counted, passages, strict=True)]
     return sorted(((score, one) for score, one in scored if score > 0), key=lambda pair: (-pair[0], pair[1].number))
+
+
+def share(passages: Sequence[Passage], query: str, *, total: int | None = None) -> dict[int, float]:
+    """How much of what is asked each passage speaks of, by its number: from 0 to 1, whatever the base's size.
+
+    A rare word is more of a question than one that many passages have. One that none has may be the very thing, or what
+    people say on the way to it ("hi my name is"): it counts half of the rarest.
+    """
+    wanted = dict.fromkeys(asked_words(query), 1.0)
+    counted = [_count(passage, wanted) for passage in passages]
+    spoken_of = {word for one in counted for word in one.by_word}
+    wanted = {word: n if word in spoken_of else _IN_NONE for word, n in wanted.items()}
+    weights = _weights(wanted, counted, max(total or 0, len(passages)))
+    asked = sum(weights.values()) or 1.0
+    return {
+        passage.number: sum(weights[word] * min(1.0, n) for word, n in one.by_word.items()) / asked
+        for one, passage in zip(counted, passages, strict=True)
+    }
 
 
 class _Counted(Struct, frozen=True, kw_only=True):
@@ -129,6 +146,12 @@ class _Counted(Struct, frozen=True, kw_only=True):
 
     by_word: dict[str, float]
     length: int
+
+
+def _weights(wanted: Mapping[str, float], counted: Iterable[_Counted], whole: int) -> dict[str, float]:
+    """What each word that is looked for counts, by how few of all the passages have it."""
+    known: Counter[str] = Counter(word for one in counted for word in one.by_word)
+    return {word: n * log(1 + (whole - known[word] + 0.5) / (known[word] + 0.5)) for word, n in wanted.items()}
 
 
 def _count(passage: Passage, wanted: Iterable[str]) -> _Counted:

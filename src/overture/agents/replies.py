@@ -6,12 +6,12 @@ steer the conversation are taken out here, whole or broken, so that none is ever
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, Literal
 
 from msgspec import Struct
 
-from overture.agents.variables import BIDI
+from overture.agents.variables import BIDI, without_placeholders
 
 
 class Marked(Struct, frozen=True, kw_only=True):
@@ -93,6 +93,11 @@ def with_links_to(text: str, hosts: Iterable[str] | None) -> str:
     return (
         re.sub(r"[ \t]+(?=[.,;!?)]|$)", "", re.sub(r"[ \t]{2,}", " ", _LINK.sub(kept, text))).replace("()", "").strip()
     )
+
+
+def spoken(marked: Marked, known: Collection[str], hosts: Iterable[str] | None) -> str:
+    """What a contact may read of a model's answer: plain, without placeholders of `known` names and foreign links."""
+    return without_rests(without_placeholders(with_links_to(plain(marked.text), hosts), known))
 
 
 _SENTENCE_END: Final = re.compile(r"(?:[.!?…。！？]+[\"')\]]*(?=\s)|\n)")

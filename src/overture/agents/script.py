@@ -153,8 +153,9 @@ class Play(Struct, frozen=True, kw_only=True):
 
 
 class Script(Struct, frozen=True, kw_only=True):
-    """The conversations of one file, with the agent's file and where models' answers are kept, beside it."""
+    """The conversations of one file, with the files beside it: the agent, models' answers, knowledge bases by name."""
 
     agent: str
     plays: tuple[Play, ...]
     cassette: str | None = None
+    knowledge: dict[str, str] = {}

@@ -31,6 +31,7 @@ from overture.agents.script import (
 )
 from overture.domain.agent import Name
 from overture.domain.errors import Invalid
+from overture.domain.knowledge import KnowledgeName
 
 LONGEST: Final = 400_000  # characters of a file
 _LONGEST_WAIT: Final = timedelta(days=400)
@@ -75,6 +76,7 @@ class _File(_Given, frozen=True, kw_only=True, forbid_unknown_fields=True):
     agent: Word
     conversations: Annotated[list[_Conversation], Meta(min_length=1, max_length=200)]
     cassette: Word | None = None
+    knowledge: dict[KnowledgeName, Word] = {}
 
 
 def read_script(text: str, *, file: str) -> Script:
@@ -94,7 +96,7 @@ def read_script(text: str, *, file: str) -> Script:
     if twice := next((name for n, name in enumerate(names) if name in names[:n]), None):
         raise _invalid(f"{file}: two conversations are called {twice!r}", "Give each a name of its own.")
     plays = tuple(_play(file, written, n, one) for n, one in enumerate(written.conversations))
-    return Script(agent=written.agent, plays=plays, cassette=written.cassette)
+    return Script(agent=written.agent, plays=plays, cassette=written.cassette, knowledge=written.knowledge)
 
 
 def read_length(text: str) -> timedelta | None:

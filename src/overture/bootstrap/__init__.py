@@ -279,7 +279,9 @@ class House:
             health=self._health,
             reply_wait_seconds=self.settings.reply_wait_seconds,
             tool_surroundings=Surroundings(
-                secrets=frozenset(self.settings.secrets), reach=Reach.read(self.settings.tools_may_reach)
+                secrets=frozenset(self.settings.secrets),
+                reach=Reach.read(self.settings.tools_may_reach),
+                models=frozenset(model.name for model in self.settings.models),
             ),
             model_endpoints=tuple(model.name for model in self.settings.models),
             backups=self._backups,

@@ -9,11 +9,12 @@ import json
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from overture.agents import script_reading
+from overture.actions.save_knowledge import Prepared
+from overture.agents import kinds, script_reading
 from overture.agents.script import Play
 from overture.cli import rehearse, telling
 from overture.cli.rehearsal.called import recognise
@@ -22,7 +23,7 @@ from overture.cli.rehearsal.house import House, RunawayError, open_house
 from overture.cli.rehearsal.player import Player
 from overture.cli.rehearsal.stand_ins import SetClock, Unexpected
 from overture.cli.rehearsal.transcript import Transcript
-from overture.domain.agent import AgentSpec, PromptSpec
+from overture.domain.agent import AgentSpec
 from overture.domain.errors import OutcomeUnknown, Permanent
 from overture.domain.ports import ModelClient
 from overture.domain.tool import HttpAnswer, HttpRequest
@@ -88,7 +89,15 @@ class Keyboard:
         return HttpAnswer(status=200, content_type="application/json", body=line.encode(errors="replace"))
 
 
-def run(settings: Settings, file: Path, *, channel: str, given: Sequence[str], you_begin: bool) -> None:
+def run(
+    settings: Settings,
+    file: Path,
+    *,
+    channel: str,
+    given: Sequence[str],
+    knowledge: Sequence[str] = (),
+    you_begin: bool,
+) -> None:
     """Talk until /quit or the end of the input. Raises Stop."""
     from overture import log
 
@@ -100,19 +109,21 @@ def run(settings: Settings, file: Path, *, channel: str, given: Sequence[str], y
         name="chat",
         steps=(),
         channel="sms" if channel == "sms" else "whatsapp",
-        variables=dict(map(_variable, given)),
+        variables=dict(_pair("--variable", "VALUE", one) for one in given),
         opened_by="contact" if you_begin else "agent",
         window=channel == "whatsapp",
     )
-    telling.run(_talk(settings, spec, play))
+    files = dict(_pair("--knowledge", "FILE", one) for one in knowledge)
+    known = rehearse.read_knowledge({name: Path(path) for name, path in files.items()})
+    telling.run(_talk(settings, spec, play, known))
 
 
-async def _talk(settings: Settings, spec: AgentSpec, play: Play) -> None:
+async def _talk(settings: Settings, spec: AgentSpec, play: Play, knowledge: Mapping[str, Prepared]) -> None:
     keyboard = Keyboard(spec, rehearse.model_names(spec))
     keyboard.listen()
     models: ModelClient = keyboard
     close: Callable[[], Any] | None = None
-    if isinstance(spec, PromptSpec) and settings.models:
+    if kinds.models(spec) and settings.models:
         from overture.bootstrap import doors
 
         live = doors.open_models(settings)
@@ -121,7 +132,7 @@ async def _talk(settings: Settings, spec: AgentSpec, play: Play) -> None:
     print(f"{spec.name}, on {play.channel}. {_HELP}")
     try:
         async with open_house(play.now, models=models, tools=keyboard, transcript=transcript) as house:
-            player = Player(play, spec, house, transcript, models=keyboard, tools=keyboard)
+            player = Player(play, spec, house, transcript, models=keyboard, tools=keyboard, knowledge=knowledge)
             await _Chat(player, house, transcript, keyboard).goes_on()
     except (Missed, RunawayError) as missed:
         telling.stop(str(missed), hint=missed.hint if isinstance(missed, Missed) else None)
@@ -192,8 +203,8 @@ class _Chat:
         self._transcript.unread.clear()
 
 
-def _variable(text: str) -> tuple[str, str]:
+def _pair(option: str, what: str, text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name.strip():
-        telling.stop(f"--variable: {text!r} is no NAME=VALUE.", status=telling.MISUSED)
+        telling.stop(f"{option}: {text!r} is no NAME={what}.", status=telling.MISUSED)
     return name.strip(), value

@@ -232,6 +232,9 @@ def chat_with_agent(
     given: Annotated[
         list[str] | None, typer.Option("--variable", metavar="NAME=VALUE", help="May be given again.")
     ] = None,
+    knowledge: Annotated[
+        list[str] | None, typer.Option("--knowledge", metavar="NAME=FILE", help="A text it knows. May be given again.")
+    ] = None,
     config: Config = None,
     *,
     you_begin: Annotated[bool, typer.Option("--you-begin", help="The contact writes first.")] = False,
@@ -240,7 +243,8 @@ def chat_with_agent(
     from overture.cli import chat as talking
     from overture.cli import serving
 
-    talking.run(serving.read(config), file, channel=channel, given=given or [], you_begin=you_begin)
+    settings = serving.read(config)
+    talking.run(settings, file, channel=channel, given=given or [], knowledge=knowledge or [], you_begin=you_begin)
 
 
 @agents.command("record")

@@ -1,19 +1,20 @@
 """`overture test`: play the conversations of scripts with their agents, and say what came of them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from overture.agents import lint, reading, script_reading
+from overture.actions.save_knowledge import Prepared, prepare
+from overture.agents import kinds, lint, reading, script_reading
 from overture.agents.script import Play
 from overture.cli import telling
 from overture.cli.rehearsal.cassette import Cassette, read_cassette
 from overture.cli.rehearsal.outcome import Outcome, Played, explain
-from overture.domain.agent import AgentSpec, PromptSpec
+from overture.domain.agent import AgentSpec
 from overture.domain.errors import Invalid
 from overture.domain.ports import ModelClient
 from overture.settings import Settings
@@ -88,13 +89,14 @@ async def _play_file(file: Path, asked: Asked) -> Played:
         spec = read_agent(file.parent / written.agent)
         tape = None if written.cassette is None else file.parent / written.cassette
         cassette = None if tape is None else read_cassette(tape, asked.live)
+        knowledge = read_knowledge({name: file.parent / path for name, path in written.knowledge.items()})
     except Invalid as refused:
         return Played(file=str(file), wrong=refused.description, hint=refused.hint)
     except telling.Stop as stopped:
         return Played(file=str(file), wrong=str(stopped), hint=stopped.hint)
     outcomes = []
     for play in filter(asked.wants, written.plays):
-        outcomes.append(await _play(play, spec, cassette))
+        outcomes.append(await _play(play, spec, cassette, knowledge))
         _tell(outcomes[-1], verbose=asked.verbose)
     if tape is not None and cassette is not None and asked.live is not None:
         whole = asked.only is None and all(one.failed is None for one in outcomes)
@@ -102,7 +104,7 @@ async def _play_file(file: Path, asked: Asked) -> Played:
     return Played(file=str(file), outcomes=tuple(outcomes))
 
 
-async def _play(play: Play, spec: AgentSpec, cassette: Cassette | None) -> Outcome:
+async def _play(play: Play, spec: AgentSpec, cassette: Cassette | None, knowledge: Mapping[str, Prepared]) -> Outcome:
     from overture.cli.rehearsal.expecting import Missed
     from overture.cli.rehearsal.house import open_house
     from overture.cli.rehearsal.player import Player, failed
@@ -115,7 +117,7 @@ async def _play(play: Play, spec: AgentSpec, cassette: Cassette | None) -> Outco
     began = time.perf_counter()
     missed_at = None
     async with open_house(play.now, models=models, tools=tools, transcript=transcript) as house:
-        player = Player(play, spec, house, transcript, models=models, tools=tools)
+        player = Player(play, spec, house, transcript, models=models, tools=tools, knowledge=knowledge)
         try:
             await player.plays()
         except Missed as missed:
@@ -126,8 +128,7 @@ async def _play(play: Play, spec: AgentSpec, cassette: Cassette | None) -> Outco
 
 def model_names(spec: AgentSpec) -> tuple[str, ...]:
     """The names under which an agent may ask for a model."""
-    named = spec.model if isinstance(spec, PromptSpec) else None
-    return ("default",) if named is None else ("default", named)
+    return tuple(dict.fromkeys(["default", *(name for name in kinds.models(spec) if name is not None)]))
 
 
 def read_agent(file: Path) -> AgentSpec:
@@ -138,6 +139,19 @@ def read_agent(file: Path) -> AgentSpec:
         more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
         raise telling.Stop(f"{file}, {errors[0].where}: {errors[0].sentence}{more}", hint=errors[0].hint)
     return spec
+
+
+def read_knowledge(files: Mapping[str, Path]) -> dict[str, Prepared]:
+    """The knowledge bases of files, by name. Raises Stop, or Invalid."""
+    found = {}
+    for name, file in files.items():
+        try:
+            found[name] = prepare(file.read_bytes())
+        except OSError as missing:
+            raise telling.Stop(f"{file} cannot be read: {missing.strerror}.", status=telling.MISUSED) from None
+        except Invalid as refused:
+            raise telling.Stop(f"{file}: {refused.description}", hint=refused.hint) from None
+    return found
 
 
 def read_text(file: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from overture.domain.knowledge import KnowledgeName
+from overture.domain.knowledge import LEAST_SHARE, MOST_FOUND, KnowledgeName
 from overture.domain.rules import FOR_MARKETING, NONE, Applying, Rules, TimeOfDay
 from overture.domain.tool import Tool, ToolName
 
@@ -116,6 +116,47 @@ class Ask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     retries: int = 2
 
 
+class Search(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A look-up in knowledge bases. What is found is said, or kept in `slot`; then the flow goes to `found`, or on.
+
+    `query` is a text with names of variables; without it, what the contact wrote last is looked for. A passage counts
+    as found when it speaks of so much of the question as `least` says, 1 being all of it; rare words are more of it.
+    Where none does, the flow goes to `missing`.
+    """
+
+    bases: Annotated[list[KnowledgeName], Meta(min_length=1)]
+    missing: str
+    found: str | None = None
+    query: Annotated[str, Meta(max_length=500)] | None = None
+    least: Annotated[float, Meta(ge=0, le=1)] = LEAST_SHARE
+    most: Annotated[int, Meta(ge=1, le=MOST_FOUND)] | None = None
+    slot: Name | None = None
+
+
+class Prompt(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """One answer of a model, said to the contact, or kept in `slot` as `type` says.
+
+    Into `instructions` go the caller's variables alone. What the model is shown beside them are the last `history`
+    lines of the conversation, what the contact wrote now, and as data the values of `sees`. Where it gives no usable
+    answer, `fallback` is said and the flow goes to `failed`; with `fallback` alone it goes on, with neither it hands
+    over.
+    """
+
+    instructions: Annotated[str, Meta(min_length=1, max_length=20_000)]
+    sees: Annotated[list[Name], Meta(max_length=20)] = []
+    history: Annotated[int, Meta(ge=0, le=60)] = 6
+    model: str | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    max_output_tokens: Annotated[int, Meta(ge=16, le=4096)] = 400
+    allowed_links: list[Annotated[str, Meta(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]] | None = None
+    slot: Name | None = None
+    type: Literal["text", "yes_no", "choice"] = "text"
+    choices: dict[str, list[str]] | list[str] | None = None
+    max_length: Annotated[int, Meta(ge=1, le=2000)] = 500
+    failed: str | None = None
+    fallback: str | None = None
+
+
 class Branch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"when": "if"}):
     """Where to go when a condition holds; a branch without a condition always holds."""
 
@@ -124,7 +165,7 @@ class Branch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rena
 
 
 class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A place in a flow: says, asks or calls a tool, then goes on, ends, or hands over. At least one of them is given.
+    """A place in a flow: says, then asks, calls a tool, searches or prompts a model, then goes on, ends, or hands over.
 
     `hand_over` is the note for the colleague; the contact reads `say`, or the flow's `hand_over_message`.
     """
@@ -132,6 +173,8 @@ class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     say: str | None = None
     ask: Ask | None = None
     call: Call | None = None
+    search: Search | None = None
+    prompt: Prompt | None = None
     then: list[Branch] | None = None
     goto: str | None = None
     end: Literal["completed", "cancelled"] | None = None

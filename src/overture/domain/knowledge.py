@@ -17,6 +17,7 @@ PASSAGE_LENGTH: Final = 1200  # characters: an answer with what belongs to it, a
 TITLE_LENGTH: Final = 200  # characters of a passage's title, the headings that it stands under
 WHOLE_LENGTH: Final = 6000  # characters of all bases together that a model reads whole, as every small shop's are
 MOST_FOUND: Final = 6  # passages that a search gives a model
+LEAST_SHARE: Final = 0.35  # of a question that a flow's answer must speak of, as measured (docs/decisions/0033)
 MOST_BASES: Final = 5  # of one agent: each is looked through for each answer
 
 

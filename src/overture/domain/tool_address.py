@@ -58,10 +58,14 @@ NOWHERE: Final = Reach()
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
-    """What a server's settings give its tools: the names of the secrets there are, and what may be reached."""
+    """What a server's settings give its agents: the names of the secrets there are, and what tools may reach.
+
+    `models` are the names of the model endpoints, None where they are not known.
+    """
 
     secrets: frozenset[str] = frozenset()
     reach: Reach = NOWHERE
+    models: frozenset[str] | None = None
 
 
 def objection(url: str, reach: Reach) -> str | None:

@@ -181,7 +181,7 @@ class NeedSearch(Struct, frozen=True, kw_only=True, tag="need_search", omit_defa
     """The turn goes on when something was looked up in knowledge bases.
 
     `before` is what was asked earlier. With `whole` all of them is the answer where that is short enough; else it is
-    `most` passages.
+    `most` passages, none of which says less than `least` of what is asked, 1 being all of it.
     """
 
     bases: tuple[str, ...]
@@ -189,6 +189,7 @@ class NeedSearch(Struct, frozen=True, kw_only=True, tag="need_search", omit_defa
     before: str = ""
     whole: bool = True
     most: int = MOST_FOUND
+    least: float = 0.0
 
 
 class End(Struct, frozen=True, kw_only=True, tag="end"):

@@ -5,7 +5,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
-from overture.agents.kinds import flow, prompt
+from overture.agents.kinds import asking, flow, prompt
 from overture.agents.kinds.flow import FlowState
 from overture.agents.kinds.prompt import PromptState
 from overture.domain.agent import AgentSpec, FlowSpec, Json, PromptSpec
@@ -76,10 +76,32 @@ def needs_model_to_open(spec: AgentSpec) -> bool:
 def needs_more_than_model(spec: AgentSpec) -> bool:
     """Whether its turns may call tools or look things up: a turn that is run again is then told what was done."""
     match spec:
-        case FlowSpec(tools=tools):
-            return bool(tools)
+        case FlowSpec(tools=tools, nodes=nodes):
+            return bool(tools) or any(map(asking.asks, nodes.values()))
         case PromptSpec(tools=tools, knowledge=knowledge):
             return bool(tools or knowledge)
+        case _ as never:
+            assert_never(never)
+
+
+def bases(spec: AgentSpec) -> tuple[str, ...]:
+    """The knowledge bases that it looks things up in."""
+    match spec:
+        case FlowSpec(nodes=nodes):
+            return tuple(dict.fromkeys(name for node in nodes.values() if node.search for name in node.search.bases))
+        case PromptSpec(knowledge=knowledge):
+            return tuple(dict.fromkeys(knowledge))
+        case _ as never:
+            assert_never(never)
+
+
+def models(spec: AgentSpec) -> tuple[str | None, ...]:
+    """The model endpoints that it asks, each once; None is the default one."""
+    match spec:
+        case FlowSpec(nodes=nodes):
+            return tuple(dict.fromkeys(node.prompt.model for node in nodes.values() if node.prompt))
+        case PromptSpec(model=model):
+            return (model,)
         case _ as never:
             assert_never(never)
 

@@ -1,8 +1,9 @@
 """The flow engine: an agent that needs no model.
 
-A flow is a graph of nodes. Entering a node says its text, then waits in its question or calls its tool, or goes on: the
-first branch that holds, else `goto`, else it ends, else it hands over. Pure: `step` takes a state and an observation
-and gives the next state and what to say, and a state is all that has to be kept between two messages.
+A flow is a graph of nodes. Entering a node says its text, then waits in its question, or calls a tool, looks something
+up or asks a model, or goes on: the first branch that holds, else `goto`, else it ends, else it hands over. Pure: `step`
+takes a state and an observation and gives the next state and what to say, and a state is all that has to be kept
+between two messages.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,8 +14,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from overture.agents import answers, beside, conditions, details, tools, variables
+from overture.agents.kinds import asking, call_node
+from overture.agents.kinds.flow_replies import expects, options, replies
+from overture.agents.kinds.learned import Learned
 from overture.domain.agent import Ask, Call, EndReason, FlowSpec, GlobalPhrase, Json, Node
-from overture.domain.tool import MOST_CALLS, HttpTool
+from overture.domain.tool import MOST_CALLS
 from overture.domain.turn import (
     Began,
     Decision,
@@ -24,6 +28,8 @@ from overture.domain.turn import (
     Heard,
     ModelAnswered,
     ModelFailed,
+    NeedModel,
+    NeedSearch,
     NeedTool,
     Observation,
     Scene,
@@ -32,7 +38,6 @@ from overture.domain.turn import (
 )
 
 MOST_NODES: Final = 50  # passed in one turn; a flow that needs more goes round in a circle
-MOST_REPLIES: Final = 2  # messages a turn; what a flow says beyond is joined into the first
 
 
 class FlowState(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,7 +45,8 @@ class FlowState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `waiting`: the node's question is open, asked again `tries` times. `idle`: nothing is open, and the next message is
     read as the first answer to the start's question (the contact began, or a colleague gave the conversation back).
-    `calling`, within a turn: the node's tool is being called; `said`, `path` and `calls` are the turn's until then.
+    `calling`, within a turn: what the node needs from outside is awaited; `said`, `path`, `calls`, `heard` and what its
+    last call `told` are the turn's until then.
     """
 
     node: str
@@ -51,6 +57,8 @@ class FlowState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     said: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
     calls: int = 0
+    heard: tuple[str, ...] = ()
+    told: ToolReturned | None = None
 
 
 class _Walk(Struct, kw_only=True):
@@ -61,9 +69,16 @@ class _Walk(Struct, kw_only=True):
     slots: dict[str, answers.Value]
     path: list[str]
     said: list[str]
+    scene: Scene | None = None
     today: date = date.min
+    heard: tuple[str, ...] = ()
     calls: int = 0
     told: ToolReturned | None = None
+
+    def resume(self, state: FlowState) -> None:
+        """Go on with a turn that waited for something."""
+        self.said, self.path, self.calls = [*state.said], [*state.path], state.calls
+        self.heard, self.told = state.heard, state.told
 
     @property
     def values(self) -> dict[str, Json]:
@@ -71,9 +86,13 @@ class _Walk(Struct, kw_only=True):
         told = {f"tool.{name}": getattr(self.told, name) for name in conditions.OF_TOOLS} if self.told else {}
         return {**self.given, **self.slots, **told}
 
+    @property
+    def shown(self) -> dict[str, Json]:
+        """The values as texts show them."""
+        return details.told(self.spec, self.values)
+
     def fill(self, text: str) -> str:
-        told = details.told(self.spec, self.values)
-        return variables.fill_message(text, told, known_names(self.spec)).strip()
+        return variables.fill_message(text, self.shown, known_names(self.spec)).strip()
 
     def say(self, text: str | None) -> None:
         filled = self.fill(text or "")
@@ -82,9 +101,10 @@ class _Walk(Struct, kw_only=True):
 
 
 def known_names(spec: FlowSpec) -> frozenset[str]:
-    """Every name that the texts of a flow may use: declared, asked for, saved by a tool, or the system's."""
+    """Every name that the texts of a flow may use: declared, asked for, kept by a node or a tool, or the system's."""
     asked = (node.ask.slot for node in spec.nodes.values() if node.ask)
-    return variables.SYSTEM.union(spec.variables, asked, tools.slots(spec))
+    learned = map(asking.kept_by, spec.nodes.values())
+    return variables.SYSTEM.union(spec.variables, asked, *learned, tools.slots(spec))
 
 
 def begin(spec: FlowSpec) -> FlowState:
@@ -103,18 +123,18 @@ def greeting_options(spec: FlowSpec, values: Mapping[str, Json]) -> tuple[str, .
     """The choices that the greeting offers."""
     walk = _Walk(spec=spec, given=values, slots={}, path=[], said=[])
     stopped = _enter(walk, spec.start)
-    return () if stopped.control is not None else _options(_ask_at(spec, stopped.node))
+    return () if stopped.control is not None else options(_ask_at(spec, stopped.node))
 
 
 def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scene) -> tuple[FlowState, Decision]:
-    """The next state and decision: a tool to call, or the result. An ended flow stays ended, and silent.
+    """The next state and decision: what is needed from outside, or the result. An ended flow stays ended, and silent.
 
-    Raises ValueError for a model's answer: a flow never asks a model.
+    Raises ValueError for what no node of the flow asked for.
     """
     if state.ended is not None:
         return state, Finish(replies=(), place=state.node, control=End(reason=state.ended))
     today = variables.today(scene.now, spec.timezone)
-    walk = _Walk(spec=spec, given=scene.variables, slots=dict(state.slots), path=[], said=[], today=today)
+    walk = _Walk(spec=spec, given=scene.variables, slots=dict(state.slots), path=[], said=[], scene=scene, today=today)
     match observation:
         case Began(by_contact=True):
             return replace(state, node=spec.start, phase="idle"), Finish(
@@ -139,11 +159,13 @@ def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scen
                 walk, state, _give_up(walk, decision.place, f"The flow has nothing to say at '{decision.place}'.")
             )
         case ToolReturned():
-            walk.said, walk.path, walk.calls = [*state.said], [*state.path], state.calls
+            walk.resume(state)
             _take(walk, observation)
             return _finish(walk, state, _onward(walk, state.node))
         case ModelAnswered() | ModelFailed() | Searched():
-            raise ValueError("a flow asks no model")
+            walk.resume(state)
+            learned = asking.learn(spec, state.node, observation, scene=scene, known=known_names(spec))
+            return _finish(walk, state, _learn(walk, state.node, learned))
         case _ as never:
             assert_never(never)
 
@@ -157,21 +179,22 @@ def _say_again(walk: _Walk, state: FlowState, unread: Iterable[str]) -> Finish:
     """What the contact has not read is said now: nothing that they wrote since can be an answer to it."""
     ask = _ask_at(walk.spec, state.node)
     return Finish(
-        replies=_replies(unread), place=state.node, path=(state.node,), expects=_expects(ask), options=_options(ask)
+        replies=replies(unread), place=state.node, path=(state.node,), expects=expects(ask), options=options(ask)
     )
 
 
 class _Stopped(Struct, frozen=True, kw_only=True):
-    """Where a turn came to rest: in a question (no control), in a call, or with what ends the agent's part."""
+    """Where a turn came to rest: in a question (no control), in a need, or with what ends the agent's part."""
 
     node: str
     control: End | HandOver | None = None
-    need: NeedTool | None = None
+    need: NeedTool | NeedSearch | NeedModel | None = None
 
 
 def _hear(
     walk: _Walk, state: FlowState, texts: tuple[str, ...], payloads: tuple[str, ...]
 ) -> tuple[FlowState, Decision]:
+    walk.heard = texts
     waiting = state.phase == "waiting"
     node = state.node if waiting else _first_question(walk)
     asked = walk.spec.nodes.get(node)
@@ -188,7 +211,7 @@ def _hear(
         else answers.understand(asked.ask, texts, walk.spec.language, payloads, today=walk.today)
     )
     if value is None and waiting and all(map(beside.is_reaction, texts)):
-        return state, Finish(replies=(), place=node, path=(node,), expects=_expects(asked.ask))  # it asks for nothing
+        return state, Finish(replies=(), place=node, path=(node,), expects=expects(asked.ask))  # it asks for nothing
     if value is not None:
         walk.slots[asked.ask.slot] = value
         walk.path.append(node)
@@ -249,7 +272,7 @@ def _enter(walk: _Walk, name: str) -> _Stopped:
             if not walk.said:  # a question without a text would leave the contact in silence
                 walk.say(node.ask.reask or walk.spec.not_understood)
             return _Stopped(node=name)
-        if node.call is not None and (stopped := _call(walk, name, node.call)) is not None:
+        if (stopped := _need(walk, name, node)) is not None:
             return stopped
         following = _leave(walk, name, node)
         if isinstance(following, _Stopped):
@@ -258,31 +281,47 @@ def _enter(walk: _Walk, name: str) -> _Stopped:
     return _give_up(walk, name, f"The flow passed {MOST_NODES} nodes without asking anything.")
 
 
-def _call(walk: _Walk, name: str, call: Call) -> _Stopped | None:
-    """Stop for the call of a tool; None where it cannot be made, which is then its outcome."""
-    tool = tools.find(walk.spec, call.tool)
-    if not isinstance(tool, HttpTool):
-        return _give_up(walk, name, f"The flow calls '{call.tool}', which is no tool of its.")
-    if walk.calls >= MOST_CALLS:
-        return _give_up(walk, name, f"The flow called tools {MOST_CALLS} times without asking anything.")
-    walk.calls += 1
-    values = tools.values_of(walk.given, walk.slots)
-    try:
-        request = tools.prepare(tool, tools.from_flow(tool, call.arguments, values), values)
-    except tools.BadCallError as wrong:
-        _take(walk, tools.failed(tool.name, str(wrong)))
+def _need(walk: _Walk, name: str, node: Node) -> _Stopped | None:
+    """Stop for what a node needs from outside; None where it needs nothing, or where a call cannot be made."""
+    if node.call is None and not asking.asks(node):
         return None
-    need = NeedTool(tool=tool.name, request=request, changes=tool.changes, timeout_seconds=tool.timeout_seconds)
+    if walk.calls >= MOST_CALLS:
+        return _give_up(walk, name, f"The flow asked tools and models {MOST_CALLS} times without asking the contact.")
+    walk.calls += 1
+    if node.call is not None:
+        return _call(walk, name, node.call)
+    if walk.scene is None:  # only where it stops is looked for
+        return _Stopped(node=name)
+    need = asking.need(walk.spec, node, scene=walk.scene, values=walk.shown, heard=walk.heard)
     return _Stopped(node=name, need=need)
 
 
+def _learn(walk: _Walk, name: str, learned: Learned) -> _Stopped:
+    """Go on with what was found, or what a model answered."""
+    walk.said += filter(None, [learned.said])
+    walk.say(learned.text)
+    if learned.slot is not None:
+        walk.slots.pop(learned.slot, None)
+        walk.slots.update({} if learned.value is None else {learned.slot: learned.value})
+    if learned.gives_up is not None:
+        return _Stopped(node=name, control=HandOver(note=learned.gives_up))
+    return _onward(walk, name) if learned.goto is None else _enter(walk, learned.goto)
+
+
+def _call(walk: _Walk, name: str, call: Call) -> _Stopped | None:
+    """Stop for the call of a tool; None where it cannot be made, which is then its outcome."""
+    need = call_node.need(walk.spec, call, walk.given, walk.slots)
+    if need is None:
+        return _give_up(walk, name, f"The flow calls '{call.tool}', which is no tool of its.")
+    if isinstance(need, NeedTool):
+        return _Stopped(node=name, need=need)
+    _take(walk, need)
+    return None
+
+
 def _take(walk: _Walk, told: ToolReturned) -> None:
-    """Keep what a call gave; what an earlier call of the same tool gave is over."""
     walk.told = told
-    tool = tools.find(walk.spec, told.tool)
-    for slot in tool.save if isinstance(tool, HttpTool) else ():
-        walk.slots.pop(slot, None)
-    walk.slots.update(told.saved)
+    call_node.keep(walk.spec, told, walk.slots)
 
 
 def _onward(walk: _Walk, name: str) -> _Stopped:
@@ -315,7 +354,7 @@ def _finish(walk: _Walk, state: FlowState, stopped: _Stopped, *, tries: int = 0)
     if stopped.need is not None:
         said, path = tuple(walk.said), tuple(walk.path)
         calling = FlowState(node=stopped.node, phase="calling", slots=walk.slots, said=said, path=path)
-        return replace(calling, calls=walk.calls), stopped.need
+        return replace(calling, calls=walk.calls, heard=walk.heard, told=walk.told), stopped.need
     ask = _ask_at(walk.spec, stopped.node)
     after = FlowState(node=stopped.node, phase="waiting", tries=tries, slots=walk.slots)
     match stopped.control:
@@ -331,30 +370,15 @@ def _finish(walk: _Walk, state: FlowState, stopped: _Stopped, *, tries: int = 0)
             assert_never(never)
     open_question = ask if after.phase == "waiting" else None
     return after, Finish(
-        replies=_replies(walk.said),
+        replies=replies(walk.said),
         place=stopped.node,
         path=tuple(walk.path),
         control=stopped.control,
-        expects=_expects(open_question),
-        options=_options(open_question),
+        expects=expects(open_question),
+        options=options(open_question),
     )
-
-
-def _expects(ask: Ask | None) -> Literal["anything", "choice"]:
-    return "choice" if ask is not None and ask.type in {"yes_no", "choice"} else "anything"
-
-
-def _options(ask: Ask | None) -> tuple[str, ...]:
-    return tuple(answers.forms_of(ask)) if ask is not None and ask.type == "choice" and ask.offer else ()
 
 
 def _ask_at(spec: FlowSpec, name: str) -> Ask | None:
     node = spec.nodes.get(name)
     return node.ask if node is not None else None
-
-
-def _replies(said: Iterable[str]) -> tuple[str, ...]:
-    *first, last = [*said] or [""]
-    if len(first) >= MOST_REPLIES:
-        first = ["\n".join(first)]
-    return tuple(text for text in (*first, last) if text)

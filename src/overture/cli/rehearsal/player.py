@@ -6,13 +6,16 @@ step before the contact writes again.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final, Protocol, assert_never
 
 from overture.actions.adopt_settings import SenderSetting, adopt_settings
 from overture.actions.hand_back import hand_back
 from overture.actions.openings import Started
 from overture.actions.save_agent import save_agent
+from overture.actions.save_knowledge import Prepared, save_knowledge
 from overture.actions.start_conversation import start_conversations
 from overture.actions.take_over import take_over
 from overture.actions.write_message import Message, write_message
@@ -47,6 +50,7 @@ from overture.store.engine import Writing
 
 OURS: Final = "+15550109999"
 WITHIN: Final = timedelta(minutes=10)  # an answer that takes longer is none; a provider's silence is settled by then
+_NOTHING: Final[Mapping[str, Prepared]] = MappingProxyType({})
 
 
 class Scripted(Protocol):
@@ -63,7 +67,15 @@ class Player:
     """One conversation."""
 
     def __init__(
-        self, play: Play, spec: AgentSpec, house: House, transcript: Transcript, *, models: Scripted, tools: Scripted
+        self,
+        play: Play,
+        spec: AgentSpec,
+        house: House,
+        transcript: Transcript,
+        *,
+        models: Scripted,
+        tools: Scripted,
+        knowledge: Mapping[str, Prepared] = _NOTHING,
     ) -> None:
         self._play: Final = play
         self._spec: Final = spec
@@ -71,6 +83,7 @@ class Player:
         self._transcript: Final = transcript
         self._models: Final = models
         self._tools: Final = tools
+        self._knowledge: Final = knowledge
         self._channel: Final = Channel(play.channel)
         self._written: list[tuple[str, bool]] = []
         self._began = False
@@ -94,7 +107,7 @@ class Player:
             raise Missed(str(runaway), hint="Does something repeat itself for ever?") from runaway
 
     async def prepares(self) -> None:
-        """Set up the sender and the agent, and the contact's window."""
+        """Set up the sender, the knowledge and the agent, and the contact's window."""
         agent_id = self._spec.id or "rehearsed"
         by_contact = self._play.opened_by == "contact"
         sender = SenderSetting(
@@ -106,6 +119,8 @@ class Player:
         house = self._house
 
         async def furnish(tx: Writing) -> object:
+            for name, prepared in self._knowledge.items():
+                await save_knowledge(tx, WORKSPACE, name=name, prepared=prepared, now=house.clock.at, ids=house.ids)
             await adopt_settings(tx, WORKSPACE, [sender], house.clock.at, house.ids)
             return await save_agent(
                 tx, workspace_id=WORKSPACE, spec=self._spec, agent_id=agent_id, now=house.clock.at, ids=house.ids
