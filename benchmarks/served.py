@@ -22,6 +22,7 @@ from overture.actions.manage_keys import create_key
 from overture.bootstrap import WORKSPACE, House, doors
 from overture.domain.access import Scope
 from overture.domain.agent import AgentSpec, Ask, FlowSpec, Node, PromptSpec
+from overture.domain.model_check import Checked
 from overture.domain.turn import ModelAnswered, ModelRequest
 from overture.settings import Settings, read
 from overture.store import agents
@@ -99,6 +100,9 @@ class Repeating:
     async def complete(self, request: ModelRequest, *, timeout_seconds: float) -> ModelAnswered:
         """The last line."""
         return ModelAnswered(text=request.lines[-1].text, input_tokens=200, output_tokens=10, model="scripted")
+
+    def adopt(self, checks: Sequence[Checked]) -> None:
+        """There is nothing to learn of it."""
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -24,7 +24,7 @@ from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
 from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Priority
 from overture.domain.turn import End, Finish, HandOver, Pause
-from overture.store import caps, conversations, events, messages, outbox, quiet_hours, threads, turns
+from overture.store import conversations, events, messages, outbox, quiet_hours, takings, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
@@ -158,7 +158,7 @@ async def _decide(
 async def _write(tx: Writing, written: Sequence[_Written], now: datetime, ids: Ids) -> None:
     for one in written:
         if one.worth[0] is Priority.OPENING and one.lines:
-            await caps.hand_on(tx, one.present.id, one.present.shard, one.lines[0].id)
+            await takings.hand_on(tx, one.present.id, one.present.shard, one.lines[0].id)
     for worth in sorted({one.worth for one in written}):
         lines = [line for one in written if one.worth == worth for line in one.lines]
         await messages.insert_all(tx, lines, now=now, expires_at=worth[1])

@@ -10,10 +10,9 @@ from datetime import datetime
 from overture.domain import caps
 from overture.domain.agent import Agent, applying
 from overture.domain.rules import Applying
-from overture.store import agents, outbox
-from overture.store import caps as counted
-from overture.store.caps import Take, Taking
+from overture.store import agents, outbox, takings
 from overture.store.engine import Writing
+from overture.store.takings import Take, Taking
 
 
 async def count_replies(
@@ -22,13 +21,13 @@ async def count_replies(
     """Count what leaves now and is not counted yet; `authors` are agents known already. The caller commits."""
     unknown = [send.agent for send in leaving if send.agent not in authors]
     versions = {**authors, **(await agents.find_versions(tx, unknown) if unknown else {})}
-    takings: list[Taking] = []
+    taken: list[Taking] = []
     for send in leaving:
         ruling = applying(versions.get(send.agent), workspace=send.workspace_rules, sender=send.sender_rules)
         if any(caps.spends(rules) for _, rules in ruling.each()):
-            takings.append(_taking(send, ruling, now))
-    if takings:
-        await counted.keep_more(tx, takings)
+            taken.append(_taking(send, ruling, now))
+    if taken:
+        await takings.keep_more(tx, taken)
 
 
 def _taking(send: outbox.Send, ruling: Applying, now: datetime) -> Taking:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from overture.domain import segments
 from overture.domain.channel import Channel
 from overture.domain.message import shown
-from overture.store import caps, outbox, recipients
+from overture.store import outbox, recipients, takings
 from overture.store.engine import Writing
 
 
@@ -18,7 +18,7 @@ async def give_back(tx: Writing, ended: Sequence[tuple[str, int]]) -> None:
     A conversation stands for the opening that its agent has yet to compose.
     """
     if ended:
-        await caps.give_back(tx, ended)
+        await takings.give_back(tx, ended)
         await recipients.give_back(tx, ended)
 
 
@@ -29,4 +29,4 @@ async def recount(tx: Writing, taken: Sequence[tuple[outbox.Send, int | None]]) 
         if theirs and send.channel is Channel.SMS and theirs != (ours := segments.count(shown(send.body))):
             counts.append((send.message_id, send.shard, ours, theirs))
     if counts:
-        await caps.resize(tx, counts)
+        await takings.resize(tx, counts)

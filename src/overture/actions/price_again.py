@@ -4,7 +4,7 @@ from datetime import datetime
 
 from overture.actions.expect_costs import expect_costs
 from overture.domain.message import Author, Body, Direction
-from overture.store import caps, messages, threads
+from overture.store import messages, takings, threads
 from overture.store.engine import Writing
 from overture.store.messages import NewMessage
 
@@ -32,5 +32,5 @@ async def price_again(
     if counted.cost is None:
         return None
     await messages.set_costs(tx, [(*place, counted.cost)])
-    await caps.reprice(tx, [(*carrier, counted.cost.micros)])
+    await takings.reprice(tx, [(*carrier, counted.cost.micros)])
     return counted.cost.micros

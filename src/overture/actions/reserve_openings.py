@@ -19,9 +19,10 @@ from overture.domain.ports import Ids
 from overture.domain.rules import Cap, Measure
 from overture.domain.sending import Facts, Replay, Start, Verdict
 from overture.store import caps as counted
-from overture.store import events
-from overture.store.caps import Asked, Held, Key, Reservation, Take, Taking
+from overture.store import events, takings
+from overture.store.caps import Asked, Held, Key
 from overture.store.engine import Reading, Writing
+from overture.store.takings import Reservation, Take, Taking
 
 Carrier = tuple[str, int]
 """What carries an opening: the (message, shard); where the agent composes it first, its (conversation, shard)."""
@@ -77,15 +78,15 @@ class Ledger:
             tallies = self._held.tallies()
             for one in taken.values():
                 _count(tallies, one)
-        takings, reservations = _Pages(self._now), list[Reservation]()
+        pages, reservations = _Pages(self._now), list[Reservation]()
         for n, one in taken.items():
             carriers = carriers_of(n)
-            takings.note(one, carriers)
+            pages.note(one, carriers)
             reservations += _recipients(one, carriers, self._now)
-        await counted.keep(tx, takings.kept, reservations)
+        await takings.keep(tx, pages.kept, reservations)
         await self._save(tx, tallies, taken.values(), ids)
         workspaces = {one.workspace_id for one in taken.values()}
-        await counted.forget(tx, workspaces, self._now, _FORGOTTEN * (len(takings.kept) + len(reservations)))
+        await counted.forget(tx, workspaces, self._now, _FORGOTTEN * (len(pages.kept) + len(reservations)))
 
     async def _save(self, tx: Writing, tallies: Mapping[Key, list[Tally]], taken: Iterable[_Taken], ids: Ids) -> None:
         lines: dict[Key, set[Line]] = {}

@@ -1,5 +1,6 @@
 """The doors to the world, as the settings name them: databases, the provider, models, secrets."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from overture.adapters.vault import FILE_NAME as KEY_FILE
 from overture.adapters.vault import KeyedVault, read_keys
 from overture.domain.account import Credentials, urls_of
 from overture.domain.channel import Channel
+from overture.domain.model_check import Checked
 from overture.domain.ports import ModelClient, Provider, Typist
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling
 from overture.domain.tool_address import Reach
@@ -57,7 +59,9 @@ class ClosingProvider(Provider, Typist, Protocol):
 
 
 class ClosingModel(ModelClient, Protocol):
-    """A client of models whose connections are closed at the end."""
+    """A client of models that learns of its endpoints, and whose connections are closed at the end."""
+
+    def adopt(self, checks: Sequence[Checked]) -> None: ...
 
     async def aclose(self) -> None: ...
 
@@ -118,7 +122,7 @@ def read_endpoint(model: ModelSettings) -> ModelEndpoint:
     )
 
 
-def open_checks(settings: Settings, store: Store, signals: Signals, models: OpenAICompatible) -> ModelRoad:
+def open_checks(settings: Settings, store: Store, signals: Signals, models: ClosingModel) -> ModelRoad:
     """What checks the settings' model endpoints, and tells `models` what was found."""
     endpoints = [
         Endpoint(
