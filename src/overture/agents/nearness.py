@@ -4,8 +4,7 @@ A vector is kept as unit length float32, little end first, and beside it as the 
 are compared in a microsecond and find candidates; the numbers put those in order.
 """
 
-import sys
-from array import array
+import struct
 from collections.abc import Mapping, Sequence
 from heapq import nsmallest
 from math import isfinite, sqrt
@@ -26,10 +25,7 @@ def pack(numbers: Sequence[float]) -> bytes | None:
         return None
     scaled = [number / largest for number in numbers]  # first, so that no square overflows
     length = sqrt(sum(map(mul, scaled, scaled)))
-    packed = array("f", [number / length for number in scaled])
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.tobytes()
+    return struct.pack(f"<{len(scaled)}f", *(number / length for number in scaled))
 
 
 def signs_of(vector: bytes) -> bytes:
@@ -71,8 +67,4 @@ def fuse(*orders: Sequence[int]) -> list[int]:
 
 
 def _numbers(vector: bytes) -> Sequence[float]:
-    numbers = array("f")
-    numbers.frombytes(vector)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
+    return struct.unpack(f"<{len(vector) // 4}f", vector)
