@@ -14,6 +14,7 @@ from overture.domain.ports import Ids, ModelClient, ToolCaller
 from overture.store import turns
 from overture.store.engine import Store
 from overture.store.signals import Signals
+from overture.turns.meaning import Meaning
 from overture.turns.run_turn import NO_TOOLS, run_turn
 from overture.workers import metrics, singly
 from overture.workers.typing import Typing
@@ -36,9 +37,11 @@ class TurnRoad:
         signals: Signals,
         typing: Typing | None = None,
         tools: ToolCaller = NO_TOOLS,
+        meaning: Meaning | None = None,
     ) -> None:
         self._typing: Final = typing
         self._tools: Final = tools
+        self._meaning: Final = meaning
         self._store: Final = store
         self._model: Final = model
         self._ids: Final = ids
@@ -104,7 +107,13 @@ class TurnRoad:
         conversation = claim.conversation
         try:
             outcome = await run_turn(
-                claim, store=self._store, model=self._model, ids=self._ids, signals=self._signals, tools=self._tools
+                claim,
+                store=self._store,
+                model=self._model,
+                ids=self._ids,
+                signals=self._signals,
+                tools=self._tools,
+                meaning=self._meaning,
             )
         except asyncio.CancelledError:
             await self._release(claim)  # the house closes: another process, or the next start, goes on at once
