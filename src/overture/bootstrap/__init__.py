@@ -146,13 +146,12 @@ class House:
         outcomes: Batch[Outcome, bool] = Batch(self.store, record_outcomes, self.ids, after=lambda _: wake("outbox"))
         findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
         out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
-        typing = Typing(self._provider) if self.settings.typing else None
         turns = TurnRoad(
             store=self.store,
             model=self._model,
             ids=self.ids,
             signals=self.signals,
-            typing=typing,
+            typing=Typing(self._provider) if self.settings.typing else None,
             tools=self._tools,
             meaning=self._meaning,
         )
@@ -182,13 +181,7 @@ class House:
             (TEMPLATES, self._templates.look),
         ):
             self._start(road, look)
-        pricing = PriceRoad(store=self.store, provider=self._provider)
-        self._start(PRICES, sweep.unless_shut(pricing.look), longest_wait_seconds=PRICES_WAIT_SECONDS)
-        queues = QueueRoad(store=self.store)
-        self._start(QUEUES, queues.look, longest_wait_seconds=QUEUES_WAIT_SECONDS)
-        if self._embeddings is not None:
-            embedding = EmbeddingRoad(store=self.store, embeddings=self._embeddings)
-            self._start(EMBEDDINGS, embedding.look, longest_wait_seconds=EMBEDDINGS_WAIT_SECONDS)
+        self._start_slow_roads(sweep)
         self._drains.extend(
             (
                 lambda: turns.drain(ending.TURNS_SECONDS),
@@ -197,6 +190,16 @@ class House:
                 outcomes.settle,
             )
         )
+
+    def _start_slow_roads(self, sweep: SweepRoad) -> None:
+        """Start what nobody waits for."""
+        pricing = PriceRoad(store=self.store, provider=self._provider)
+        self._start(PRICES, sweep.unless_shut(pricing.look), longest_wait_seconds=PRICES_WAIT_SECONDS)
+        queues = QueueRoad(store=self.store)
+        self._start(QUEUES, queues.look, longest_wait_seconds=QUEUES_WAIT_SECONDS)
+        if self._embeddings is not None:
+            embedding = EmbeddingRoad(store=self.store, embeddings=self._embeddings)
+            self._start(EMBEDDINGS, embedding.look, longest_wait_seconds=EMBEDDINGS_WAIT_SECONDS)
 
     def _start(
         self,

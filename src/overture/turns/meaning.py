@@ -64,9 +64,6 @@ class Meaning:
             code, why = failure.code, failure.description
         except TimeoutError:
             code, why = "embedding_timeout", "The embedding endpoint did not answer in time."
-        except Exception:
-            _log.exception("embedding_broke")
-            code, why = "embedding_broke", "The embedding endpoint's answer cannot be used."
         else:
             self._alone_until = None
             packed = await asyncio.to_thread(nearness.pack, numbers)
