@@ -1,10 +1,11 @@
 """Look something up in knowledge bases: all of a few short ones, else the passages that say most of what is asked."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
-from overture.agents import ranking
+from overture.agents import nearness, ranking
 from overture.domain.knowledge import WHOLE_LENGTH, Base, Cited, Passage
 from overture.domain.turn import NeedSearch, Searched
 from overture.store import knowledge
@@ -16,6 +17,16 @@ class Looked(Struct, frozen=True, kw_only=True):
 
     whole: bool
     bases: Sequence[tuple[Base, Sequence[Passage]]]
+
+
+class Near(Struct, frozen=True, kw_only=True):
+    """Passages that are near in meaning, nearest first; `note` says why there are none, where there should be."""
+
+    passages: Sequence[tuple[Base, Passage]] = ()
+    note: str = ""
+
+
+NOTHING_NEAR: Final = Near()
 
 
 async def look_up(tx: Reading, workspace_id: str, need: NeedSearch) -> Looked:
@@ -32,14 +43,18 @@ async def look_up(tx: Reading, workspace_id: str, need: NeedSearch) -> Looked:
     return Looked(whole=whole, bases=read)
 
 
-def answer(looked: Looked, need: NeedSearch) -> Searched:
+def answer(looked: Looked, need: NeedSearch, near: Near = NOTHING_NEAR) -> Searched:
     """What an agent is told: passages in their order where it gets all of them, else the best first."""
     if looked.whole:
         return Searched(whole=True, passages=tuple(_cited(base, one) for base, read in looked.bases for one in read))
     scored = [(score, base, passage) for base, read in looked.bases for score, passage in _ranked(base, read, need)]
     found = sorted(scored, key=lambda one: -one[0])[: need.most]
-    near = [one for one in found if one[0] >= ranking.FAR_BEHIND * found[0][0]]
-    return Searched(passages=tuple(_cited(base, passage) for _, base, passage in near))
+    by_words = [_cited(base, one) for score, base, one in found if score >= ranking.FAR_BEHIND * found[0][0]]
+    by_meaning = [_cited(base, one) for base, one in near.passages[: need.most]]
+    places = {cited: number for number, cited in enumerate(dict.fromkeys((*by_words, *by_meaning)))}
+    cited = list(places)
+    order = nearness.fuse([places[one] for one in by_words], [places[one] for one in by_meaning])
+    return Searched(passages=tuple(cited[number] for number in order[: need.most]), note=near.note)
 
 
 def _ranked(base: Base, read: Sequence[Passage], need: NeedSearch) -> list[tuple[float, Passage]]:

@@ -39,6 +39,7 @@ from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.instances import Instance
 from overture.store.signals import ROADS, Signals
+from overture.turns.meaning import Meaning
 from overture.web import serving
 from overture.web.app import make_app
 from overture.web.parts import Parts
@@ -46,6 +47,9 @@ from overture.workers import ending, loop
 from overture.workers.accounts import LONGEST_WAIT_SECONDS as ACCOUNTS_WAIT_SECONDS
 from overture.workers.accounts import ROAD as ACCOUNTS
 from overture.workers.accounts import AccountsRoad
+from overture.workers.embedding import EVERY_SECONDS as EMBEDDINGS_WAIT_SECONDS
+from overture.workers.embedding import ROAD as EMBEDDINGS
+from overture.workers.embedding import EmbeddingRoad
 from overture.workers.inbox import InboxRoad
 from overture.workers.media import MediaRoad
 from overture.workers.models import LONGEST_WAIT_SECONDS as MODELS_WAIT_SECONDS
@@ -131,6 +135,10 @@ class House:
         self._transcriber = doors.open_transcriber(self.settings)
         if self._transcriber is not None:
             self._closes.append(self._transcriber.aclose)
+        self._embeddings = doors.open_embeddings(self.settings)
+        self._meaning = None if self._embeddings is None else Meaning(self._embeddings)
+        if self._embeddings is not None:
+            self._closes.append(self._embeddings.aclose)
         return self._parts()
 
     def follow_accounts(self) -> None:
@@ -144,9 +152,14 @@ class House:
         outcomes: Batch[Outcome, bool] = Batch(self.store, record_outcomes, self.ids, after=lambda _: wake("outbox"))
         findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
         out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
-        typing = Typing(self._provider) if self.settings.typing else None
         turns = TurnRoad(
-            store=self.store, model=self._model, ids=self.ids, signals=self.signals, typing=typing, tools=self._tools
+            store=self.store,
+            model=self._model,
+            ids=self.ids,
+            signals=self.signals,
+            typing=Typing(self._provider) if self.settings.typing else None,
+            tools=self._tools,
+            meaning=self._meaning,
         )
         inbox = self._inbox_road()
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
@@ -174,11 +187,7 @@ class House:
             (TEMPLATES, self._templates.look),
         ):
             self._start(road, look)
-        pricing = PriceRoad(store=self.store, provider=self._provider)
-        self._start(PRICES, sweep.unless_shut(pricing.look), longest_wait_seconds=PRICES_WAIT_SECONDS)
-        self._start(MODELS, self._checks.look, longest_wait_seconds=MODELS_WAIT_SECONDS)
-        queues = QueueRoad(store=self.store)
-        self._start(QUEUES, queues.look, longest_wait_seconds=QUEUES_WAIT_SECONDS)
+        self._start_slow_roads(sweep)
         self._drains.extend(
             (
                 lambda: turns.drain(ending.TURNS_SECONDS),
@@ -187,6 +196,17 @@ class House:
                 outcomes.settle,
             )
         )
+
+    def _start_slow_roads(self, sweep: SweepRoad) -> None:
+        """Start what nobody waits for."""
+        pricing = PriceRoad(store=self.store, provider=self._provider)
+        self._start(PRICES, sweep.unless_shut(pricing.look), longest_wait_seconds=PRICES_WAIT_SECONDS)
+        queues = QueueRoad(store=self.store)
+        self._start(QUEUES, queues.look, longest_wait_seconds=QUEUES_WAIT_SECONDS)
+        self._start(MODELS, self._checks.look, longest_wait_seconds=MODELS_WAIT_SECONDS)
+        if self._embeddings is not None:
+            embedding = EmbeddingRoad(store=self.store, embeddings=self._embeddings)
+            self._start(EMBEDDINGS, embedding.look, longest_wait_seconds=EMBEDDINGS_WAIT_SECONDS)
 
     def _start(
         self,
@@ -285,6 +305,7 @@ class House:
             ),
             model_endpoints=tuple(model.name for model in self.settings.models),
             backups=self._backups,
+            meaning=self._meaning,
             templates=self._templates,
             models=self._checks,
             public_urls=self.settings.public_urls,

@@ -8,6 +8,7 @@ from typing import Protocol
 from overture.actions.adopt_settings import SenderSetting
 from overture.adapters.clock import SystemClock
 from overture.adapters.http_tool import HttpTools
+from overture.adapters.llm.embeddings import OpenAIEmbeddings
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
 from overture.adapters.llm.probe import probe
 from overture.adapters.llm.transcription import OpenAITranscriber
@@ -144,6 +145,15 @@ def open_transcriber(settings: Settings) -> OpenAITranscriber | None:
         base_url=settings.transcription_base_url,
         model=settings.transcription_model,
         api_key=settings.transcription_api_key,
+    )
+
+
+def open_embeddings(settings: Settings) -> OpenAIEmbeddings | None:
+    """Who makes vectors of knowledge and of questions; None where it is searched by words alone."""
+    if not settings.embedding_base_url:
+        return None
+    return OpenAIEmbeddings(
+        base_url=settings.embedding_base_url, model=settings.embedding_model, api_key=settings.embedding_api_key
     )
 
 

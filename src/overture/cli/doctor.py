@@ -14,7 +14,15 @@ from overture.cli.finding import Finding, Verdict
 from overture.settings import Settings
 
 _SECRETS: Final = frozenset(
-    {"twilio_auth_token", "twilio_api_key_secret", "model_api_key", "transcription_api_key", "secrets_key", "secrets"}
+    {
+        "twilio_auth_token",
+        "twilio_api_key_secret",
+        "model_api_key",
+        "transcription_api_key",
+        "embedding_api_key",
+        "secrets_key",
+        "secrets",
+    }
 )
 _STYLES: Final = {Verdict.GOOD: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "bold red"}
 

@@ -11,7 +11,7 @@ from overture.cli import serving, telling
 from overture.cli.screen import on_screen
 from overture.domain.knowledge import MOST_BYTES
 from overture.settings import Settings
-from overture.web.api.knowledge import FoundPassages, KnowledgeList, SavedKnowledge, WholeKnowledge
+from overture.web.api.knowledge import FoundPassages, KnowledgeList, KnowledgeView, SavedKnowledge, WholeKnowledge
 
 _BRINGS = "`overture knowledge put NAME FILE` brings one."
 
@@ -48,10 +48,10 @@ def show_all(settings: Settings, *, as_json: bool) -> None:
     if not found.knowledge:
         print(f"There is no knowledge. {_BRINGS}")
         return
-    table = Table("name", "version", "characters", "passages", "changed", box=None, pad_edge=False)
+    table = Table("name", "version", "characters", "passages", "by meaning", "changed", box=None, pad_edge=False)
     for one in found.knowledge:
         changed = f"{one.updated_at:%Y-%m-%d %H:%M}"
-        table.add_row(one.name, str(one.version), f"{one.characters:,}", f"{one.passages:,}", changed)
+        table.add_row(one.name, str(one.version), f"{one.characters:,}", f"{one.passages:,}", _by_meaning(one), changed)
     on_screen().print(table)
     if found.total > len(found.knowledge):
         print(f"... and {found.total - len(found.knowledge)} more.")
@@ -69,6 +69,8 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(to_builtins(found), indent=2))
         return
+    if found.space is not None:
+        print(f"Found by meaning: {_by_meaning(found)} passages ({found.space}).", file=sys.stderr)
     sys.stdout.write(found.text if found.text.endswith("\n") else f"{found.text}\n")
 
 
@@ -84,6 +86,8 @@ def search(settings: Settings, name: str, words: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(to_builtins(found), indent=2))
         return
+    if found.note:
+        print(found.note, file=sys.stderr)
     if not found.passages:
         print("Nothing in it says anything of this; an agent would say that it does not know.")
     for one in found.passages:
@@ -100,6 +104,10 @@ def remove(settings: Settings, name: str) -> None:
 
     telling.run(drop())
     print(f"The knowledge base {name} is gone; agents that name it answer without it.")
+
+
+def _by_meaning(one: KnowledgeView) -> str:
+    return "-" if one.space is None else f"{one.embedded:,} of {one.passages:,}"
 
 
 def _read(file: Path) -> bytes:

@@ -30,7 +30,10 @@ class Passage(Struct, frozen=True, kw_only=True):
 
 
 class Base(Struct, frozen=True, kw_only=True):
-    """A knowledge base. `hash` is the SHA-256 of its text in hexadecimal."""
+    """A knowledge base. `hash` is the SHA-256 of its text in hexadecimal.
+
+    `embedded` of its passages have a vector in `space`, which is a model and how many numbers it gives.
+    """
 
     id: str
     name: str
@@ -40,6 +43,8 @@ class Base(Struct, frozen=True, kw_only=True):
     passages: int
     created_at: datetime
     updated_at: datetime
+    space: str | None = None
+    embedded: int = 0
 
 
 class Cited(Struct, frozen=True, kw_only=True):
@@ -50,3 +55,8 @@ class Cited(Struct, frozen=True, kw_only=True):
     number: int
     title: str
     text: str
+
+
+def space_of(model: str, numbers: int) -> str:
+    """What vectors must have in common to be compared."""
+    return f"{model}/{numbers}"

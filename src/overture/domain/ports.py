@@ -251,6 +251,17 @@ class Transcriber(Protocol):
         ...
 
 
+class Embeddings(Protocol):
+    """Makes vectors of texts, near each other where the texts mean the same."""
+
+    @property
+    def model(self) -> str: ...
+
+    async def embed(self, texts: Sequence[str], *, timeout_seconds: float) -> list[list[float]]:
+        """A vector of each text, in order, all of one length. Raises Transient, Permanent or Misconfigured."""
+        ...
+
+
 class Typist(Protocol):
     """Shows contacts that an answer is being written."""
 

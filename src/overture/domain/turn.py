@@ -113,10 +113,14 @@ class ToolReturned(Struct, frozen=True, kw_only=True, tag="tool_returned", omit_
 
 
 class Searched(Struct, frozen=True, kw_only=True, tag="searched", omit_defaults=True):
-    """What was looked up: with `whole` all there is to know, in its order, else what says most of it, best first."""
+    """What was looked up: with `whole` all there is to know, in its order, else what says most of it, best first.
+
+    `note` says why it was looked for by words alone, where it would have been by meaning as well.
+    """
 
     passages: tuple[Cited, ...] = ()
     whole: bool = False
+    note: str = ""
 
 
 Observation: TypeAlias = Began | Heard | ModelAnswered | ModelFailed | ToolReturned | Searched

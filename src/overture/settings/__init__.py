@@ -91,6 +91,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     transcription_base_url: str
     transcription_model: str
     transcription_api_key: str
+    embedding_base_url: str
+    embedding_model: str
+    embedding_api_key: str
     typing: bool
     quiet_seconds: float | None
     reply_wait_seconds: float
@@ -140,6 +143,9 @@ def read(
         transcription_base_url=source.value("transcription_base_url", "", values.url),
         transcription_model=source.value("transcription_model", "", str),
         transcription_api_key=source.value("transcription_api_key", "", str),
+        embedding_base_url=source.value("embedding_base_url", "", values.url),
+        embedding_model=source.value("embedding_model", "", str),
+        embedding_api_key=source.value("embedding_api_key", "", str),
         typing=source.value("typing", True, values.on_or_off),
         quiet_seconds=source.value("quiet_seconds", None, values.seconds),
         reply_wait_seconds=source.value("reply_wait_seconds", 15.0, values.some_seconds),
@@ -166,6 +172,10 @@ def _refuse_half_set(settings: Settings) -> None:
     if settings.transcription_base_url and not settings.transcription_model:
         raise SettingsError(
             "OVERTURE_TRANSCRIPTION_BASE_URL is set: OVERTURE_TRANSCRIPTION_MODEL must say which model to ask there."
+        )
+    if settings.embedding_base_url and not settings.embedding_model:
+        raise SettingsError(
+            "OVERTURE_EMBEDDING_BASE_URL is set: OVERTURE_EMBEDDING_MODEL must say which model to ask there."
         )
     if settings.role != "all" and settings.database_url.startswith("sqlite"):
         raise SettingsError(

@@ -12,12 +12,13 @@ from typing import Final
 
 from overture.agents import ranking
 from overture.domain.knowledge import Base, Passage
+from overture.store import vectors
 from overture.store.engine import Reading, Writing, instant, stored
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
 
 CANDIDATES: Final = 100  # of one base: a hundred passages with a word of the question hold the best six
 
-_BASE: Final = "id, name, version, hash, characters, passages, created_at, updated_at"
+_BASE: Final = "id, name, version, hash, characters, passages, created_at, updated_at, space, embedded"
 _LIVE: Final = "workspace_id = $1 AND deleted_at IS NULL"
 _SAVE: Final = Command(
     f"""
@@ -27,7 +28,7 @@ _SAVE: Final = Command(
         version = knowledge.version + 1, hash = excluded.hash, body = excluded.body,
         characters = excluded.characters, passages = excluded.passages, deleted_at = NULL,
         created_at = CASE WHEN knowledge.deleted_at IS NULL THEN knowledge.created_at ELSE excluded.created_at END,
-        updated_at = excluded.updated_at
+        updated_at = excluded.updated_at, embedded = 0, embed_due_at = 0, embed_tries = 0
     RETURNING {_BASE}
     """
 )
@@ -38,14 +39,15 @@ _TEXT: Final = Query("SELECT body FROM knowledge WHERE workspace_id = $1 AND id 
 _OF_NAMES: Final = RowsQuery(
     {"name": "text"},
     """
-    SELECT k.id, k.name, k.version, k.hash, k.characters, k.passages, k.created_at, k.updated_at
+    SELECT k.id, k.name, k.version, k.hash, k.characters, k.passages, k.created_at, k.updated_at,
+        k.space, k.embedded
     FROM rows JOIN knowledge k ON k.workspace_id = $1 AND k.name = rows.name
     WHERE k.deleted_at IS NULL
     """,
 )
 _REMOVE: Final = Command(
     """
-    UPDATE knowledge SET deleted_at = $3, body = '', hash = '', characters = 0, passages = 0
+    UPDATE knowledge SET deleted_at = $3, body = '', hash = '', characters = 0, passages = 0, embedded = 0
     WHERE workspace_id = $1 AND name = $2 AND deleted_at IS NULL RETURNING id
     """
 )
@@ -179,6 +181,7 @@ async def list_candidates(tx: Reading, workspace_id: str, base: Base, beginnings
 
 
 async def _forget(tx: Writing, workspace_id: str, base_id: str) -> None:
+    await vectors.forget(tx, workspace_id, base_id)
     await tx.run(_FORGET_WORDS, workspace_id, base_id)
     await tx.run(_FORGET, workspace_id, base_id)
 
@@ -198,6 +201,8 @@ def _base(row: Row) -> Base:
         passages=row[5],
         created_at=instant(row[6]),
         updated_at=instant(row[7]),
+        space=row[8],
+        embedded=row[9],
     )
 
 

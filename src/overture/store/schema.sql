@@ -224,9 +224,11 @@ CREATE TABLE knowledge (
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,
     deleted_at bigint
-);
+, space text, embedded integer NOT NULL DEFAULT 0, embed_due_at bigint NOT NULL DEFAULT 0, embed_tries integer NOT NULL DEFAULT 0);
 
 CREATE UNIQUE INDEX knowledge_by_name ON knowledge (workspace_id, name);
+
+CREATE INDEX knowledge_to_embed ON knowledge (embed_due_at, deleted_at, passages, embedded, space, id);
 
 CREATE TABLE media (
     id text NOT NULL,
@@ -556,6 +558,12 @@ CREATE TABLE turn (
 )  WITHOUT ROWID;
 
 CREATE INDEX turn_of_conversation ON turn (workspace_id, conversation_id, started_at);
+
+CREATE TABLE vector (
+    entry bigint NOT NULL PRIMARY KEY,
+    signs bytea NOT NULL,
+    numbers bytea NOT NULL
+);
 
 CREATE TABLE wiring (
     workspace_id text NOT NULL,

@@ -48,6 +48,7 @@ from overture.store.signals import Signals
 from overture.turns import knowledge, unread
 from overture.turns.ask_model import ask_model
 from overture.turns.journal import Journal, Key, LostError
+from overture.turns.meaning import Meaning
 from overture.turns.tools import NoTools, call_tool
 
 TURN: Final = timedelta(seconds=30)  # a person who waits longer for a text message puts the phone away
@@ -78,6 +79,7 @@ async def run_turn(
     signals: Signals,
     tools: ToolCaller = NO_TOOLS,
     commits: Commits | None = None,
+    meaning: Meaning | None = None,
 ) -> commit_turn.Outcome:
     """Carry one claimed turn to its commit. Raises what the store raises; the claim then runs out by itself.
 
@@ -87,7 +89,9 @@ async def run_turn(
     conversation, now = claim.conversation, store.now()
     key = Key(claimed=conversation, turn_id=ids.new(now, conversation.shard), started_at=now)
     journal = await Journal.open(store, key, replays=kinds.needs_more_than_model(claim.agent.spec))
-    turn = _Turn(claim, key, journal, store=store, model=model, commits=commits, signals=signals, tools=tools)
+    turn = _Turn(
+        claim, key, journal, store=store, model=model, commits=commits, signals=signals, tools=tools, meaning=meaning
+    )
     try:
         return await turn.run()
     except LostError as lost:
@@ -108,6 +112,7 @@ class _Turn:
         commits: Commits,
         signals: Signals,
         tools: ToolCaller,
+        meaning: Meaning | None,
     ) -> None:
         self._signals: Final = signals
         self._claim: Final = claim
@@ -118,6 +123,7 @@ class _Turn:
         self._model: Final = model
         self._commits: Final = commits
         self._tools: Final = tools
+        self._meaning: Final = meaning
         self._journal: Final = journal
         self._started_at: Final = journal.began_at
         self._turn_id: Final = key.turn_id
@@ -233,7 +239,11 @@ class _Turn:
                 if self._searches > SEARCHES:
                     return None
                 return await knowledge.search(
-                    need, claimed=self._conversation, store=self._store, journal=self._journal
+                    need,
+                    claimed=self._conversation,
+                    store=self._store,
+                    journal=self._journal,
+                    meaning=self._meaning,
                 )
             case _ as never:
                 assert_never(never)

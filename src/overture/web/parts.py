@@ -15,6 +15,7 @@ from overture.store.backups import Backups
 from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.signals import Signals
+from overture.turns.meaning import Meaning
 from overture.web.remembered_keys import RememberedKeys
 
 
@@ -103,6 +104,7 @@ class Parts:
     model_endpoints: tuple[str, ...] = ()
     tool_surroundings: Surroundings | None = None
     public_urls: tuple[str, ...] = ()
+    meaning: Meaning | None = None
     backups: Backups = field(default_factory=lambda: Backups(None))
     templates: Templates = field(default_factory=NoTemplates)
     models: Models = field(default_factory=NoModels)

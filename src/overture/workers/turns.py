@@ -15,6 +15,7 @@ from overture.store import turns
 from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.signals import Signals
+from overture.turns.meaning import Meaning
 from overture.turns.run_turn import NO_TOOLS, Commits, run_turn
 from overture.workers import metrics, singly
 from overture.workers.typing import Typing
@@ -37,9 +38,11 @@ class TurnRoad:
         signals: Signals,
         typing: Typing | None = None,
         tools: ToolCaller = NO_TOOLS,
+        meaning: Meaning | None = None,
     ) -> None:
         self._typing: Final = typing
         self._tools: Final = tools
+        self._meaning: Final = meaning
         self._store: Final = store
         self._model: Final = model
         self._ids: Final = ids
@@ -114,6 +117,7 @@ class TurnRoad:
                 signals=self._signals,
                 tools=self._tools,
                 commits=self._commits,
+                meaning=self._meaning,
             )
         except asyncio.CancelledError:
             await self._release(claim)  # the house closes: another process, or the next start, goes on at once

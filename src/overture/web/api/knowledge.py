@@ -8,13 +8,14 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from overture.actions import look_up, save_knowledge
+from overture.actions import save_knowledge
 from overture.domain.access import Scope
 from overture.domain.errors import Invalid, Unknown
 from overture.domain.knowledge import MOST_BYTES, Base
 from overture.domain.turn import NeedSearch
 from overture.store import knowledge
 from overture.store.engine import Reading
+from overture.turns import knowledge as find_passages
 from overture.web.routes import Answer, Call, delete, get, put
 
 _TEXT: Final = "text/markdown"
@@ -22,7 +23,11 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 class KnowledgeView(Struct, frozen=True, kw_only=True):
-    """A knowledge base. Each change of its text is a version; `hash` is the text's SHA-256."""
+    """A knowledge base. Each change of its text is a version; `hash` is the text's SHA-256.
+
+    `embedded` of its passages have a vector in `space`, a model and how many numbers it gives: once all have one, it is
+    searched by meaning as well. Without an embedding endpoint `space` is null, or what the last one made.
+    """
 
     name: str
     version: int
@@ -31,6 +36,8 @@ class KnowledgeView(Struct, frozen=True, kw_only=True):
     passages: int
     created_at: datetime
     updated_at: datetime
+    space: str | None
+    embedded: int
 
 
 class WholeKnowledge(KnowledgeView, frozen=True, kw_only=True):
@@ -75,11 +82,15 @@ class PassageView(Struct, frozen=True, kw_only=True):
 
 
 class FoundPassages(Struct, frozen=True, kw_only=True):
-    """The passages that say most of what is asked, best first."""
+    """The passages that say most of what is asked, best first.
+
+    `note` says why they were looked for by words alone, where they would have been by meaning as well.
+    """
 
     name: str
     version: int
     passages: list[PassageView]
+    note: str = ""
 
 
 @put(
@@ -111,6 +122,7 @@ async def put_knowledge(call: Call[bytes, None]) -> SavedKnowledge:
             tx, call.workspace_id, name=name, prepared=prepared, now=call.now, ids=call.parts.ids
         )
     )
+    call.parts.signals.wake("embeddings")
     return SavedKnowledge(**msgspec.structs.asdict(_view(saved.base)), changed=saved.changed)
 
 
@@ -159,14 +171,12 @@ async def search_knowledge(call: Call[None, SearchKnowledge]) -> FoundPassages:
     As an agent does that is asked this: `q` is words and nothing else, no operator has a meaning in it.
     """
     need = NeedSearch(bases=(call.path["knowledge_name"],), query=call.query.q, whole=False, most=call.query.limit)
-
-    async def look(tx: Reading) -> tuple[Base, look_up.Looked]:
-        return await _get(tx, call), await look_up.look_up(tx, call.workspace_id, need)
-
-    base, looked = await call.parts.store.read(look)
-    found = await asyncio.to_thread(look_up.answer, looked, need)
+    base = await call.parts.store.read(lambda tx: _get(tx, call))
+    _, found = await find_passages.find(
+        need, workspace_id=call.workspace_id, store=call.parts.store, meaning=call.parts.meaning
+    )
     shown = [PassageView(number=one.number, title=one.title, text=one.text) for one in found.passages]
-    return FoundPassages(name=base.name, version=base.version, passages=shown)
+    return FoundPassages(name=base.name, version=base.version, passages=shown, note=found.note)
 
 
 @delete("/overture/v1/knowledge/{knowledge_name}", may=Scope.WRITE, status=204, tag="Agents", refusals=(404,))
@@ -207,4 +217,6 @@ def _view(base: Base) -> KnowledgeView:
         passages=base.passages,
         created_at=base.created_at,
         updated_at=base.updated_at,
+        space=base.space,
+        embedded=base.embedded,
     )
