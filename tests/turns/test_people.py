@@ -9,8 +9,9 @@ from overture.actions.hand_back import HandedBack, hand_back
 from overture.actions.hand_over import HandOver, hand_over
 from overture.actions.take_over import TakenOver, take_over
 from overture.actions.write_message import Message, write_message
-from overture.domain.agent import HandOverRules, Node, Otherwise, PromptSpec
+from overture.domain.agent import HandOverRules, Node, OnUncertain, Otherwise, PromptSpec
 from overture.domain.conversation import Mode
+from tests.scripted_twilio import Then
 from tests.world import BOOKER, WORKSPACE, ScriptedModel, World
 
 HELPER = PromptSpec(name="Helper", instructions="Help.", greeting="Hi there!", purpose="Answers for the salon.")
@@ -94,6 +95,39 @@ async def test_what_the_agent_had_said_and_was_taken_back_is_said_after_a_hand_b
     await world.takes_turns()
     await world.sends()
     assert world.twilio.said[-1] == "See you on Monday at At ten."
+
+
+async def test_what_an_agent_said_before_it_let_go_leaves_although_it_is_handed_back_first(world: World) -> None:
+    nodes = {"start": Node(say="Hi.", goto="out"), "out": Node(say="A moment.", hand_over="asked")}
+    await world.saves(msgspec.structs.replace(BOOKER, nodes=nodes))
+    an_id = await world.starts(text=None)
+    await world.hears("Hello?")
+    await world.takes_turns()
+    assert (await world.conversation(an_id)).mode is Mode.HUMAN
+    await gives_back(world, an_id)
+    await world.sends(4)
+    assert world.twilio.said == [text for text in await world.texts(an_id) if not text.startswith("> ")]
+    assert world.twilio.said
+
+
+async def test_what_was_taken_back_while_its_fate_was_unknown_is_not_sent_again_when_the_agent_lets_go(
+    world: World,
+) -> None:
+    nodes = {"start": Node(say="A moment.", hand_over="asked")}
+    await world.saves(msgspec.structs.replace(BOOKER, nodes=nodes, on_uncertain=OnUncertain.RESEND))
+    an_id = await world.starts()
+    world.twilio.script.append(Then.RESET)
+    await world.sends()
+    await takes(world, an_id)
+    await world.hears("Is anybody there?")
+    assert (await gives_back(world, an_id)).answers
+    await world.takes_turns()
+    assert (await world.conversation(an_id)).mode is Mode.HUMAN
+    for _ in range(8):
+        world.clock.passes(seconds=31)
+        await world.settles()
+        await world.sends()
+    assert world.twilio.said == []
 
 
 async def test_a_model_is_told_which_lines_were_a_colleagues(world: World) -> None:

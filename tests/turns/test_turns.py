@@ -150,6 +150,23 @@ async def test_a_contact_who_keeps_writing_is_answered_all_the_same(database_url
         assert (await world.conversation(an_id)).turn_due_at is None
 
 
+async def test_more_lines_than_a_turn_reads_are_answered_by_the_next(database_url: str) -> None:
+    async with prompted(database_url) as (world, model, an_id):
+        for n in range(claim_turns.HISTORY + 3):
+            await world.keeps(world.written(f"line {n}"))
+        await world.handles()
+        model.answers = [while_drafting(lambda: world.hears("the last line"), "To the first."), "To the others."]
+        await world.takes_turns()
+        await world.takes_turns()
+        assert (await world.texts(an_id))[-2:] == ["To the first.", "To the others."]
+        heard = [request.lines[-1].text.splitlines() for request in model.asked]
+        assert [line for lines in heard for line in lines if line.startswith("line")] == [
+            f"line {n}" for n in range(claim_turns.HISTORY + 3)
+        ]
+        assert heard[1][-1] == "the last line"
+        assert (await world.conversation(an_id)).turn_due_at is None
+
+
 @pytest.mark.parametrize("ending", ["an end", "an opt-out", "a new conversation"])
 @pytest.mark.promise("P22")
 async def test_a_turn_whose_conversation_ended_meanwhile_says_nothing(database_url: str, ending: str) -> None:

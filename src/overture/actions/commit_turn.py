@@ -179,7 +179,7 @@ async def _let_go(tx: Writing, one: _Written, now: datetime, ids: Ids) -> None:
     """Cancel what an ended epoch leaves behind, and hold back words that wait for the contact."""
     present, epoch = one.present, one.after.epoch
     if epoch != present.epoch and present.thread_id is not None:
-        await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch, now)
+        await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, present.epoch, epoch, now)
         place = (present.thread_id, present.id, present.epoch)
         await cancel_deliveries(tx, [place], now, ids, goes_on=one.after.mode is not Mode.ENDED)
     if one.way.waits:

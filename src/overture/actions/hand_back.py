@@ -42,7 +42,8 @@ async def hand_back(
     waits = present.in_seq > answered or present.last_seq == 0
     await people.hand_back(tx, workspace_id, conversation_id, min(present.in_seq, answered), now if waits else None)
     if present.thread_id is not None:
-        await people.carry_over(tx, present.thread_id, workspace_id, conversation_id, present.epoch + 1)
+        was, epoch = present.epoch, present.epoch + 1
+        await people.carry_back(tx, present.thread_id, workspace_id, conversation_id, was, epoch)
     unsaid = [] if waits else await people.list_unsaid(tx, workspace_id, conversation_id)
     if unsaid:
         until = await _opens_until(tx, present, now)

@@ -105,9 +105,9 @@ _CANCEL: Final = RowsCommand(
 )
 _CARRY_OVER: Final = Command(
     """
-    UPDATE outbox SET epoch = $4
-    WHERE thread_id = $1 AND workspace_id = $2 AND conversation_id = $3 AND state <> 'needs_review'
-        AND NOT (state = 'queued' AND due_at > $5 AND coalesce(waits_because, '') = 'quiet_hours')
+    UPDATE outbox SET epoch = $5
+    WHERE thread_id = $1 AND workspace_id = $2 AND conversation_id = $3 AND epoch = $4 AND state <> 'needs_review'
+        AND NOT (state = 'queued' AND due_at > $6 AND coalesce(waits_because, '') = 'quiet_hours')
     """
 )
 
@@ -272,13 +272,14 @@ async def cancel_queued(tx: Writing, conversations: Sequence[tuple[str, str, int
 
 
 async def carry_over(
-    tx: Writing, thread_id: str, workspace_id: str, conversation_id: str, epoch: int, now: datetime
+    tx: Writing, thread_id: str, workspace_id: str, conversation_id: str, was: int, epoch: int, now: datetime
 ) -> None:
     """Let what is on its way for a conversation live on in a newer epoch: its agent said it before it left.
 
-    What waits for its recipient's morning stays behind: the talk has passed it.
+    What waits for its recipient's morning stays behind: the talk has passed it. So does what was taken back before, and
+    is still with the provider for all anybody knows.
     """
-    await tx.run(_CARRY_OVER, thread_id, workspace_id, conversation_id, epoch, stored(now))
+    await tx.run(_CARRY_OVER, thread_id, workspace_id, conversation_id, was, epoch, stored(now))
 
 
 def read_send(row: Any) -> Send:

@@ -42,6 +42,12 @@ _CARRY_OVER: Final = Command(
     )
     """
 )
+_CARRY_BACK: Final = Command(
+    """
+    UPDATE outbox SET epoch = $5
+    WHERE thread_id = $1 AND workspace_id = $2 AND conversation_id = $3 AND epoch = $4
+    """
+)
 _LEAVING: Final = Query(
     """
     SELECT o.message_id FROM outbox o
@@ -178,6 +184,13 @@ async def mark_answered(tx: Writing, workspace_id: str, conversation_id: str) ->
 async def carry_over(tx: Writing, thread_id: str, workspace_id: str, conversation_id: str, epoch: int) -> None:
     """Let what people wrote, and has not left, live on in a newer epoch: it is not the agent's."""
     await tx.run(_CARRY_OVER, thread_id, workspace_id, conversation_id, epoch)
+
+
+async def carry_back(
+    tx: Writing, thread_id: str, workspace_id: str, conversation_id: str, was: int, epoch: int
+) -> None:
+    """Let everything that may still leave live on in a newer epoch: an agent's last words before it let go as well."""
+    await tx.run(_CARRY_BACK, thread_id, workspace_id, conversation_id, was, epoch)
 
 
 async def list_leaving(tx: Reading, thread_id: str, workspace_id: str, conversation_id: str) -> list[str]:

@@ -147,14 +147,15 @@ class _Turn:
                     state=kinds.encode(state).decode(),
                     to_seq=in_seq,
                     redrafts=redrafts,
-                    is_final=self._journal.has_changed,
+                    is_final=self._journal.has_changed or len(heard) >= claim_turns.HISTORY,
                     trigger="inbound" if heard else "opening",
                     started_at=self._started_at,
                 )
                 outcome = await self._commits.submit(draft)
                 if not isinstance(outcome, commit_turn.Newer):
                     return outcome
-                heard, in_seq, reply_due_at = outcome.heard, outcome.in_seq, outcome.reply_due_at
+                heard, reply_due_at = outcome.heard, outcome.reply_due_at
+                in_seq = _last_read(heard, outcome.in_seq)
                 self._deadline = max(self._store.now(), reply_due_at or self._started_at) + TURN
                 redrafts += 1
 
@@ -162,7 +163,7 @@ class _Turn:
         """The lines to answer, and the last one's number: those that an earlier attempt changed something for."""
         up_to = self._journal.up_to
         if up_to is None:
-            return self._claim.heard, self._conversation.in_seq
+            return self._claim.heard, _last_read(self._claim.heard, self._conversation.in_seq)
         return tuple(line for line in self._claim.heard if line.seq <= up_to), up_to
 
     async def _with_words(self, heard: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -353,6 +354,11 @@ def _lines(messages: Sequence[Message]) -> tuple[Line, ...]:
     return tuple(
         Line(author=_AUTHORS[line.author], text=with_quote(line.body), at=line.created_at) for line in messages
     )
+
+
+def _last_read(heard: Sequence[Message], in_seq: int) -> int:
+    """The last line that a draft answers; where more wait than it reads at once, the others get a turn of their own."""
+    return heard[-1].seq if len(heard) >= claim_turns.HISTORY else in_seq
 
 
 def _payloads(heard: Sequence[Message]) -> tuple[str, ...]:
