@@ -272,7 +272,7 @@ def _speech(line: Line) -> Speech:
 
 def _unmarked(text: str) -> str:
     """A contact's text, unable to show the model a marker that it might repeat."""
-    return text[:LINE_LENGTH].replace("[[", "[ [")
+    return replies.without_markers(text[:LINE_LENGTH])
 
 
 def _merged(lines: Iterable[Speech]) -> tuple[Speech, ...]:
