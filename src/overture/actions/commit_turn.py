@@ -123,7 +123,7 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
     await turns.finish(tx, present, after, now)
     await turns.insert(tx, _record(draft, present, waits=way.waits), now)
     if mode in (Mode.HUMAN, Mode.PAUSED):
-        await await_people(tx, [(present.workspace_id, present.id)], now)
+        await await_people(tx, [(present.workspace_id, present.id)], now, ids)
     queued = [] if way.waits else lines
     await events.insert_all(tx, _events(present, queued, finish, mode, reason, note, now, ids), now)
     return Committed(messages=len(lines), mode=mode)

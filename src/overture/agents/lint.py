@@ -11,6 +11,7 @@ from overture.agents import tools, variables, words
 from overture.agents.kinds.flow import known_names
 from overture.agents.lint_flow import lint_flow
 from overture.agents.lint_knowledge import lint_knowledge
+from overture.agents.lint_people import lint_people
 from overture.agents.lint_texts import Finding, error, lint_message, warning
 from overture.agents.lint_tools import lint_tools
 from overture.domain.agent import AgentSpec, FlowSpec, PromptSpec, TemplateUse
@@ -31,15 +32,16 @@ def lint(
     `surroundings` are those of the server that calls its tools, `knowledge` the names of the bases that there are; None
     where they are not known.
     """
+    of_people = lint_people(spec, surroundings)
     match spec:
         case FlowSpec():
             known = known_names(spec)
-            return [*_lint_common(spec, known), *lint_tools(spec, known, surroundings), *lint_flow(spec)]
+            return [*_lint_common(spec, known), *of_people, *lint_tools(spec, known, surroundings), *lint_flow(spec)]
         case PromptSpec():
             known = variables.SYSTEM.union(spec.variables)
             of_tools = lint_tools(spec, known | tools.slots(spec), surroundings)
             of_knowledge = lint_knowledge(spec, knowledge)
-            return [*_lint_common(spec, known), *_lint_prompt(spec, known), *of_tools, *of_knowledge]
+            return [*_lint_common(spec, known), *of_people, *_lint_prompt(spec, known), *of_tools, *of_knowledge]
         case _ as never:
             assert_never(never)
 

@@ -8,13 +8,14 @@ from overture.adapters.clock import SystemClock
 from overture.adapters.http_tool import HttpTools
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
 from overture.adapters.llm.transcription import OpenAITranscriber
+from overture.adapters.notifier import SignedNotifier
 from overture.adapters.twilio.accounts import TwilioAccounts
 from overture.adapters.twilio.client import TwilioClient
 from overture.adapters.vault import FILE_NAME as KEY_FILE
 from overture.adapters.vault import KeyedVault, read_keys
 from overture.domain.account import Credentials, urls_of
 from overture.domain.channel import Channel
-from overture.domain.ports import Provider, Typist
+from overture.domain.ports import Provider, ToolCaller, Typist
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling
 from overture.domain.tool_address import Reach
 from overture.settings import SenderSettings, Settings
@@ -118,6 +119,11 @@ def open_transcriber(settings: Settings) -> OpenAITranscriber | None:
         model=settings.transcription_model,
         api_key=settings.transcription_api_key,
     )
+
+
+def open_notifier(settings: Settings, caller: ToolCaller) -> SignedNotifier:
+    """Who tells operators' servers of hand-overs."""
+    return SignedNotifier(caller, secrets=settings.secrets)
 
 
 def open_tools(settings: Settings) -> HttpTools:
