@@ -31,6 +31,13 @@ def test_only_links_to_allowed_hosts_stand(text: str, left: str) -> None:
     assert replies.with_links_to(text, ["example.org"]) == left
 
 
+@pytest.mark.parametrize(
+    "text", ["ev\u200bil.test", "evil。test", "evil．test/a", "https://ev\u2060il.te\u00adst", "e\u200dvil.test"]
+)
+def test_a_link_that_hides_from_us_is_found_all_the_same(text: str) -> None:
+    assert replies.with_links_to(replies.plain(text), ["example.org"]) == ""
+
+
 def test_where_nothing_is_said_of_links_they_stand_and_where_none_is_allowed_none_does() -> None:
     assert replies.with_links_to("See evil.test", None) == "See evil.test"
     assert replies.with_links_to("See evil.test", []) == "See"

@@ -70,6 +70,31 @@ def test_what_is_wrong_with_a_tool_is_named(tool: str, severity: str, where: str
     assert found[0].hint
 
 
+@pytest.mark.parametrize(
+    ("notify", "severity", "where", "sentence"),
+    [
+        ("{url: https://a.example/h, secret: OTHER}", "warning", "hand_over.notify.secret", "no secret 'OTHER'"),
+        ("{url: https://a.example/h}", "warning", "hand_over.notify", "Nothing is signed"),
+        ("{url: http://a.example/h, secret: CRM}", "error", "hand_over.notify.url", "not https"),
+        ("{url: https://10.0.0.1/h, secret: CRM}", "error", "hand_over.notify.url", "private network"),
+        ("{url: https://u:p@a.example, secret: CRM}", "error", "hand_over.notify.url", "login"),
+        ("{url: 'https://{day}.example', secret: CRM}", "error", "hand_over.notify.url", "must be fixed"),
+        ("{url: file:///etc/passwd, secret: CRM}", "error", "hand_over.notify.url", "does not begin with https"),
+    ],
+)
+def test_what_is_wrong_with_who_is_told_is_named(notify: str, severity: str, where: str, sentence: str) -> None:
+    found = lint.lint(reading.read_spec(f"{PROMPT}hand_over: {{notify: {notify}}}"), HERE)
+    assert [(one.severity, one.where) for one in found] == [(severity, where)]
+    assert sentence in found[0].sentence
+
+
+@pytest.mark.parametrize(
+    "notify", ["{url: https://a.example/h, secret: CRM}", "{url: http://crm.internal:8080, secret: CRM}"]
+)
+def test_who_is_told_may_be_outside_or_whom_the_operator_named(notify: str) -> None:
+    assert lint.lint(reading.read_spec(f"{PROMPT}hand_over: {{notify: {notify}}}"), HERE) == []
+
+
 def test_what_the_operator_named_may_be_reached() -> None:
     assert findings(changed("https://a.example", "http://crm.internal:8080")) == []
 

@@ -46,6 +46,7 @@ VALUES: dict[str, Json] = {
     "now": "2026-11-22 13:00",
     "timezone": "CET",
 }
+ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f \U0001f469\u200d\U0001f467"
 
 
 def request_of(play: Play, *texts: str) -> ModelRequest:
@@ -217,6 +218,8 @@ def test_an_agent_without_end_reasons_does_not_end_by_itself() -> None:
         ("a\u202eb\x07c\u200fd", "abcd"),
         ("  many   spaces \r\n here ", "many spaces\nhere"),
         ("Dear {guest}, {other}", "Dear guest, {other}"),
+        ("a\u200bb\u2060c\u00add\ufeff\U000e0041 e\u200df\u2028g", "abcd ef\ng"),
+        (ENGLAND + " \u0645\u06cc\u200c\u062e", ENGLAND + " \u0645\u06cc\u200c\u062e"),
     ],
 )
 def test_a_reply_is_plain_text(text: str, reply: str) -> None:

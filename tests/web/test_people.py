@@ -259,3 +259,26 @@ async def test_a_deleted_conversation_is_not_there(world: World) -> None:
     for verb in ("takeover", "messages", "handback", "end"):
         assert (await do(world, an_id, verb, {"text": "Hi"} if verb == "messages" else {})).status == 404
     assert (await world.client.get(PATH)).json["conversations"] == []
+
+
+async def test_what_became_of_notices_is_shown_with_their_conversation_alone(world: World) -> None:
+    an_id, other = await a_conversation(world), await a_conversation(world, "+15550100007")
+    assert (await shown(world, an_id))["notices"] == []
+    await change(
+        world,
+        "INSERT INTO notice (id, shard, workspace_id, conversation_id, kind, body, url, state, tries, reason, due_at,"
+        " created_at) VALUES ('n1', 0, $1, $2, 'conversation.unattended', '{}', 'https://a.example', 'waiting', 3,"
+        " 'The server answered 500.', 1, 1)",
+        WORKSPACE,
+        an_id,
+    )
+    [notice] = (await shown(world, an_id))["notices"]
+    assert {name: notice[name] for name in ("notice_id", "kind", "state", "tries", "reason", "finished_at")} == {
+        "notice_id": "n1",
+        "kind": "conversation.unattended",
+        "state": "waiting",
+        "tries": 3,
+        "reason": "The server answered 500.",
+        "finished_at": None,
+    }
+    assert (await shown(world, other))["notices"] == []

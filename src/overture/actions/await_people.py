@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 from overture.actions.close_conversation import close_conversation
 from overture.actions.hand_back import hand_back
+from overture.actions.notify_people import Fact, notify_people
 from overture.actions.say_by_hand import say
-from overture.domain.agent import Agent, AgentSpec, EndReason, Otherwise
+from overture.domain.agent import Agent, AgentSpec, EndReason, Json, Otherwise
 from overture.domain.conversation import Mode
 from overture.domain.event import EventKind
 from overture.domain.message import Author, Text
+from overture.domain.notice import NoticeKind
 from overture.domain.ports import Ids
 from overture.domain.sending import parts
 from overture.store import agents, conversations, events, timers
@@ -24,8 +26,8 @@ from overture.store.timers import Timer, TimerKind
 _NOBODY = "nobody came"
 
 
-async def await_people(tx: Writing, keys: Sequence[tuple[str, str]], now: datetime) -> None:
-    """Set the timers of (workspace, conversation) that were handed over just now. The caller commits."""
+async def await_people(tx: Writing, keys: Sequence[tuple[str, str]], now: datetime, ids: Ids) -> None:
+    """Set the timers of (workspace, conversation) that were handed over just now, and tell. The caller commits."""
     found = await conversations.find_all(tx, keys)
     handed = [one for one in found.values() if one.mode in (Mode.HUMAN, Mode.PAUSED)]
     versions = await _agents(tx, handed)
@@ -37,6 +39,16 @@ async def await_people(tx: Writing, keys: Sequence[tuple[str, str]], now: dateti
             if (spec := _spec(versions, one)) is not None
         ],
     )
+    facts = [
+        Fact(
+            conversation=one,
+            notify=spec.hand_over.notify,
+            kind=NoticeKind.PAUSED if one.mode is Mode.PAUSED else NoticeKind.HANDED_OVER,
+        )
+        for one in handed
+        if (spec := _spec(versions, one)) is not None
+    ]
+    await notify_people(tx, facts, now, ids)
 
 
 async def await_hand_back(tx: Writing, key: tuple[str, str], now: datetime) -> None:
@@ -83,6 +95,7 @@ async def _remind(tx: Writing, present: Conversation, spec: AgentSpec, now: date
         otherwise=spec.hand_over.otherwise.value,
     )
     await events.insert_all(tx, [told], now)
+    await _tell(tx, present, spec, NoticeKind.UNATTENDED, now, ids)
     if spec.hand_over.otherwise is not Otherwise.WAIT:
         due_at = now + timedelta(seconds=spec.hand_over.ack_within_seconds)
         await timers.insert_all(tx, [_timer(present, TimerKind.GIVEN_UP, due_at)])
@@ -91,6 +104,7 @@ async def _remind(tx: Writing, present: Conversation, spec: AgentSpec, now: date
 async def _do_otherwise(tx: Writing, present: Conversation, spec: AgentSpec, now: datetime, ids: Ids) -> None:
     key = {"workspace_id": present.workspace_id, "conversation_id": present.id}
     message = spec.hand_over.message
+    await _tell(tx, present, spec, NoticeKind.GIVEN_UP, now, ids)
     match spec.hand_over.otherwise:
         case Otherwise.WAIT:
             return
@@ -102,6 +116,15 @@ async def _do_otherwise(tx: Writing, present: Conversation, spec: AgentSpec, now
         case Otherwise.END:  # in the name of people: what an agent has queued does not outlive its conversation
             await _say(tx, present, message, Author.OPERATOR, now, ids)
             await close_conversation(tx, **key, by=_NOBODY, reason=EndReason.HANDED_OVER, now=now, ids=ids)
+
+
+async def _tell(tx: Writing, present: Conversation, spec: AgentSpec, kind: NoticeKind, now: datetime, ids: Ids) -> None:
+    rules = spec.hand_over
+    details: dict[str, Json] = {
+        "ack_within_seconds": rules.ack_within_seconds,
+        "otherwise": rules.otherwise.value,
+    }
+    await notify_people(tx, [Fact(conversation=present, notify=rules.notify, kind=kind, details=details)], now, ids)
 
 
 async def _say(tx: Writing, present: Conversation, text: str | None, author: Author, now: datetime, ids: Ids) -> None:

@@ -171,7 +171,7 @@ async def _write(tx: Writing, written: Sequence[_Written], now: datetime, ids: I
     await turns.insert_all(tx, [_record(one.draft, one.present, waits=one.way.waits) for one in written], now)
     handed = [one.key for one in written if one.after.mode in (Mode.HUMAN, Mode.PAUSED)]
     if handed:
-        await await_people(tx, handed, now)
+        await await_people(tx, handed, now, ids)
     await events.insert_all(tx, [event for one in written for event in _events(one, now, ids)], now)
 
 

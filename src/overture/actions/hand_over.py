@@ -43,4 +43,4 @@ async def hand_over(tx: Writing, asked: Sequence[HandOver], now: datetime, ids: 
         for workspace_id, conversation_id, _, _ in done
     ]
     await events.insert_all(tx, told, now)
-    await await_people(tx, [(workspace_id, conversation_id) for workspace_id, conversation_id, _, _ in done], now)
+    await await_people(tx, [(workspace_id, conversation_id) for workspace_id, conversation_id, _, _ in done], now, ids)

@@ -53,14 +53,30 @@ _PLAIN: Final = (
 )
 
 
+# Characters that nobody sees. They hide texts in texts, and links from whoever looks for links; those that join letters
+# and emoji stay where they do, and so do the tags that make a black flag the flag of England.
+_UNSEEN: Final = re.compile(
+    "(\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f)"
+    "|[\u00ad\u180e\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "|(?<=[ -~])[\u200c\u200d]+(?=[ -~])"
+)
+_OTHER_DOT: Final = re.compile(r"(?<=[A-Za-z0-9])[\u3002\uff0e\uff61](?=[A-Za-z0-9])")  # browsers read them as dots
+
+
 def plain(text: str) -> str:
-    """A model's text without markdown, control and direction characters, and surplus white space."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    """A model's text without markdown, control, direction and unseen characters, and surplus white space."""
+    text = re.sub("\r\n?|[\u2028\u2029]", "\n", text)
+    text = _OTHER_DOT.sub(".", _UNSEEN.sub(r"\1", text))
     for pattern, with_what in _PLAIN:
         text = pattern.sub(with_what, text)
     kept = "".join(c for c in text if c in "\n\t" or (c not in BIDI and unicodedata.category(c) not in {"Cc", "Cs"}))
     lines = [re.sub(r"[ \t\u00a0]+", " ", line).strip() for line in kept.split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def without_markers(text: str) -> str:
+    """A stranger's text, unable to show a model a marker that it might repeat."""
+    return re.sub(r"\[(?=\[)", "[ ", text)
 
 
 def without_rests(text: str) -> str:

@@ -54,6 +54,8 @@ from overture.workers.inbox import InboxRoad
 from overture.workers.media import MediaRoad
 from overture.workers.models import LONGEST_WAIT_SECONDS as MODELS_WAIT_SECONDS
 from overture.workers.models import ROAD as MODELS
+from overture.workers.notices import ROAD as NOTICES
+from overture.workers.notices import NoticeRoad
 from overture.workers.outbox import OutboxRoad
 from overture.workers.pricing import EVERY_SECONDS as PRICES_WAIT_SECONDS
 from overture.workers.pricing import ROAD as PRICES
@@ -165,6 +167,7 @@ class House:
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)
         media = MediaRoad(store=self.store, fetcher=self._media, signals=self.signals, transcriber=self._transcriber)
+        notices = NoticeRoad(store=self.store, notifier=doors.open_notifier(self.settings, self._tools), ids=self.ids)
         sweep = SweepRoad(
             store=self.store,
             provider=self._provider,
@@ -184,6 +187,7 @@ class House:
             ("restore", sweep.unless_shut(restore.look)),
             ("timers", timers.look),
             ("media", media.look),
+            (NOTICES, sweep.unless_shut(notices.look)),
             (TEMPLATES, self._templates.look),
         ):
             self._start(road, look)

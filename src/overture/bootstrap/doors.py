@@ -12,6 +12,7 @@ from overture.adapters.llm.embeddings import OpenAIEmbeddings
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
 from overture.adapters.llm.probe import probe
 from overture.adapters.llm.transcription import OpenAITranscriber
+from overture.adapters.notifier import SignedNotifier
 from overture.adapters.twilio.accounts import TwilioAccounts
 from overture.adapters.twilio.client import TwilioClient
 from overture.adapters.vault import FILE_NAME as KEY_FILE
@@ -19,7 +20,7 @@ from overture.adapters.vault import KeyedVault, read_keys
 from overture.domain.account import Credentials, urls_of
 from overture.domain.channel import Channel
 from overture.domain.model_check import Checked
-from overture.domain.ports import ModelClient, Provider, Typist
+from overture.domain.ports import ModelClient, Provider, ToolCaller, Typist
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling
 from overture.domain.tool_address import Reach
 from overture.settings import ModelSettings, SenderSettings, Settings
@@ -155,6 +156,11 @@ def open_embeddings(settings: Settings) -> OpenAIEmbeddings | None:
     return OpenAIEmbeddings(
         base_url=settings.embedding_base_url, model=settings.embedding_model, api_key=settings.embedding_api_key
     )
+
+
+def open_notifier(settings: Settings, caller: ToolCaller) -> SignedNotifier:
+    """Who tells operators' servers of hand-overs."""
+    return SignedNotifier(caller, secrets=settings.secrets)
 
 
 def open_tools(settings: Settings) -> HttpTools:

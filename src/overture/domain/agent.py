@@ -202,19 +202,27 @@ class Otherwise(StrEnum):
     END = "end"
 
 
+class Notify(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The server that is told of hand-overs: an address, and the name of the secret that notices are signed with."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2000)]
+    secret: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")] | None = None
+
+
 class HandOverRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What is awaited of people.
 
     A hand-over that nobody acknowledges within `ack_within_seconds` is told of once more (`conversation.unattended`);
     after as long again `otherwise` happens: the agent goes on (`resume`), the contact reads `message`, or the
     conversation ends (`end`); `wait` leaves it to people. `hand_back_after_seconds` gives back what a person has taken
-    when nothing was said in it for so long.
+    when nothing was said in it for so long. `notify` names a server that hears of all this.
     """
 
     ack_within_seconds: Annotated[int, Meta(ge=30, le=7 * 86_400)] = 900
     otherwise: Otherwise = Otherwise.WAIT
     message: Annotated[str, Meta(max_length=1000)] | None = None
     hand_back_after_seconds: Annotated[int, Meta(ge=60, le=30 * 86_400)] | None = None
+    notify: Notify | None = None
 
 
 class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -41,6 +41,7 @@ class EventKind(StrEnum):
     INSTANCE_ADOPTED = "instance.adopted"
     CAP_NEARLY_REACHED = "cap.nearly_reached"
     CAP_REACHED = "cap.reached"
+    NOTICE_FAILED = "notice.failed"
     INBOUND_UNROUTED = "inbound.unrouted"
     INBOUND_PARKED = "inbound.parked"
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from overture.domain.account import Credentials
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.message import Body, Referral
+from overture.domain.notice import Notice
 from overture.domain.prices import Cost
 from overture.domain.template import Template
 from overture.domain.tool import HttpAnswer, HttpRequest
@@ -291,6 +292,14 @@ class ModelClient(Protocol):
 
     def endpoints(self) -> Sequence[str]:
         """The names that a request may use, the default one first; empty where no model is set up."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells operators' servers of hand-overs."""
+
+    async def notify(self, notice: Notice, *, at: datetime, timeout_seconds: float) -> int:
+        """One try; the status that it was answered with. Raises what a ToolCaller raises."""
         ...
 
 

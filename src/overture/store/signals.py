@@ -11,7 +11,7 @@ from typing import Final
 ROADS: Final = frozenset(
     {
         *("inbox", "turns", "outbox", "settle", "timers", "media", "sweep", "restore", "accounts", "templates"),
-        *("prices", "queues", "models", "embeddings"),
+        *("prices", "queues", "models", "embeddings", "notices"),
     }
 )
 """Topics of which a signal is kept for the next one to wait; of any other it passes by."""

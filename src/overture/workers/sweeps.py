@@ -13,7 +13,7 @@ from overture.actions.settle_delivery import Finding
 from overture.domain import matching
 from overture.domain.errors import Failure, Unavailable
 from overture.domain.ports import Ids, Provider, ProviderMessage
-from overture.store import idempotency, past, senders, unsettled
+from overture.store import idempotency, notices, past, senders, unsettled
 from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.workers import looking
@@ -26,6 +26,7 @@ _PAGE: Final = 50
 _LARGE_PAGE: Final = 1000
 _ENOUGH_FAILURES: Final = 3  # lists of one account that fail in a look: the others are not worth their time limits
 _TIMERS: Final = 200
+_NOTICES_KEPT: Final = timedelta(days=7)  # for who asks why nobody came
 _TIDY_EVERY: Final = timedelta(minutes=10)
 
 _log: Final = log.get(__name__)
@@ -170,6 +171,7 @@ class TimerRoad:
         if self._tidied_at is None or now - self._tidied_at > _TIDY_EVERY:
             await self._store.write(lambda tx: idempotency.expire(tx, now))
             await self._store.write(lambda tx: past.forget_before(tx, now - keep_past.KEPT))
+            await self._store.write(lambda tx: notices.forget_before(tx, now - _NOTICES_KEPT))
             await self._store.write(lambda tx: senders.resume_stopped_before(tx, now - _TIDY_EVERY))
             self._tidied_at = now
         return 0 if fired == _TIMERS else None

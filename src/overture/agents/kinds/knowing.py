@@ -8,6 +8,7 @@ step out of its place, whatever it says.
 from collections.abc import Iterable
 from typing import Final
 
+from overture.agents import replies
 from overture.domain.agent import PromptSpec
 from overture.domain.knowledge import Cited
 from overture.domain.turn import Author, NeedSearch, Scene, Searched
@@ -46,5 +47,5 @@ def _quoted(passages: Iterable[Cited]) -> str:
     shown = []
     for one in passages:
         said = f"{one.title}\n{one.text}" if one.title and one.title != one.text else one.text
-        shown.append("\n".join(f"> {line}" for line in said.replace("[[", "[ [").splitlines()))
+        shown.append("\n".join(f"> {line}" for line in replies.without_markers(said).splitlines()))
     return "\n\n".join(shown)

@@ -6,6 +6,7 @@ What strangers wrote stands in the user's role, whoever chose to show it, and ne
 from collections.abc import Iterable
 from typing import Final, assert_never
 
+from overture.agents import replies
 from overture.domain.channel import Channel
 from overture.domain.turn import Author, Line, Speech
 
@@ -26,7 +27,7 @@ def speech(line: Line) -> Speech:
 
 def unmarked(text: str) -> str:
     """A contact's text, unable to show the model a marker that it might repeat."""
-    return text[:LONGEST].replace("[[", "[ [")
+    return replies.without_markers(text[:LINE_LENGTH])
 
 
 def merged(said: Iterable[Speech]) -> tuple[Speech, ...]:

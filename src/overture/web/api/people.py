@@ -14,13 +14,13 @@ from overture.domain.access import Principal, Scope
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
 from overture.domain.errors import Invalid
-from overture.store import people
-from overture.store.engine import Writing
+from overture.store import notices, people
+from overture.store.engine import Reading, Writing
 from overture.web import answers
 from overture.web.api.outbound import read_key, read_template
 from overture.web.api.people_shapes import (
+    ConversationDetails,
     ConversationList,
-    ConversationView,
     EndConversation,
     EndedView,
     HandBack,
@@ -31,6 +31,7 @@ from overture.web.api.people_shapes import (
     WriteMessage,
     WrittenView,
     cursor_after,
+    details_of,
     read_cursor,
     view_of,
 )
@@ -39,6 +40,7 @@ from overture.web.routes import Answer, Call, get, post
 
 _OWNER: Final = "owner"  # who comes by the socket of the data folder has no key to be named by
 _KEY: Final = ("Idempotency-Key", "1 to 255 printable characters: the same key and body write the message once.")
+_NOTICES: Final = 20
 _REPLAYED: Final = ((b"overture-replayed", b"true"),)
 _canonical: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -86,17 +88,22 @@ async def list_conversations(call: Call[None, ListConversations]) -> Conversatio
 @get(
     "/overture/v1/conversations/{conversation_id}",
     may=Scope.READ,
-    gives=ConversationView,
+    gives=ConversationDetails,
     tag="People",
     refusals=(404,),
 )
-async def get_conversation(call: Call[None, None]) -> ConversationView:
-    """Tell who has a conversation, and whether its contact waits."""
+async def get_conversation(call: Call[None, None]) -> ConversationDetails:
+    """Tell who has a conversation, whether its contact waits, and whether the operator's server was told."""
     an_id = call.path["conversation_id"]
-    found = await call.parts.store.read(lambda tx: people.find(tx, call.workspace_id, an_id))
-    if found is None:
-        raise in_hand.unknown(an_id)
-    return view_of(found, call.now)
+
+    async def look(tx: Reading) -> ConversationDetails:
+        found = await people.find(tx, call.workspace_id, an_id)
+        if found is None:
+            raise in_hand.unknown(an_id)
+        told = await notices.list_of_conversation(tx, call.workspace_id, an_id, _NOTICES)
+        return details_of(found, told, call.now)
+
+    return await call.parts.store.read(look)
 
 
 @post(

@@ -1,15 +1,19 @@
 """What our own API tells of conversations that people carry, and what it takes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 from overture.domain.agent import EndReason
 from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Invalid
+from overture.domain.notice import NoticeKind, NoticeState
 from overture.store.engine import instant, stored
+from overture.store.notices import Told
 from overture.store.people import Shown
 from overture.web.api.outbound import OutboundChatTemplate
 
@@ -41,6 +45,28 @@ class ConversationView(Struct, frozen=True, kw_only=True):
     created_at: datetime
     last_activity_at: datetime
     end_reason: EndReason | None
+
+
+class NoticeView(Struct, frozen=True, kw_only=True):
+    """What the server that an agent's `hand_over.notify` names was told, and what became of it.
+
+    `state` is `waiting` while it is tried, `delivered`, or `failed` where it was given up; `reason` says why the last
+    try failed.
+    """
+
+    notice_id: str
+    kind: NoticeKind
+    state: NoticeState
+    tries: int
+    reason: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class ConversationDetails(ConversationView, frozen=True, kw_only=True):
+    """A conversation, who has it, and the last notices of it, the newest first."""
+
+    notices: list[NoticeView]
 
 
 class ConversationList(Struct, frozen=True, kw_only=True):
@@ -171,6 +197,25 @@ def view_of(shown: Shown, now: datetime) -> ConversationView:
         created_at=shown.created_at,
         last_activity_at=shown.last_activity_at,
         end_reason=None if shown.end_reason is None else EndReason(shown.end_reason),
+    )
+
+
+def details_of(shown: Shown, told: Sequence[Told], now: datetime) -> ConversationDetails:
+    """A conversation as the API tells it alone."""
+    return ConversationDetails(
+        **msgspec.structs.asdict(view_of(shown, now)),
+        notices=[
+            NoticeView(
+                notice_id=one.id,
+                kind=one.kind,
+                state=one.state,
+                tries=one.tries,
+                reason=one.reason,
+                created_at=one.created_at,
+                finished_at=one.finished_at,
+            )
+            for one in told
+        ],
     )
 
 
