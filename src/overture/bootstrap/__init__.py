@@ -144,7 +144,13 @@ class House:
         out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
         typing = Typing(self._provider) if self.settings.typing else None
         turns = TurnRoad(
-            store=self.store, model=self._model, ids=self.ids, signals=self.signals, typing=typing, tools=self._tools
+            store=self.store,
+            model=self._model,
+            ids=self.ids,
+            signals=self.signals,
+            typing=typing,
+            tools=self._tools,
+            prices=doors.read_prices(self.settings),
         )
         inbox = self._inbox_road()
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)

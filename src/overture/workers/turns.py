@@ -10,11 +10,12 @@ from overture.actions.claim_turns import TurnClaim
 from overture.domain import retry
 from overture.domain.channel import Channel
 from overture.domain.errors import Unavailable
+from overture.domain.model_use import Prices
 from overture.domain.ports import Ids, ModelClient, ToolCaller
 from overture.store import turns
 from overture.store.engine import Store
 from overture.store.signals import Signals
-from overture.turns.run_turn import NO_TOOLS, run_turn
+from overture.turns.run_turn import NO_PRICES, NO_TOOLS, run_turn
 from overture.workers import metrics, singly
 from overture.workers.typing import Typing
 
@@ -36,7 +37,9 @@ class TurnRoad:
         signals: Signals,
         typing: Typing | None = None,
         tools: ToolCaller = NO_TOOLS,
+        prices: Prices = NO_PRICES,
     ) -> None:
+        self._prices: Final = prices
         self._typing: Final = typing
         self._tools: Final = tools
         self._store: Final = store
@@ -104,7 +107,13 @@ class TurnRoad:
         conversation = claim.conversation
         try:
             outcome = await run_turn(
-                claim, store=self._store, model=self._model, ids=self._ids, signals=self._signals, tools=self._tools
+                claim,
+                store=self._store,
+                model=self._model,
+                ids=self._ids,
+                signals=self._signals,
+                tools=self._tools,
+                prices=self._prices,
             )
         except asyncio.CancelledError:
             await self._release(claim)  # the house closes: another process, or the next start, goes on at once

@@ -14,8 +14,10 @@ from overture.domain.access import Principal, Scope
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
 from overture.domain.errors import Invalid
-from overture.store import people
-from overture.store.engine import Writing
+from overture.store import model_use, people
+from overture.store.engine import Reading, Writing
+from overture.store.model_use import Total
+from overture.store.people import Shown
 from overture.web import answers
 from overture.web.api.outbound import read_key, read_template
 from overture.web.api.people_shapes import (
@@ -31,6 +33,7 @@ from overture.web.api.people_shapes import (
     WriteMessage,
     WrittenView,
     cursor_after,
+    model_use_of,
     read_cursor,
     view_of,
 )
@@ -93,10 +96,15 @@ async def list_conversations(call: Call[None, ListConversations]) -> Conversatio
 async def get_conversation(call: Call[None, None]) -> ConversationView:
     """Tell who has a conversation, and whether its contact waits."""
     an_id = call.path["conversation_id"]
-    found = await call.parts.store.read(lambda tx: people.find(tx, call.workspace_id, an_id))
+
+    async def look(tx: Reading) -> tuple[Shown | None, list[Total]]:
+        found = await people.find(tx, call.workspace_id, an_id)
+        return found, await model_use.list_of_conversation(tx, call.workspace_id, an_id)
+
+    found, totals = await call.parts.store.read(look)
     if found is None:
         raise in_hand.unknown(an_id)
-    return view_of(found, call.now)
+    return msgspec.structs.replace(view_of(found, call.now), model_use=model_use_of(totals))
 
 
 @post(
