@@ -135,6 +135,17 @@ class House:
         """Start to follow what other processes change of the accounts."""
         self._start(ACCOUNTS, self._accounts_road.look, longest_wait_seconds=ACCOUNTS_WAIT_SECONDS)
 
+    def _turn_road(self) -> TurnRoad:
+        return TurnRoad(
+            store=self.store,
+            model=self._model,
+            ids=self.ids,
+            signals=self.signals,
+            typing=Typing(self._provider) if self.settings.typing else None,
+            tools=self._tools,
+            prices=doors.read_prices(self.settings),
+        )
+
     def start_roads(self) -> None:
         """Start the workers."""
         wake = self.signals.wake
@@ -142,16 +153,7 @@ class House:
         outcomes: Batch[Outcome, bool] = Batch(self.store, record_outcomes, self.ids, after=lambda _: wake("outbox"))
         findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
         out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
-        typing = Typing(self._provider) if self.settings.typing else None
-        turns = TurnRoad(
-            store=self.store,
-            model=self._model,
-            ids=self.ids,
-            signals=self.signals,
-            typing=typing,
-            tools=self._tools,
-            prices=doors.read_prices(self.settings),
-        )
+        turns = self._turn_road()
         inbox = self._inbox_road()
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)
