@@ -1,6 +1,7 @@
 """Whatever a model's endpoint does, the contact reads a right reply or the agent's fallback, and a person is told."""
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -49,12 +50,12 @@ CALL: Final = {"id": "c", "type": "function", "function": {"name": "book", "argu
     ],
 )
 async def test_a_bad_day_of_the_model_ends_in_a_reply_or_in_the_fallback(
-    database_url: str, answers: list[Answer], says: str
+    tmp_path: Path, answers: list[Answer], says: str
 ) -> None:
     async with peer(*answers) as server:
         model = OpenAICompatible([ModelEndpoint(name="m", base_url=server.url, model="m", timeout_seconds=0.3)])
         try:
-            async with a_world(database_url, model=model) as world:
+            async with a_world(f"sqlite:///{tmp_path}/o.db", model=model) as world:
                 await world.saves(SPEC)
                 an_id = await world.starts()
                 await world.hears("When do you open?")
