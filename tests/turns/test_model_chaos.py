@@ -37,6 +37,7 @@ CALL: Final = {"id": "c", "type": "function", "function": {"name": "book", "argu
         ([completion(""), completion()], GOOD),
         ([completion(None, tool_calls=[CALL]), completion()], GOOD),
         ([http(200, "<html>", Content_Type="text/html"), completion()], GOOD),
+        ([completion("x" * 5_000_000), completion()], GOOD),
         ([silence, completion()], GOOD),
         ([drip, completion()], GOOD),
         ([http(429, "{}", Retry_After="3600")], SPEC.fallback),
@@ -45,7 +46,14 @@ CALL: Final = {"id": "c", "type": "function", "function": {"name": "book", "argu
     ],
     ids=[
         *("unknown fields and no usage", "429 then good", "500 then good", "reset then good", "cut off then good"),
-        *("empty then good", "bad call then good", "HTML then good", "silence then good", "drip then good"),
+        *(
+            "empty then good",
+            "bad call then good",
+            "HTML then good",
+            "5 MB then good",
+            "silence then good",
+            "drip then good",
+        ),
         *("429 for an hour", "a wrong key", "HTML for ever"),
     ],
 )
