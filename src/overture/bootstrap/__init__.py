@@ -147,14 +147,8 @@ class House:
         """Start to follow what other processes change of the accounts."""
         self._start(ACCOUNTS, self._accounts_road.look, longest_wait_seconds=ACCOUNTS_WAIT_SECONDS)
 
-    def start_roads(self) -> None:
-        """Start the workers."""
-        wake = self.signals.wake
-        claims: Batch[Claims, list[Outgoing]] = Batch(self.store, claim_deliveries, self.ids)
-        outcomes: Batch[Outcome, bool] = Batch(self.store, record_outcomes, self.ids, after=lambda _: wake("outbox"))
-        findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
-        out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
-        turns = TurnRoad(
+    def _turn_road(self) -> TurnRoad:
+        return TurnRoad(
             store=self.store,
             model=self._model,
             ids=self.ids,
@@ -162,7 +156,17 @@ class House:
             typing=Typing(self._provider) if self.settings.typing else None,
             tools=self._tools,
             meaning=self._meaning,
+            prices=doors.read_prices(self.settings),
         )
+
+    def start_roads(self) -> None:
+        """Start the workers."""
+        wake = self.signals.wake
+        claims: Batch[Claims, list[Outgoing]] = Batch(self.store, claim_deliveries, self.ids)
+        outcomes: Batch[Outcome, bool] = Batch(self.store, record_outcomes, self.ids, after=lambda _: wake("outbox"))
+        findings: Batch[Finding, str] = Batch(self.store, settle_deliveries, self.ids, after=lambda _: wake("outbox"))
+        out = OutboxRoad(store=self.store, provider=self._provider, ids=self.ids, claims=claims, outcomes=outcomes)
+        turns = self._turn_road()
         inbox = self._inbox_road()
         settle = SettleRoad(store=self.store, provider=self._provider, ids=self.ids, findings=findings)
         timers = TimerRoad(store=self.store, ids=self.ids)

@@ -20,7 +20,9 @@ from overture.adapters.vault import KeyedVault, read_keys
 from overture.domain.account import Credentials, urls_of
 from overture.domain.channel import Channel
 from overture.domain.model_check import Checked
+from overture.domain.model_use import ModelPrice, Prices
 from overture.domain.ports import ModelClient, Provider, ToolCaller, Typist
+from overture.domain.prices import MICROS
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling
 from overture.domain.tool_address import Reach
 from overture.settings import ModelSettings, SenderSettings, Settings
@@ -122,6 +124,22 @@ def read_endpoint(model: ModelSettings) -> ModelEndpoint:
         api_key=model.api_key,
         max_tokens_field=model.max_tokens_field,
     )
+
+
+def read_prices(settings: Settings) -> Prices:
+    """What the settings' model endpoints cost; of the first one also under no name."""
+    prices: dict[str | None, ModelPrice] = {}
+    for model in reversed(settings.models):
+        if model.input_per_million is not None and model.output_per_million is not None and model.currency is not None:
+            price = ModelPrice(
+                input=round(model.input_per_million * MICROS),
+                output=round(model.output_per_million * MICROS),
+                currency=model.currency,
+            )
+            prices[model.name] = price
+            if model is settings.models[0]:
+                prices[None] = price
+    return prices
 
 
 def open_checks(settings: Settings, store: Store, signals: Signals, models: ClosingModel) -> ModelRoad:

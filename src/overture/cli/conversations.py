@@ -15,7 +15,7 @@ from overture.domain.conversation import Mode
 from overture.domain.message import Author
 from overture.settings import Settings
 from overture.web.api.conversations import MessageView
-from overture.web.api.people_shapes import ConversationView
+from overture.web.api.people_shapes import ConversationView, ModelUseView
 
 T = TypeVar("T")
 
@@ -75,6 +75,7 @@ def show(settings: Settings, conversation_id: str, *, as_json: bool) -> None:
         ("why", None if one.note is None else fit(one.note, 500)),
         ("waits since", None if one.waits_since is None else _at(one.waits_since)),
         ("began", _at(one.created_at)),
+        *(("models", _took(use)) for use in one.model_use or ()),
     )
     for name, value in told:
         if value is not None:
@@ -142,6 +143,14 @@ def read_template(sid: str | None, given: Sequence[str]) -> dict[str, Any] | Non
             telling.stop(f"--value: {one!r} is not NAME=VALUE.", hint="As --value 1=Ada.", status=telling.MISUSED)
         values[name] = value
     return None if sid is None else {"content_sid": sid, "variables": values}
+
+
+def _took(use: ModelUseView) -> str:
+    """What models took, in one line."""
+    told = f"{use.input_tokens} tokens in, {use.output_tokens} out"
+    if use.cost is not None:
+        told += f", {use.cost} {use.currency}"
+    return f"{told}, in part guessed" if use.guessed else told
 
 
 def _age(seconds: int) -> str:

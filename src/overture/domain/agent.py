@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from overture.domain.knowledge import LEAST_SHARE, MOST_FOUND, KnowledgeName
+from overture.domain.model_budget import Limits
 from overture.domain.rules import FOR_MARKETING, NONE, Applying, Rules, TimeOfDay
 from overture.domain.tool import Tool, ToolName
 
@@ -244,6 +245,7 @@ class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     inactivity_seconds: Annotated[int, Meta(ge=60)] = 72 * 3600
     max_turns: Annotated[int, Meta(ge=1, le=1000)] = 50
     rules: Rules = NONE
+    limits: Limits = Limits()
     hand_over: HandOverRules = HandOverRules()
     tools: list[Tool] = []
     fallback: str = "Sorry, something went wrong on our side. A colleague will get back to you."

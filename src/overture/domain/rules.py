@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from overture.domain.country_codes import COUNTRIES
+from overture.domain.model_budget import ModelBudget
 from overture.domain.opt_out import OptOutScope
 
 MOST_CAPS: Final = 32  # of one workspace, agent or sender; each is one more row to hold for every opening
@@ -112,7 +113,7 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """What one of them allows. Whatever is not set is allowed.
 
     `countries` are those that may be written to, by ISO 3166; where the list is empty, none. `opt_out_scope` counts of
-    the workspace alone.
+    the workspace alone, `model_budget` of the workspace and of agents; it holds for replies too.
     """
 
     quiet_hours: QuietHours | None = None
@@ -120,6 +121,7 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     caps: Annotated[list[Cap], Meta(max_length=MOST_CAPS)] = []
     require_consent: RequireConsent | None = None
     opt_out_scope: OptOutScope | None = None
+    model_budget: ModelBudget = ModelBudget()
 
     def __post_init__(self) -> None:
         if unknown := next((code for code in self.countries or () if code not in COUNTRIES), None):

@@ -62,13 +62,21 @@ class SenderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An OpenAI-compatible endpoint, by the name that agents use."""
+    """An OpenAI-compatible endpoint, by the name that agents use, and what a million tokens cost there."""
 
     base_url: str
     model: str
     name: str = "default"
     api_key: str = ""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    input_per_million: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
+    output_per_million: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] | None = None
+
+    def __post_init__(self) -> None:
+        given = {self.input_per_million is None, self.output_per_million is None, self.currency is None}
+        if len(given) > 1:
+            raise ValueError("a price is input_per_million, output_per_million and currency together")
 
     def __repr__(self) -> str:
         return f"ModelSettings(name={self.name!r}, base_url={self.base_url!r}, model={self.model!r})"
@@ -325,6 +333,8 @@ def _models(source: _Source) -> tuple[ModelSettings, ...]:
         raise SettingsError("OVERTURE_MODEL_BASE_URL is set: OVERTURE_MODEL_NAME must say which model to ask there.")
     if base_url:
         models.insert(0, ModelSettings(base_url=base_url, model=name, api_key=key))
+    if len(currencies := sorted({model.currency for model in models if model.currency})) > 1:
+        raise SettingsError(f"models: prices are in {' and '.join(currencies)}; budgets can be kept in one only.")
     return tuple(models)
 
 

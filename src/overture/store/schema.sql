@@ -288,6 +288,18 @@ CREATE TABLE model_check (
     PRIMARY KEY (base_url, model)
 )  WITHOUT ROWID;
 
+CREATE TABLE model_day (
+    workspace_id text NOT NULL,
+    agent_id text NOT NULL,
+    day integer NOT NULL,
+    currency text NOT NULL,
+    requests bigint NOT NULL DEFAULT 0,
+    input_tokens bigint NOT NULL DEFAULT 0,
+    output_tokens bigint NOT NULL DEFAULT 0,
+    cost_micros bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (workspace_id, day, agent_id, currency)
+)  WITHOUT ROWID;
+
 CREATE TABLE notice (
     id text NOT NULL PRIMARY KEY,
     shard integer NOT NULL,
@@ -502,7 +514,7 @@ CREATE TABLE step (
     request text NOT NULL,
     result text,
     started_at bigint NOT NULL,
-    finished_at bigint, after_turns integer NOT NULL DEFAULT 0, to_seq integer, turn_began_at bigint, digest text,
+    finished_at bigint, after_turns integer NOT NULL DEFAULT 0, to_seq integer, turn_began_at bigint, digest text, input_tokens bigint, output_tokens bigint, cost_micros bigint, cost_currency text, is_guess boolean,
     PRIMARY KEY (turn_id, number, shard)
 )  WITHOUT ROWID;
 

@@ -13,13 +13,14 @@ from overture.turns.journal import Journal
 
 MODEL: Final = timedelta(seconds=20)
 TRIES: Final = 3  # of one request
+MAY_HAVE_WORKED: Final = frozenset({"model_timeout", "model_silent", "model_empty"})  # and be charged for
 GRACE_SECONDS: Final = 1.0  # the model's client keeps the time itself; where it fails to, the contact still gets a word
 
 
 async def ask_model(
     request: ModelRequest, *, model: ModelClient, store: Store, journal: Journal, deadline: datetime
 ) -> ModelAnswered | ModelFailed:
-    """The model's answer, or why there is none."""
+    """The model's answer, or why there is none. Raises SpentError where no budget has room for it."""
     if (known := journal.find_answer(request)) is not None:
         return known
     for attempt in range(TRIES):
@@ -47,7 +48,8 @@ async def _ask_once(
     try:
         answer = await _complete(request, model, timeout_seconds)
     except Failure as failure:
-        await journal.end(number, "failed", f"{failure.code}: {failure.description}")
+        why, took_nothing = f"{failure.code}: {failure.description}", failure.code not in MAY_HAVE_WORKED
+        await journal.fail_model(number, why, took_nothing=took_nothing)
         raise
     await journal.end_model(number, request, answer)
     return answer

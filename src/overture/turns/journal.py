@@ -15,7 +15,10 @@ import msgspec
 from msgspec import Struct
 
 from overture.actions import intend_call
+from overture.actions.reserve_model import Held, reserve_model, settle_model
 from overture.agents import tools
+from overture.domain.agent import Agent
+from overture.domain.model_use import Prices, Use, reserved, used
 from overture.domain.turn import ModelAnswered, ModelRequest, NeedSearch, NeedTool, Searched, ToolReturned
 from overture.store import steps
 from overture.store.conversations import Conversation
@@ -34,12 +37,18 @@ class LostError(Exception):
     """The turn is no longer ours; the text says why."""
 
 
+class SpentError(Exception):
+    """No budget has room for another answer of a model; the text says which."""
+
+
 class Key(Struct, frozen=True, kw_only=True):
     """One attempt at a turn of a conversation."""
 
     claimed: Conversation
+    agent: Agent
     turn_id: str
     started_at: datetime
+    prices: Prices = {}
 
 
 class Journal:
@@ -60,6 +69,7 @@ class Journal:
         self._done: Final[dict[str, ToolReturned]] = {}
         self._unsure: Final[set[str]] = set()
         self._stale: Final[set[str]] = set()
+        self._held: Final[dict[int, Held]] = {}
         self.began_at = key.started_at
         self.up_to: int | None = None
         self.to_seq = key.claimed.in_seq
@@ -96,17 +106,38 @@ class Journal:
         return self._answers.get(_digest(msgspec.json.encode(request))) if self._replays else None
 
     async def begin_model(self, request: ModelRequest) -> int:
-        """Write down that a model is asked; the step's number."""
-        asked = msgspec.json.encode(request)
+        """Write down that a model is asked, and reserve what that may take; the step's number. Raises SpentError."""
+        asked, key = msgspec.json.encode(request), self._key
         step = self._new("model", asked, _digest(asked) if self._replays else None)
-        await self._store.write(lambda tx: steps.begin(tx, self._key.claimed, step, self._store.now()))
+        use = reserved(request, len(asked), key.prices.get(request.endpoint))
+        held = await self._store.write(
+            lambda tx: reserve_model(tx, key.claimed, key.agent, step, use, self._store.now())
+        )
+        if isinstance(held, str):
+            raise SpentError(held)
+        self._held[step.number] = held
         return step.number
 
     async def end_model(self, number: int, request: ModelRequest, answer: ModelAnswered) -> None:
         """Write down what a model answered."""
         if self._replays:
             self._answers[_digest(msgspec.json.encode(request))] = answer
-        await self.end(number, "done", msgspec.json.encode(answer).decode())
+        use = used(answer, self._held[number].use, self._key.prices.get(request.endpoint))
+        await self._settle(number, "done", msgspec.json.encode(answer).decode(), use)
+
+    async def fail_model(self, number: int, why: str, *, took_nothing: bool) -> None:
+        """Write down that a model gave no answer; where it may have been at work, what was reserved stays taken."""
+        await self._settle(number, "failed", why, Use() if took_nothing else None)
+
+    async def _settle(self, number: int, state: str, result: str, use: Use | None) -> None:
+        key, held, now = self._key, self._held.pop(number), self._store.now()
+
+        async def write(tx: Writing) -> None:
+            await steps.end(tx, key.turn_id, number, state=state, result=result, now=now)
+            if use is not None:
+                await settle_model(tx, key.claimed, key.turn_id, number, held=held, use=use)
+
+        await self._store.write(write)
 
     def find_search(self, need: NeedSearch) -> Searched | None:
         """What the very same search found in this turn."""

@@ -23,6 +23,7 @@ from overture.domain.channel import Channel
 from overture.domain.errors import Failure
 from overture.domain.message import Author as MessageAuthor
 from overture.domain.message import Direction, Text, shown, with_quote
+from overture.domain.model_use import Prices
 from overture.domain.ports import Ids, ModelClient, ToolCaller
 from overture.domain.tool import MOST_CALLS
 from overture.domain.turn import (
@@ -47,7 +48,7 @@ from overture.store.messages import Message
 from overture.store.signals import Signals
 from overture.turns import knowledge, unread
 from overture.turns.ask_model import ask_model
-from overture.turns.journal import Journal, Key, LostError
+from overture.turns.journal import Journal, Key, LostError, SpentError
 from overture.turns.meaning import Meaning
 from overture.turns.tools import NoTools, call_tool
 
@@ -59,6 +60,8 @@ WORDS: Final = timedelta(seconds=20)  # for a voice note's words to come, counte
 WORDS_LOOK_SECONDS: Final = 1.0  # between two looks for them: a signal of another process may be lost
 RENEW_SECONDS: Final = 10.0  # a third of the lease
 NO_TOOLS: Final = NoTools()
+NOT_IN_TIME: Final = HandOver(note="The agent could not answer in time.")
+NO_PRICES: Final[Prices] = {}
 
 Commits: TypeAlias = Batch[commit_turn.Draft, commit_turn.Outcome]
 
@@ -80,6 +83,7 @@ async def run_turn(
     tools: ToolCaller = NO_TOOLS,
     commits: Commits | None = None,
     meaning: Meaning | None = None,
+    prices: Prices = NO_PRICES,
 ) -> commit_turn.Outcome:
     """Carry one claimed turn to its commit. Raises what the store raises; the claim then runs out by itself.
 
@@ -87,7 +91,8 @@ async def run_turn(
     """
     commits = commits or Batch(store, commit_turn.commit_turns, ids)
     conversation, now = claim.conversation, store.now()
-    key = Key(claimed=conversation, turn_id=ids.new(now, conversation.shard), started_at=now)
+    turn_id = ids.new(now, conversation.shard)
+    key = Key(claimed=conversation, agent=claim.agent, turn_id=turn_id, started_at=now, prices=prices)
     journal = await Journal.open(store, key, replays=kinds.needs_more_than_model(claim.agent.spec))
     turn = _Turn(
         claim, key, journal, store=store, model=model, commits=commits, signals=signals, tools=tools, meaning=meaning
@@ -206,7 +211,10 @@ class _Turn:
     async def _carry_out(self, state: kinds.State, decision: Decision, scene: Scene) -> tuple[kinds.State, Finish]:
         """Meet the needs of a decision until the agent finishes."""
         while not isinstance(decision, Finish):
-            observation = await self._meet(decision)
+            try:
+                observation = await self._meet(decision)
+            except SpentError as spent:
+                return state, self._fallback(kinds.place(state), Pause(reason="budget", note=str(spent)))
             if observation is None:
                 return state, self._fallback(kinds.place(state))
             state, decision = kinds.step(self._spec, state, observation, scene)
@@ -341,13 +349,8 @@ class _Turn:
         except (msgspec.MsgspecError, ValueError):
             return kinds.begin(self._spec)
 
-    def _fallback(self, place: str) -> Finish:
-        return Finish(
-            replies=(self._spec.fallback,),
-            place=place,
-            path=(place,),
-            control=HandOver(note="The agent could not answer in time."),
-        )
+    def _fallback(self, place: str, control: HandOver | Pause = NOT_IN_TIME) -> Finish:
+        return Finish(replies=(self._spec.fallback,), place=place, path=(place,), control=control)
 
 
 def _lines(messages: Sequence[Message]) -> tuple[Line, ...]:

@@ -10,13 +10,14 @@ from overture.actions.claim_turns import TurnClaim
 from overture.domain import retry
 from overture.domain.channel import Channel
 from overture.domain.errors import Unavailable
+from overture.domain.model_use import Prices
 from overture.domain.ports import Ids, ModelClient, ToolCaller
 from overture.store import turns
 from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.store.signals import Signals
 from overture.turns.meaning import Meaning
-from overture.turns.run_turn import NO_TOOLS, Commits, run_turn
+from overture.turns.run_turn import NO_PRICES, NO_TOOLS, Commits, run_turn
 from overture.workers import metrics, singly
 from overture.workers.typing import Typing
 
@@ -39,7 +40,9 @@ class TurnRoad:
         typing: Typing | None = None,
         tools: ToolCaller = NO_TOOLS,
         meaning: Meaning | None = None,
+        prices: Prices = NO_PRICES,
     ) -> None:
+        self._prices: Final = prices
         self._typing: Final = typing
         self._tools: Final = tools
         self._meaning: Final = meaning
@@ -118,6 +121,7 @@ class TurnRoad:
                 tools=self._tools,
                 commits=self._commits,
                 meaning=self._meaning,
+                prices=self._prices,
             )
         except asyncio.CancelledError:
             await self._release(claim)  # the house closes: another process, or the next start, goes on at once

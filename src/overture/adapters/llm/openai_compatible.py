@@ -137,16 +137,19 @@ class OpenAICompatible:
         field = quirks.max_tokens_field or endpoint.max_tokens_field
         model = self._models.get((endpoint.name, field))
         if model is None:
-            from openai import AsyncOpenAI
+            from openai import AsyncOpenAI, DefaultAsyncHttpxClient
             from pydantic_ai.models.openai import OpenAIChatModel
             from pydantic_ai.profiles.openai import OpenAIModelProfile
             from pydantic_ai.providers.openai import OpenAIProvider
+
+            from overture.adapters.llm.bounded import BoundedTransport
 
             client = AsyncOpenAI(
                 base_url=endpoint.base_url,
                 api_key=endpoint.api_key or "none",  # local servers want no key, but the client wants one
                 max_retries=0,
                 timeout=endpoint.timeout_seconds,
+                http_client=DefaultAsyncHttpxClient(transport=BoundedTransport()),
             )
             profile = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=field == "max_completion_tokens")
             model = OpenAIChatModel(endpoint.model, provider=OpenAIProvider(openai_client=client), profile=profile)

@@ -27,7 +27,7 @@ def speech(line: Line) -> Speech:
 
 def unmarked(text: str) -> str:
     """A contact's text, unable to show the model a marker that it might repeat."""
-    return replies.without_markers(text[:LINE_LENGTH])
+    return replies.without_markers(text[:LONGEST])
 
 
 def merged(said: Iterable[Speech]) -> tuple[Speech, ...]:

@@ -14,7 +14,7 @@ from overture.domain.access import Principal, Scope
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
 from overture.domain.errors import Invalid
-from overture.store import notices, people
+from overture.store import model_use, notices, people
 from overture.store.engine import Reading, Writing
 from overture.web import answers
 from overture.web.api.outbound import read_key, read_template
@@ -32,6 +32,7 @@ from overture.web.api.people_shapes import (
     WrittenView,
     cursor_after,
     details_of,
+    model_use_of,
     read_cursor,
     view_of,
 )
@@ -101,7 +102,8 @@ async def get_conversation(call: Call[None, None]) -> ConversationDetails:
         if found is None:
             raise in_hand.unknown(an_id)
         told = await notices.list_of_conversation(tx, call.workspace_id, an_id, _NOTICES)
-        return details_of(found, told, call.now)
+        totals = await model_use.list_of_conversation(tx, call.workspace_id, an_id)
+        return msgspec.structs.replace(details_of(found, told, call.now), model_use=model_use_of(totals))
 
     return await call.parts.store.read(look)
 

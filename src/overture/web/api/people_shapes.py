@@ -12,7 +12,9 @@ from overture.domain.channel import Channel
 from overture.domain.conversation import Mode
 from overture.domain.errors import Invalid
 from overture.domain.notice import NoticeKind, NoticeState
+from overture.domain.prices import amount
 from overture.store.engine import instant, stored
+from overture.store.model_use import Total
 from overture.store.notices import Told
 from overture.store.people import Shown
 from overture.web.api.outbound import OutboundChatTemplate
@@ -22,12 +24,27 @@ _LATEST: Final = 2**53  # microseconds: far beyond any instant that a clock tell
 _Who = Annotated[str, Meta(min_length=1, max_length=80, description="Who does it; else the key is named.")]
 
 
+class ModelUseView(Struct, frozen=True, kw_only=True):
+    """What the models of a conversation took, by currency; where no price was set, without one.
+
+    `guessed` are requests whose tokens the provider did not count: their tokens are guessed from the texts' length.
+    """
+
+    requests: int
+    guessed: int
+    input_tokens: int
+    output_tokens: int
+    cost: Annotated[str | None, Meta(description="As a decimal.")]
+    currency: str | None
+
+
 class ConversationView(Struct, frozen=True, kw_only=True):
     """A conversation, and who has it.
 
     `mode` is `bot` while its agent carries it, `human` once it was handed over or taken over, `paused` where a person
     is wanted, `ended` for good. `note` says why the agent let go, `taken_by` who has it (null: nobody yet).
     `waits_since` is set where the contact waits for a person: nobody has taken it, or wrote since the contact did.
+    `model_use` is told of one conversation, null in lists.
     """
 
     conversation_id: str
@@ -45,6 +62,7 @@ class ConversationView(Struct, frozen=True, kw_only=True):
     created_at: datetime
     last_activity_at: datetime
     end_reason: EndReason | None
+    model_use: list[ModelUseView] | None = None
 
 
 class NoticeView(Struct, frozen=True, kw_only=True):
@@ -217,6 +235,21 @@ def details_of(shown: Shown, told: Sequence[Told], now: datetime) -> Conversatio
             for one in told
         ],
     )
+
+
+def model_use_of(totals: Sequence[Total]) -> list[ModelUseView]:
+    """What models took, as the API tells it."""
+    return [
+        ModelUseView(
+            requests=one.requests,
+            guessed=one.guesses,
+            input_tokens=one.input_tokens,
+            output_tokens=one.output_tokens,
+            cost=amount(one.micros) if one.currency else None,
+            currency=one.currency or None,
+        )
+        for one in totals
+    ]
 
 
 def cursor_after(last: Shown, *, waiting: bool) -> str:
