@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from overture.actions import claim_turns, reach_contact
+from overture.actions import claim_turns, follow_up, reach_contact
 from overture.actions.await_people import await_people
 from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.claim_turns import TurnClaim
@@ -19,11 +19,12 @@ from overture.actions.expect_costs import expect_costs
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
 from overture.domain.event import Event, EventKind
+from overture.domain.follow_up import Why
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
 from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Priority
 from overture.domain.turn import End, Finish, HandOver, Pause
-from overture.store import caps, conversations, events, messages, outbox, quiet_hours, turns
+from overture.store import caps, conversations, events, follow_ups, messages, outbox, quiet_hours, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
@@ -76,6 +77,9 @@ Outcome: TypeAlias = Committed | Newer | Lost
 async def commit_turn(tx: Writing, draft: Draft, now: datetime, ids: Ids) -> Outcome:
     """Write a turn's result, or say why not. The caller commits."""
     claimed = draft.claim.conversation
+    ground = None
+    if draft.trigger == follow_up.TRIGGER:
+        ground = await follow_up.prepare(tx, claimed, draft.claim.agent, now)
     present = await conversations.find_locked(tx, claimed.workspace_id, claimed.id)
     if present is None or present.fence != claimed.fence:
         return Lost(why="claimed again")
@@ -84,19 +88,52 @@ async def commit_turn(tx: Writing, draft: Draft, now: datetime, ids: Ids) -> Out
     if present.in_seq > draft.to_seq and draft.redrafts < REDRAFTS and not draft.is_final:
         _, heard = await claim_turns.read_lines(tx, present)
         return Newer(heard=heard, in_seq=present.in_seq, reply_due_at=present.reply_due_at)
-    return await _write(tx, draft, present, now, ids)
+    if ground is None:
+        return await _write(tx, draft, present, now, ids)
+    return await _follow_up(tx, draft, present, ground, now, ids)
 
 
-async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime, ids: Ids) -> Committed:
+async def _follow_up(
+    tx: Writing, draft: Draft, present: Conversation, ground: follow_up.Ground, now: datetime, ids: Ids
+) -> Committed:
+    """Write a follow-up where it may still be said; else nothing, and the agent stays where it stood."""
+    silent = msgspec.structs.replace(
+        draft, finish=Finish(replies=(), place=present.place or draft.finish.place), state=present.state or draft.state
+    )
+    if not await follow_up.may_speak(tx, ground, present, now, ids):
+        return await _write(tx, silent, present, now, ids)
+    pending = await follow_ups.find(tx, present.workspace_id, present.id)
+    if not draft.finish.replies and draft.finish.control is None:
+        await follow_up.drop(tx, present, Why.NOTHING_SAID.value, now, ids)
+    else:
+        newest = msgspec.structs.replace(present, state=draft.state)
+        way = await reach_contact.find_way(tx, draft.claim, newest, _said(draft.finish), now)
+        if way.waits:
+            await follow_up.drop(tx, present, Why.WINDOW_CLOSED.value, now, ids)
+            return await _write(tx, silent, present, now, ids)
+        if pending is not None:
+            await follow_ups.clear(tx, (present.workspace_id, present.id), spoke=bool(way.bodies))
+    return await _write(tx, draft, present, now, ids, ground=ground)
+
+
+async def _write(
+    tx: Writing,
+    draft: Draft,
+    present: Conversation,
+    now: datetime,
+    ids: Ids,
+    *,
+    ground: follow_up.Ground | None = None,
+) -> Committed:
     finish, spec = draft.finish, draft.claim.agent.spec
     mode, reason, note = _mode(finish, turns_left=spec.max_turns - present.turns - 1)
     epoch = present.epoch if mode is Mode.BOT else present.epoch + 1
     newest = msgspec.structs.replace(present, state=draft.state)
     way = await reach_contact.find_way(tx, draft.claim, newest, _said(finish), now)
     lines = await expect_costs(tx, _lines(draft, present, way, now, ids), way.pair, now)
-    worth = await _worth(tx, present, now)
+    worth = await _worth(tx, present, draft.trigger, now)
     if worth[0] is Priority.OPENING and lines:
-        await caps.hand_on(tx, present.id, present.shard, lines[0].id)
+        await _count(tx, lines[0], ground, ids)
     await messages.insert_all(tx, lines, now=now, expires_at=worth[1])
     if epoch != present.epoch and present.thread_id is not None:
         await outbox.carry_over(tx, present.thread_id, present.workspace_id, present.id, epoch, now)
@@ -121,6 +158,8 @@ async def _write(tx: Writing, draft: Draft, present: Conversation, now: datetime
         expects=finish.expects,
     )
     await turns.finish(tx, present, after, now)
+    if finish.speaks_up is not None and mode is Mode.BOT and not more:
+        await follow_up.schedule(tx, present, finish.speaks_up, after.last_seq, now, ids)
     await turns.insert(tx, _record(draft, present, waits=way.waits), now)
     if mode in (Mode.HUMAN, Mode.PAUSED):
         await await_people(tx, [(present.workspace_id, present.id)], now)
@@ -169,8 +208,21 @@ def _mode(finish: Finish, *, turns_left: int) -> tuple[Mode, EndReason | None, s
             return Mode.BOT, None, None
 
 
-async def _worth(tx: Writing, present: Conversation, now: datetime) -> tuple[Priority, datetime]:
-    """Whether a turn's words open the conversation or reply in it, and until when they are worth sending."""
+async def _count(tx: Writing, first: messages.NewMessage, ground: follow_up.Ground | None, ids: Ids) -> None:
+    """Let the first message carry what the words take of caps: reserved with the call already, or only now."""
+    if ground is None:
+        await caps.hand_on(tx, first.conversation_id, first.shard, first.id)
+    else:
+        await follow_up.count(tx, ground, (first.id, first.shard), ids)
+
+
+async def _worth(tx: Writing, present: Conversation, trigger: str, now: datetime) -> tuple[Priority, datetime]:
+    """Whether a turn's words open the conversation or reply in it, and until when they are worth sending.
+
+    Those of a follow-up are worth what an opening's are: nobody waits for them.
+    """
+    if trigger == follow_up.TRIGGER and present.thread_id is not None:
+        return Priority.OPENING, now + OPENING_LIFE
     if present.last_seq > 0 or present.thread_id is None:
         return Priority.REPLY, now + REPLY_LIFE
     key = (present.workspace_id, present.id)

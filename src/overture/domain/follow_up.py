@@ -60,6 +60,8 @@ class Why(StrEnum):
     IN_TURN = "turn_under_way"
     QUIET_HOURS = "quiet_hours"
     NOT_YET_DUE = "not_yet_due"
+    NOTHING_SAID = "nothing_said"
+    NO_TIME_ALLOWED = "expires_in_quiet_hours"
 
 
 class Speak(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from overture.actions import claim_turns, commit_turn
+from overture.actions import claim_turns, commit_turn, follow_up
 from overture.actions.claim_turns import TurnClaim
 from overture.agents import kinds, variables
 from overture.domain import loop_guard, reply_time
@@ -39,6 +39,7 @@ from overture.domain.turn import (
     Observation,
     Pause,
     Scene,
+    Silent,
 )
 from overture.store import messages, turns
 from overture.store.engine import Store, Writing
@@ -114,6 +115,7 @@ class _Turn:
         self._started_at: Final = journal.began_at
         self._turn_id: Final = key.turn_id
         self._requests = self._calls = self._searches = 0
+        self._follows_up = claim.follow_up is not None
         self._deadline = max(key.started_at, claim.conversation.reply_due_at or self._started_at) + TURN
 
     async def run(self) -> commit_turn.Outcome:
@@ -134,7 +136,7 @@ class _Turn:
                     to_seq=in_seq,
                     redrafts=redrafts,
                     is_final=self._journal.has_changed,
-                    trigger="inbound" if heard else "opening",
+                    trigger="inbound" if heard else follow_up.TRIGGER if self._follows_up else "opening",
                     started_at=self._started_at,
                 )
                 outcome = await self._store.write(
@@ -169,6 +171,7 @@ class _Turn:
 
     async def _draft(self, heard: Sequence[Message]) -> tuple[kinds.State, Finish]:
         """Let the agent see everything from its last state on, and collect what it says."""
+        self._follows_up = self._claim.follow_up is not None and not heard
         if self._conversation.tries > TRIES:
             return self._give_up()
         if (loop := self._find_loop(heard)) is not None:
@@ -273,6 +276,8 @@ class _Turn:
             read = shown if isinstance(self._spec, FlowSpec) else with_quote
             texts = tuple(read(line.body) for line in heard)
             observations.append(Heard(texts=texts, payloads=_payloads(heard), unread=waiting))
+        elif self._claim.follow_up is not None:
+            observations.append(Silent(about=self._claim.follow_up))
         return observations
 
     def _scene(self, heard: Sequence[Message]) -> Scene:
@@ -325,6 +330,8 @@ class _Turn:
             return kinds.begin(self._spec)
 
     def _fallback(self, place: str) -> Finish:
+        if self._follows_up:  # nobody waits: rather nothing than an excuse out of the blue
+            return Finish(replies=(), place=place)
         return Finish(
             replies=(self._spec.fallback,),
             place=place,

@@ -6,13 +6,14 @@ and gives the next state and what to say, and a state is all that has to be kept
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Final, Literal, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from overture.agents import answers, beside, conditions, details, tools, variables
+from overture.agents.kinds.waiting import target, waits_at, wish
 from overture.domain.agent import Ask, Call, EndReason, FlowSpec, GlobalPhrase, Json, Node
 from overture.domain.tool import MOST_CALLS, HttpTool
 from overture.domain.turn import (
@@ -28,6 +29,7 @@ from overture.domain.turn import (
     Observation,
     Scene,
     Searched,
+    Silent,
     ToolReturned,
 )
 
@@ -62,6 +64,7 @@ class _Walk(Struct, kw_only=True):
     path: list[str]
     said: list[str]
     today: date = date.min
+    now: datetime | None = None
     calls: int = 0
     told: ToolReturned | None = None
 
@@ -114,7 +117,9 @@ def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scen
     if state.ended is not None:
         return state, Finish(replies=(), place=state.node, control=End(reason=state.ended))
     today = variables.today(scene.now, spec.timezone)
-    walk = _Walk(spec=spec, given=scene.variables, slots=dict(state.slots), path=[], said=[], today=today)
+    walk = _Walk(
+        spec=spec, given=scene.variables, slots=dict(state.slots), path=[], said=[], today=today, now=scene.now
+    )
     match observation:
         case Began(by_contact=True):
             return replace(state, node=spec.start, phase="idle"), Finish(
@@ -131,13 +136,15 @@ def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scen
             return state, _say_again(walk, state, unread)
         case Heard(texts=texts, payloads=payloads):
             after, decision = _hear(walk, state, texts, payloads)
-            if not isinstance(decision, Finish) or decision.replies or decision.control is not None:
+            if not isinstance(decision, Finish) or decision.replies or decision.control or decision.speaks_up:
                 return after, decision
             if all(map(beside.is_reaction, texts)):
                 return after, decision
             return _finish(
                 walk, state, _give_up(walk, decision.place, f"The flow has nothing to say at '{decision.place}'.")
             )
+        case Silent():
+            return _finish(walk, state, _go_on(walk, state))
         case ToolReturned():
             walk.said, walk.path, walk.calls = [*state.said], [*state.path], state.calls
             _take(walk, observation)
@@ -180,6 +187,8 @@ def _hear(
     for phrase in walk.spec.globals:
         if tapped is None and answers.says(heard, phrase.phrases):
             return _interrupt(walk, state, node if waiting else walk.spec.start, phrase)
+    if state.phase == "waiting" and waits_at(walk.spec, state.node):
+        return _finish(walk, state, _onward(walk, state.node))
     if asked is None or asked.ask is None:
         return _finish(walk, state, _enter(walk, walk.spec.start))
     value = (
@@ -251,11 +260,21 @@ def _enter(walk: _Walk, name: str) -> _Stopped:
             return _Stopped(node=name)
         if node.call is not None and (stopped := _call(walk, name, node.call)) is not None:
             return stopped
+        if node.wait is not None:
+            return _Stopped(node=name)
         following = _leave(walk, name, node)
         if isinstance(following, _Stopped):
             return following
         name = following
     return _give_up(walk, name, f"The flow passed {MOST_NODES} nodes without asking anything.")
+
+
+def _go_on(walk: _Walk, state: FlowState) -> _Stopped:
+    """Where silence leads; where it leads nowhere, the flow stays."""
+    following = target(walk.spec.nodes.get(state.node))
+    if state.phase == "waiting" and waits_at(walk.spec, state.node):
+        return _onward(walk, state.node)
+    return _Stopped(node=state.node) if following is None or state.phase != "waiting" else _enter(walk, following)
 
 
 def _call(walk: _Walk, name: str, call: Call) -> _Stopped | None:
@@ -337,6 +356,7 @@ def _finish(walk: _Walk, state: FlowState, stopped: _Stopped, *, tries: int = 0)
         control=stopped.control,
         expects=_expects(open_question),
         options=_options(open_question),
+        speaks_up=wish(walk.spec, stopped.node, walk.now) if walk.now and after.phase == "waiting" else None,
     )
 
 
