@@ -101,6 +101,8 @@ def _ways(name: str, node: Node) -> list[_Way]:
     ]
     if node.goto is not None:
         ways.append(_Way(name, node.goto, "else" if ways else ""))
+    if node.after is not None:
+        ways.append(_Way(name, node.after.goto, f"silent for {node.after.silence}"))
     return ways
 
 
@@ -109,6 +111,8 @@ def _lines(name: str, node: Node) -> list[_Line]:
     lines += [_Line(text, "say") for text in _wrapped(node.say or "")]
     if node.ask is not None:
         lines += [_Line(text, "ask") for text in _wrapped(_asked(node.ask), most=2)]
+    if node.wait is not None:
+        lines.append(_Line(f"⧗ waits {node.wait.length}", "end"))
     if node.end is not None:
         lines.append(_Line(f"■ ends: {node.end}", "end"))
     if node.hand_over is not None:

@@ -7,6 +7,7 @@ from overture.agents import answers, conditions, patterns, variables
 from overture.agents.kinds.flow import known_names
 from overture.agents.lint_texts import Finding, error, lint_message, warning
 from overture.agents.lint_tools import early_call, lint_call
+from overture.agents.lint_waiting import lint_waiting
 from overture.domain import consent
 from overture.domain.agent import Ask, FlowSpec, GlobalPhrase, Node
 
@@ -20,6 +21,7 @@ def lint_flow(spec: FlowSpec) -> list[Finding]:
         findings += _lint_node(spec, name, node)
     for place, phrase in enumerate(spec.globals):
         findings += _lint_global(spec, f"globals[{place}]", phrase)
+    findings += lint_waiting(spec)
     for name in sorted(spec.nodes.keys() - _reachable(spec)):
         findings.append(warning(f"nodes.{name}", "No way leads to this node.", "Point a goto at it, or take it out."))
     findings += [early_call(name) for name in sorted(_unasked(spec)) if spec.nodes[name].call is not None]
@@ -184,7 +186,7 @@ def _unknown(where: str, target: str) -> Finding:
 
 def _targets(node: Node) -> list[str]:
     """Where a node can lead, following what the engine would read."""
-    targets: list[str] = []
+    targets: list[str] = [] if node.after is None else [node.after.goto]
     for branch in node.then or ():
         targets.append(branch.goto)
         if branch.when is None:
