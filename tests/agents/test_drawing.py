@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overture.agents import drawing, layout, reading
-from overture.domain.agent import Ask, Branch, FlowSpec, GlobalPhrase, Node
+from overture.domain.agent import After, Ask, Branch, FlowSpec, GlobalPhrase, Node, Wait
 from tests.architecture.tree import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -31,6 +31,7 @@ def test_a_shipped_flow_is_drawn_with_each_node_and_each_way(name: str) -> None:
     assert sorted(map(str, named)) == sorted([*spec.nodes, "anywhere"])
     ways = {(at, b.goto) for at, node in spec.nodes.items() for b in node.then or ()}
     ways |= {(at, node.goto) for at, node in spec.nodes.items() if node.goto is not None}
+    ways |= {(at, node.after.goto) for at, node in spec.nodes.items() if node.after is not None}
     ways |= {("", phrase.goto) for phrase in spec.globals if phrase.goto is not None}
     assert len([path for path in picture.iter(f"{SVG}path") if path.get("marker-end")]) == len(ways)
 
@@ -46,6 +47,15 @@ def test_conditions_stand_at_their_ways_and_questions_in_their_boxes() -> None:
     asks = Node(say="Shall we?", ask=Ask(slot="wanted", type="yes_no"), then=[Branch(goto="a", when="wanted == true")])
     spec = FlowSpec(name="x", nodes={"start": asks, "a": Node(say="Good.", end="completed")})
     assert {"wanted = true", "? wanted: yes or no", "■ ends: completed", "Good."} <= set(texts(drawn(spec)))
+
+
+def test_silence_is_a_way_and_a_wait_stands_in_its_box() -> None:
+    nodes = {
+        "start": Node(say="Hi?", ask=Ask(slot="a"), after=After(silence="24h", goto="rests"), goto="done"),
+        "rests": Node(wait=Wait(length="2h"), goto="done"),
+        "done": Node(say="Bye.", end="completed"),
+    }
+    assert {"silent for 24h", "⧗ waits 2h"} <= set(texts(drawn(FlowSpec(name="x", nodes=nodes))))
 
 
 def test_a_way_to_a_node_that_is_not_there_is_drawn_to_a_red_box() -> None:

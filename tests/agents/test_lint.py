@@ -6,6 +6,7 @@ from overture.agents import lint, reading
 from overture.agents.lint import Finding
 from overture.domain.agent import Ask, FlowSpec, Node, PromptSpec, Variable
 
+ASKS = "nodes: {start: {say: A, ask: {slot: s}, goto: start"
 CLEAN = """
 nodes:
   start: {say: "Hi. Come?", ask: {slot: come, type: yes_no}, then: [{if: come, goto: done}, {goto: bye}]}
@@ -39,6 +40,19 @@ def test_a_sound_flow_has_no_findings() -> None:
         ),
         ("nodes: {start: {say: A, goto: b}, b: {say: B, goto: start}}", "error", "nodes.start", "for ever"),
         ("nodes: {start: {say: A, goto: start}}", "error", "nodes.start", "for ever"),
+        ("nodes: {start: {say: A, wait: {for: 1h}, goto: start}}", "error", "nodes.start", "for ever"),
+        (f"{ASKS}, after: {{silence: 1d, goto: x}}}}}}", "error", "nodes.start.after.goto", "no node 'x'"),
+        (f"{ASKS}, after: {{silence: soon, goto: start}}}}}}", "error", "nodes.start.after.silence", "'soon' is no"),
+        (f"{ASKS}, after: {{silence: 5s, goto: start}}}}}}", "error", "nodes.start.after.silence", "'5s' is no"),
+        (f"{ASKS}, after: {{silence: 3d, goto: start}}}}}}", "warning", "nodes.start.after.silence", "inactivity"),
+        (
+            "nodes: {start: {say: A, end: completed, after: {silence: 1d, goto: start}}}",
+            "error",
+            "nodes.start.after",
+            "Nothing is asked",
+        ),
+        (f"{ASKS}, wait: {{for: 2h}}}}}}", "error", "nodes.start.wait", "does not wait"),
+        (f"max_follow_ups: 0\n{ASKS}, after: {{silence: 1d, goto: start}}}}}}", "error", "max_follow_ups", "It is 0"),
         (
             "nodes: {start: {say: A, then: [{goto: b}, {goto: start}]}, b: {say: B, end: completed}}",
             "warning",

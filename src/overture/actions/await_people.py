@@ -79,7 +79,7 @@ async def fire(tx: Writing, due: Sequence[Timer], now: datetime, ids: Ids) -> No
                 await _do_otherwise(tx, present, spec, now, ids)
             case TimerKind.HAND_BACK:
                 await _give_back(tx, present, spec, now, ids)
-            case TimerKind.INACTIVITY:
+            case TimerKind.INACTIVITY | TimerKind.FOLLOW_UP:
                 pass  # fired elsewhere
 
 

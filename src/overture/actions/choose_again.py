@@ -14,7 +14,6 @@ from overture.domain import window
 from overture.domain.channel import Channel
 from overture.domain.message import Author, Body, Text
 from overture.domain.provider_errors import Effect, describe
-from overture.domain.sending import Priority
 from overture.store import agents, attempts, messages, threads
 from overture.store.attempts import Attempt
 from overture.store.conversations import Conversation
@@ -53,7 +52,7 @@ async def choose_again(tx: Writing, closed: Closed, now: datetime) -> Body | Non
         conversation=held,
         agent=(await agents.find_versions(tx, [key])).get(key),
         numbers=numbers[closed.pair.thread_id],
-        is_reply=closed.attempt.priority == Priority.REPLY,
+        is_reply=give_way.is_reply(closed.attempt.priority, closed.line),
     )
     chosen = await give_way.find_stand_in(tx, met, now)
     if chosen is not None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from overture.domain import loop_guard
 from overture.domain.agent import Agent, PromptSpec
 from overture.domain.message import Direction
-from overture.store import agents, conversations, messages, past, threads, turns
+from overture.store import agents, conversations, follow_ups, messages, past, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
 from overture.store.messages import Message
@@ -23,6 +23,7 @@ class TurnClaim(Struct, frozen=True, kw_only=True):
 
     `heard` are the contact's lines that wait for an answer, `history` the lines before them (with the last ones of the
     conversation that this one goes on from, and of the time before the sender was activated), both oldest first.
+    `follow_up` is what the agent had noted for a follow-up that is due, None where the turn is no follow-up.
     `replies` counts the answers of late on the pair, where there may be so many that it matters (`domain/loop_guard`).
     """
 
@@ -34,6 +35,7 @@ class TurnClaim(Struct, frozen=True, kw_only=True):
     agent_number: str
     replies: int = 0
     account_sid: str = ""
+    follow_up: str | None = None
 
 
 async def claim_turns(tx: Writing, limit: int, now: datetime) -> list[TurnClaim]:
@@ -68,9 +70,19 @@ async def _read(tx: Reading, due: Sequence[Conversation], now: datetime) -> list
                 agent_number=sender,
                 replies=await _count_replies(tx, conversation, now - loop_guard.WINDOW),
                 account_sid=account_sid,
+                follow_up=None if heard else await _follow_up(tx, conversation),
             )
         )
     return claims
+
+
+async def _follow_up(tx: Reading, conversation: Conversation) -> str | None:
+    """What is to be followed up now: an agent that took no turn yet has asked for nothing."""
+    if conversation.state is None:
+        return None
+    pending = await follow_ups.find(tx, conversation.workspace_id, conversation.id)
+    is_due = pending is not None and pending.next_at is None and pending.asked.epoch == conversation.epoch
+    return pending.about if pending is not None and is_due else None
 
 
 async def _count_replies(tx: Reading, conversation: Conversation, since: datetime) -> int:

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from overture.actions import claim_turns, reach_contact
+from overture.actions import claim_turns, follow_up, reach_contact
 from overture.actions.await_people import await_people
 from overture.actions.cancel_deliveries import cancel_deliveries
 from overture.actions.claim_turns import TurnClaim
@@ -20,11 +20,12 @@ from overture.actions.expect_costs import expect_costs
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
 from overture.domain.event import Event, EventKind
+from overture.domain.follow_up import Why
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
 from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Priority
 from overture.domain.turn import End, Finish, HandOver, Pause
-from overture.store import conversations, events, messages, outbox, quiet_hours, takings, threads, turns
+from overture.store import conversations, events, follow_ups, messages, outbox, quiet_hours, takings, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 from overture.store.messages import Message
@@ -91,16 +92,28 @@ class _Written(Struct, frozen=True, kw_only=True):
 
 
 async def commit_turn(tx: Writing, draft: Draft, now: datetime, ids: Ids) -> Outcome:
-    """Write a turn's result, or say why not. The caller commits."""
-    [outcome] = await commit_turns(tx, [draft], now, ids)
+    """Write a turn's result, or say why not. The caller commits.
+
+    That of a follow-up is written alone: it holds caps, and those before the conversation is held.
+    """
+    ground = None
+    if draft.trigger == follow_up.TRIGGER:
+        ground = await follow_up.prepare(tx, draft.claim.conversation, draft.claim.agent, now)
+    [outcome] = await _commit(tx, [draft], ground, now, ids)
     return outcome
 
 
 async def commit_turns(tx: Writing, drafts: Sequence[Draft], now: datetime, ids: Ids) -> list[Outcome]:
-    """Write the results of turns, or say why not, in their order. The caller commits.
+    """Write the results of turns that follow nothing up, or say why not, in their order. The caller commits.
 
     Each conversation is held, in the order of their keys; all facts are read at once, and all rows written at once.
     """
+    return await _commit(tx, drafts, None, now, ids)
+
+
+async def _commit(
+    tx: Writing, drafts: Sequence[Draft], ground: follow_up.Ground | None, now: datetime, ids: Ids
+) -> list[Outcome]:
     keys = [(draft.claim.conversation.workspace_id, draft.claim.conversation.id) for draft in drafts]
     present = await conversations.lock_all(tx, keys)
     pairs = await threads.find_of_conversations(tx, [key for key in keys if key in present])
@@ -112,10 +125,40 @@ async def commit_turns(tx: Writing, drafts: Sequence[Draft], now: datetime, ids:
         if refusal is not None:
             outcomes.append(refusal)
             continue
-        one = written[key] = await _decide(tx, draft, present[key], pairs.get(key), now, ids)
+        pair = pairs.get(key)
+        weighed = draft if ground is None else await _weigh(tx, draft, present[key], pair, ground, now, ids)
+        one = written[key] = await _decide(tx, weighed, present[key], pair, now, ids)
         outcomes.append(Committed(messages=len(one.lines), mode=one.after.mode))
-    await _write(tx, list(written.values()), now, ids)
+    await _write(tx, list(written.values()), ground, now, ids)
     return outcomes
+
+
+async def _weigh(
+    tx: Writing,
+    draft: Draft,
+    present: Conversation,
+    pair: Pair | None,
+    ground: follow_up.Ground,
+    now: datetime,
+    ids: Ids,
+) -> Draft:
+    """A follow-up where it may still be said; else one that says nothing, and leaves the agent where it stood."""
+    silent = msgspec.structs.replace(
+        draft, finish=Finish(replies=(), place=present.place or draft.finish.place), state=present.state or draft.state
+    )
+    if not await follow_up.may_speak(tx, ground, present, now, ids):
+        return silent
+    if not draft.finish.replies and draft.finish.control is None:
+        await follow_up.drop(tx, present, Why.NOTHING_SAID.value, now, ids)
+        return draft
+    newest = msgspec.structs.replace(present, state=draft.state)
+    way = await reach_contact.find_way(tx, draft.claim, newest, pair, _said(draft.finish), now)
+    if way.waits:
+        await follow_up.drop(tx, present, Why.WINDOW_CLOSED.value, now, ids)
+        return silent
+    if await follow_ups.find(tx, present.workspace_id, present.id) is not None:
+        await follow_ups.clear(tx, (present.workspace_id, present.id), spoke=bool(way.bodies))
+    return draft
 
 
 async def _refuse(tx: Writing, draft: Draft, present: Conversation | None) -> Newer | Lost | None:
@@ -151,14 +194,16 @@ async def _decide(
         place=finish.place,
         expects=finish.expects,
     )
-    worth = await _worth(tx, present, now)
+    worth = await _worth(tx, present, draft.trigger, now)
     return _Written(draft=draft, present=present, way=way, lines=lines, after=after, worth=worth)
 
 
-async def _write(tx: Writing, written: Sequence[_Written], now: datetime, ids: Ids) -> None:
+async def _write(
+    tx: Writing, written: Sequence[_Written], ground: follow_up.Ground | None, now: datetime, ids: Ids
+) -> None:
     for one in written:
         if one.worth[0] is Priority.OPENING and one.lines:
-            await takings.hand_on(tx, one.present.id, one.present.shard, one.lines[0].id)
+            await _count(tx, one.lines[0], ground, ids)
     for worth in sorted({one.worth for one in written}):
         lines = [line for one in written if one.worth == worth for line in one.lines]
         await messages.insert_all(tx, lines, now=now, expires_at=worth[1])
@@ -168,6 +213,10 @@ async def _write(tx: Writing, written: Sequence[_Written], now: datetime, ids: I
         sends = [send for one in written if one.worth == worth for send in _sends(one)]
         await outbox.insert_all(tx, sends, now=now, expires_at=worth[1], priority=worth[0])
     await turns.finish_all(tx, [(one.present, one.after) for one in written], now)
+    for one in written:
+        wish = one.draft.finish.speaks_up
+        if wish is not None and one.after.mode is Mode.BOT and one.after.due_at is None:
+            await follow_up.schedule(tx, one.present, wish, one.after.last_seq, now, ids)
     await turns.insert_all(tx, [_record(one.draft, one.present, waits=one.way.waits) for one in written], now)
     handed = [one.key for one in written if one.after.mode in (Mode.HUMAN, Mode.PAUSED)]
     if handed:
@@ -226,8 +275,21 @@ def _mode(finish: Finish, *, turns_left: int) -> tuple[Mode, EndReason | None, s
             return Mode.BOT, None, None
 
 
-async def _worth(tx: Writing, present: Conversation, now: datetime) -> tuple[Priority, datetime]:
-    """Whether a turn's words open the conversation or reply in it, and until when they are worth sending."""
+async def _count(tx: Writing, first: messages.NewMessage, ground: follow_up.Ground | None, ids: Ids) -> None:
+    """Let the first message carry what the words take of caps: reserved with the call already, or only now."""
+    if ground is None:
+        await takings.hand_on(tx, first.conversation_id, first.shard, first.id)
+    else:
+        await follow_up.count(tx, ground, (first.id, first.shard), ids)
+
+
+async def _worth(tx: Writing, present: Conversation, trigger: str, now: datetime) -> tuple[Priority, datetime]:
+    """Whether a turn's words open the conversation or reply in it, and until when they are worth sending.
+
+    Those of a follow-up are worth what an opening's are: nobody waits for them.
+    """
+    if trigger == follow_up.TRIGGER and present.thread_id is not None:
+        return Priority.OPENING, now + OPENING_LIFE
     if present.last_seq > 0 or present.thread_id is None:
         return Priority.REPLY, now + REPLY_LIFE
     key = (present.workspace_id, present.id)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from overture.actions import await_people
+from overture.actions import await_people, follow_up
 from overture.actions.end_conversation import end_conversation
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
@@ -12,13 +12,15 @@ from overture.store import agents, conversations, quiet_hours, timers
 from overture.store.engine import Writing
 
 _SOON: Final = timedelta(minutes=5)  # a line waits for its answer: that comes first
+_OF_AGENTS: Final = (timers.TimerKind.INACTIVITY, timers.TimerKind.FOLLOW_UP)
 _UNKNOWN: Final = timedelta(days=1)  # an agent that cannot be read ends nothing
 
 
 async def fire_timers(tx: Writing, limit: int, now: datetime, ids: Ids) -> int:
     """Fire what is due, at most `limit`; how many. The caller commits."""
     due = await timers.take_due(tx, now, limit)
-    await await_people.fire(tx, [one for one in due if one.kind is not timers.TimerKind.INACTIVITY], now, ids)
+    await await_people.fire(tx, [one for one in due if one.kind not in _OF_AGENTS], now, ids)
+    await follow_up.fire(tx, [one for one in due if one.kind is timers.TimerKind.FOLLOW_UP], now, ids)
     resting = [one for one in due if one.kind is timers.TimerKind.INACTIVITY]
     found = await conversations.lock_all(tx, [(timer.workspace_id, timer.conversation_id) for timer in resting])
     live = [one for one in found.values() if one.mode is not Mode.ENDED]

@@ -17,9 +17,11 @@ from overture.domain.agent import Agent, AgentSpec, Json, TemplateUse
 from overture.domain.event import Event, EventKind
 from overture.domain.message import Direction, Template, Text
 from overture.domain.ports import Ids
+from overture.domain.sending import Priority
 from overture.store import events, messages, templates
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading
+from overture.store.messages import Message
 
 _NEAR: Final = 100  # messages on either side in which the same template is looked for
 
@@ -48,6 +50,11 @@ async def find_stand_in(tx: Reading, closed: Closed, now: datetime) -> Template 
     key = (closed.conversation.workspace_id, account_sid, use.content_sid)
     known = (await templates.find(tx, [key])).get(key)
     return closed_window.stand_in(closed.text.text, use, known, to=contact, now=now)
+
+
+def is_reply(priority: int | None, line: Message) -> bool:
+    """Whether a line goes on with its conversation: a reply does, and what an agent follows up with."""
+    return priority == Priority.REPLY or (line.place is not None and line.seq > 1)
 
 
 def told_to_wait(

@@ -23,6 +23,7 @@ from overture.domain.sending import Priority
 from overture.store import agents, conversations, events, messages, templates
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
+from overture.store.messages import Message
 from overture.store.outbox import Send
 
 
@@ -45,7 +46,8 @@ async def meet_windows(tx: Writing, sends: Sequence[Send], now: datetime, ids: I
         if lines[send.message_id].author is Author.OPERATOR:
             continue  # a person sees that it failed
         place = (send.workspace_id, send.conversation_id)
-        chosen = await _choose(tx, send, held[place], versions.get(send.agent), now)
+        line = lines[send.message_id]
+        chosen = await _choose(tx, send, line, held[place], versions.get(send.agent), now)
         if chosen is not None:
             at = (*place, send.seq)
             cost = await price_again(tx, at, (send.message_id, send.shard), chosen, now)
@@ -58,7 +60,7 @@ async def meet_windows(tx: Writing, sends: Sequence[Send], now: datetime, ids: I
 
 
 async def _choose(
-    tx: Writing, send: Send, conversation: Conversation, agent: Agent | None, now: datetime
+    tx: Writing, send: Send, line: Message, conversation: Conversation, agent: Agent | None, now: datetime
 ) -> Template | None:
     """What goes in the place of a text that met a closed window, written down; a template gives way to nothing."""
     if not isinstance(send.body, Text):
@@ -69,7 +71,7 @@ async def _choose(
         conversation=conversation,
         agent=agent,
         numbers=(send.contact_address, send.sender_address, send.account_sid),
-        is_reply=send.priority == Priority.REPLY,
+        is_reply=give_way.is_reply(send.priority, line),
     )
     chosen = await give_way.find_stand_in(tx, closed, now)
     if chosen is not None:

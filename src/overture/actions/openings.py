@@ -17,6 +17,7 @@ from overture.actions.hold_contact import find_changed
 from overture.actions.join_queue import Queues
 from overture.actions.reserve_openings import Carrier, Ledger
 from overture.actions.time_openings import is_unusual, time_openings
+from overture.agents import kinds
 from overture.domain import consent_rule, cost, variants
 from overture.domain.agent import Agent, EndReason, Json
 from overture.domain.cost import Carried
@@ -152,7 +153,7 @@ class Plan:
             agent_id=facts.agent.id,
             agent_version=facts.agent.version,
             last_seq=len(carried),
-            turn_due_at=None if carried else opened.times.due_at,
+            turn_due_at=None if carried and not kinds.awaits_silence(facts.agent.spec) else opened.times.due_at,
             variables=_variables(start, opened),
             start_digest=start.digest,
             previous_conversation_id=None if opened.ends is None else opened.ends.id,

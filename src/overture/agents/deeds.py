@@ -6,14 +6,14 @@ shown. What a model wrote is shown where its tool declares it, cut short.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 from msgspec import Struct
 
 from overture.agents import tools
 from overture.domain.agent import AgentSpec, Json
-from overture.domain.tool import EndTool, ExtractTool, HandOverTool, HttpTool, Tool
+from overture.domain.tool import EndTool, ExtractTool, FollowUpTool, HandOverTool, HttpTool, Tool
 from overture.domain.turn import ModelAnswered, NeedTool, Searched, ToolCall, ToolReturned
 
 SHOWN: Final = 200  # characters of an argument: enough to recognise it by
@@ -104,6 +104,10 @@ def _declared(tool: Tool) -> list[str]:
             return ["reason"]
         case HandOverTool():
             return ["note"]
+        case FollowUpTool():
+            return ["after", "about"]
+        case _ as never:
+            assert_never(never)
 
 
 def _short(value: Json) -> Json:

@@ -106,6 +106,8 @@ def _ways(name: str, node: Node) -> list[_Way]:
         ways += [_Way(name, goto, why) for why, goto in learned if goto is not None]
     if node.prompt is not None and node.prompt.failed is not None:
         ways.append(_Way(name, node.prompt.failed, "no answer"))
+    if node.after is not None:
+        ways.append(_Way(name, node.after.goto, f"silent for {node.after.silence}"))
     return ways
 
 
@@ -115,6 +117,8 @@ def _lines(name: str, node: Node) -> list[_Line]:
     if node.ask is not None:
         lines += [_Line(text, "ask") for text in _wrapped(_asked(node.ask), most=2)]
     lines += [_Line(text, "ask") for asked in _asking(node) for text in _wrapped(asked, most=2)]
+    if node.wait is not None:
+        lines.append(_Line(f"⧗ waits {node.wait.length}", "end"))
     if node.end is not None:
         lines.append(_Line(f"■ ends: {node.end}", "end"))
     if node.hand_over is not None:

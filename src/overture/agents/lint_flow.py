@@ -9,6 +9,7 @@ from overture.agents.kinds.flow import known_names
 from overture.agents.lint_asking import early, lint_asking, targets
 from overture.agents.lint_texts import Finding, error, lint_message, warning
 from overture.agents.lint_tools import early_call, lint_call
+from overture.agents.lint_waiting import lint_waiting
 from overture.domain import consent
 from overture.domain.agent import Ask, FlowSpec, GlobalPhrase, Node
 
@@ -22,6 +23,7 @@ def lint_flow(spec: FlowSpec) -> list[Finding]:
         findings += _lint_node(spec, name, node)
     for place, phrase in enumerate(spec.globals):
         findings += _lint_global(spec, f"globals[{place}]", phrase)
+    findings += lint_waiting(spec)
     for name in sorted(spec.nodes.keys() - _reachable(spec)):
         findings.append(warning(f"nodes.{name}", "No way leads to this node.", "Point a goto at it, or take it out."))
     findings += [early_call(name) for name in sorted(_unasked(spec)) if spec.nodes[name].call is not None]
@@ -190,6 +192,8 @@ def _unknown(where: str, target: str) -> Finding:
 def _targets(node: Node) -> list[str]:
     """Where a node can lead, following what the engine would read."""
     found = targets(node)
+    if node.after is not None:
+        found.append(node.after.goto)
     if node.search is not None and node.search.found is not None:
         return found
     for branch in node.then or ():

@@ -8,7 +8,7 @@ from overture.agents import tools, variables
 from overture.agents.lint_texts import Finding, error, warning
 from overture.domain import tool_address, tool_secrets
 from overture.domain.agent import AgentSpec, FlowSpec, Node, PromptSpec
-from overture.domain.tool import EndTool, ExtractTool, HandOverTool, HttpTool, Parameter, Tool
+from overture.domain.tool import EndTool, ExtractTool, FollowUpTool, HandOverTool, HttpTool, Parameter, Tool
 from overture.domain.tool_address import NOWHERE, Surroundings
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -38,16 +38,7 @@ def _lint_tool(
         yield error(where, "A flow does this by its nodes: ask, end, hand_over.", "Take the tool out.")
     match tool:
         case HttpTool():
-            if isinstance(spec, PromptSpec) and not tool.description.strip():
-                hint = "Say what it does and when it is to be called."
-                yield warning(f"{where}.description", "It is empty, so the model has to guess.", hint)
-            yield from _lint_address(where, tool, surroundings)
-            yield from _lint_placeholders(where, tool)
-            yield from _lint_headers(where, tool, surroundings)
-            for name, parameter in tool.parameters.items():
-                yield from _lint_parameter(f"{where}.parameters.{name}", parameter, known)
-            for slot in tool.save:
-                yield from _lint_slot(spec, f"{where}.save.{slot}", slot)
+            yield from _lint_http(spec, where, tool, known, surroundings)
         case ExtractTool():
             yield from _lint_slot(spec, f"{where}.slot", tool.slot)
             if tool.question == "choice" and len(tool.choices) < 2:
@@ -57,10 +48,28 @@ def _lint_tool(
         case EndTool():
             if isinstance(spec, PromptSpec) and not spec.end_reasons:
                 yield warning(where, "Nobody said when the conversation may end.", "List end_reasons.")
+        case FollowUpTool():
+            if spec.max_follow_ups == 0:
+                yield warning(where, "The agent never follows up: max_follow_ups is 0.", "Raise it, or drop the tool.")
         case HandOverTool():
             pass
         case _ as never:
             assert_never(never)
+
+
+def _lint_http(
+    spec: AgentSpec, where: str, tool: HttpTool, known: frozenset[str], surroundings: Surroundings | None
+) -> Iterator[Finding]:
+    if isinstance(spec, PromptSpec) and not tool.description.strip():
+        hint = "Say what it does and when it is to be called."
+        yield warning(f"{where}.description", "It is empty, so the model has to guess.", hint)
+    yield from _lint_address(where, tool, surroundings)
+    yield from _lint_placeholders(where, tool)
+    yield from _lint_headers(where, tool, surroundings)
+    for name, parameter in tool.parameters.items():
+        yield from _lint_parameter(f"{where}.parameters.{name}", parameter, known)
+    for slot in tool.save:
+        yield from _lint_slot(spec, f"{where}.save.{slot}", slot)
 
 
 def _lint_address(where: str, tool: HttpTool, surroundings: Surroundings | None) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from overture.domain.tool import (
     SHOWN,
     EndTool,
     ExtractTool,
+    FollowUpTool,
     HandOverTool,
     HttpAnswer,
     HttpRequest,
@@ -58,7 +59,7 @@ def slots(spec: AgentSpec) -> frozenset[str]:
                 filled.update(save)
             case ExtractTool(slot=slot):
                 filled.add(slot)
-            case EndTool() | HandOverTool():
+            case EndTool() | HandOverTool() | FollowUpTool():
                 pass
             case _ as never:
                 assert_never(never)
@@ -93,6 +94,17 @@ def _offer(tool: Tool, reasons: list[str]) -> ToolOffer:
             reason: dict[str, Json] = {"type": "string"} if not reasons else {"type": "string", "enum": [*reasons]}
             told = "End the conversation. The text of the same answer, or of the next one, is the goodbye."
             return ToolOffer(name=tool.name, description=told, schema=_object({"reason": reason}, ["reason"]))
+        case FollowUpTool():
+            told = (
+                "Follow up later, if the contact has not written until then: they asked for it, or an answer of theirs "
+                "is needed. It replaces any earlier wish. You are asked for the message when its time has come."
+            )
+            when = 'A length such as "2h" or "1d12h", or a day and a time such as "2027-03-02 10:00"'
+            asked: dict[str, Json] = {
+                "after": {"type": "string", "description": when},
+                "about": {"type": "string", "description": "What to write about then, in a few words"},
+            }
+            return ToolOffer(name=tool.name, description=told, schema=_object(asked, [*asked]))
         case HandOverTool():
             note: dict[str, Json] = {"type": "string", "description": "What the colleague should know"}
             told = (

@@ -49,7 +49,7 @@ def show_all(settings: Settings, *, mode: str | None, waiting: bool, cursor: str
             _who_has(one),
             "" if one.waits_seconds is None else _age(one.waits_seconds),
             _at(one.last_activity_at),
-            fit(one.note or "", 120),
+            fit(one.note or _follows_up(one), 120),
         )
     on_screen().print(table)
     if found.next_cursor:
@@ -179,6 +179,12 @@ def _who_has(one: ConversationView) -> str:
             return f"ended: {one.end_reason or ''}"
         case Mode.HUMAN | Mode.PAUSED:
             return fit(one.taken_by, 40) if one.taken_by else "nobody yet"
+
+
+def _follows_up(one: ConversationView) -> str:
+    if one.follow_up_at is None:
+        return ""
+    return f"follows up {_at(one.follow_up_at)}" + (f" ({one.follow_up_waits})" if one.follow_up_waits else "")
 
 
 def _at(at: datetime) -> str:

@@ -18,6 +18,7 @@ from overture.domain.tool import Tool, ToolName
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
+Length = Annotated[str, Meta(max_length=20)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
 
@@ -165,14 +166,32 @@ class Branch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rena
     when: str | None = None
 
 
+class After(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where to go on when nobody has answered for so long: `silence` is a length such as 24h."""
+
+    silence: Length
+    goto: str
+
+
+class Wait(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"length": "for"}):
+    """How long a node waits before the flow goes on from it, unless the contact writes first: a length such as 2h."""
+
+    length: Length
+
+
 class Node(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A place in a flow: says, then asks, calls a tool, searches or prompts a model, then goes on, ends, or hands over.
+
+    `after` goes elsewhere when the question is not answered for a while. `wait` goes on after a while, or as soon as
+    the contact writes.
 
     `hand_over` is the note for the colleague; the contact reads `say`, or the flow's `hand_over_message`.
     """
 
     say: str | None = None
     ask: Ask | None = None
+    after: After | None = None
+    wait: Wait | None = None
     call: Call | None = None
     search: Search | None = None
     prompt: Prompt | None = None
@@ -244,6 +263,7 @@ class Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     quiet_seconds: Annotated[float, Meta(ge=0, le=25)] | None = None
     inactivity_seconds: Annotated[int, Meta(ge=60)] = 72 * 3600
     max_turns: Annotated[int, Meta(ge=1, le=1000)] = 50
+    max_follow_ups: Annotated[int, Meta(ge=0, le=10)] = 2
     rules: Rules = NONE
     limits: Limits = Limits()
     hand_over: HandOverRules = HandOverRules()

@@ -81,7 +81,13 @@ class HandOverTool(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     name: ToolName = "hand_over"
 
 
-Tool: TypeAlias = HttpTool | ExtractTool | EndTool | HandOverTool
+class FollowUpTool(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="follow_up", tag_field="kind"):
+    """Lets a model speak up later, if nobody has written until then."""
+
+    name: ToolName = "follow_up"
+
+
+Tool: TypeAlias = HttpTool | ExtractTool | EndTool | HandOverTool | FollowUpTool
 
 
 class HttpRequest(Struct, frozen=True, kw_only=True):

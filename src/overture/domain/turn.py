@@ -72,6 +72,12 @@ class Heard(Struct, frozen=True, kw_only=True, tag="heard"):
     unread: tuple[str, ...] = ()
 
 
+class Silent(Struct, frozen=True, kw_only=True, tag="silent"):
+    """Nobody has written since the agent asked to speak up then; `about` is what it noted for itself."""
+
+    about: str
+
+
 class ToolCall(Struct, frozen=True, kw_only=True):
     """What a model wants to have called. `arguments` is JSON as the model wrote it, which may be none."""
 
@@ -123,7 +129,7 @@ class Searched(Struct, frozen=True, kw_only=True, tag="searched", omit_defaults=
     note: str = ""
 
 
-Observation: TypeAlias = Began | Heard | ModelAnswered | ModelFailed | ToolReturned | Searched
+Observation: TypeAlias = Began | Heard | Silent | ModelAnswered | ModelFailed | ToolReturned | Searched
 
 
 class Speech(Struct, frozen=True, kw_only=True):
@@ -216,9 +222,17 @@ class Pause(Struct, frozen=True, kw_only=True, tag="pause"):
     note: str
 
 
+class SpeakUp(Struct, frozen=True, kw_only=True):
+    """The agent is to have a turn at `due_at` if nobody writes until then; `about` is what it is then told."""
+
+    due_at: datetime
+    about: str
+
+
 class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     """The turn's result: replies in order (none is a deliberate silence), the places passed, and what follows.
 
+    `speaks_up` asks for a follow-up, in place of any other that is pending.
     `place` is where the agent now stands (a node's name; `main_state` for a prompt agent), `path` every place passed
     in this turn. `expects` tells how soon a reply may be taken for complete, `options` what the last reply offers to
     choose from.
@@ -230,6 +244,7 @@ class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     control: End | HandOver | Pause | None = None
     expects: Literal["anything", "choice"] = "anything"
     options: tuple[str, ...] = ()
+    speaks_up: SpeakUp | None = None
 
 
 Decision: TypeAlias = NeedModel | NeedTool | NeedSearch | Finish

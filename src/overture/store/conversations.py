@@ -102,7 +102,7 @@ _HEAR: Final = RowsCommand(
     UPDATE conversation SET
         last_seq = conversation.last_seq + 1,
         in_seq = conversation.last_seq + 1,
-        last_activity_at = $1,
+        last_activity_at = $1, follow_up_due_at = NULL, follow_up_next_at = NULL, follow_ups = 0,
         first_pending_at = CASE WHEN conversation.mode = 'bot' THEN coalesce(conversation.first_pending_at, $1) END,
         reply_due_at = CASE
             WHEN conversation.mode <> 'bot' THEN NULL

@@ -97,7 +97,8 @@ _SINCE: Final = "coalesce(v.waits_since, v.last_activity_at)"
 _SHOWN: Final = f"""
     SELECT v.id, v.agent_id, v.channel, v.mode, v.mode_note, v.taken_by, v.taken_at,
         CASE WHEN v.mode IN ('human', 'paused') AND (v.taken_at IS NULL OR v.waits_since IS NOT NULL) THEN {_SINCE} END,
-        v.created_at, v.last_activity_at, v.end_reason, t.contact_address, s.address, c.name, v.last_seq
+        v.created_at, v.last_activity_at, v.end_reason, t.contact_address, s.address, c.name, v.last_seq,
+        CASE WHEN v.mode = 'bot' AND v.follow_up_epoch = v.epoch THEN v.follow_up_next_at END, v.follow_up_waits
     FROM conversation v LEFT JOIN thread t ON t.id = v.thread_id
     LEFT JOIN sender s ON s.id = t.sender_id
     LEFT JOIN contact c ON c.id = t.contact_id AND c.alias_of IS NULL
@@ -133,7 +134,8 @@ _ONE: Final = Query(f"{_SHOWN} WHERE v.workspace_id = $1 AND v.id = $2 AND v.del
 class Shown(Struct, frozen=True, kw_only=True):
     """A conversation as people see it; `waits_since` where its contact waits for one of them.
 
-    `note` says why the agent let go of it, `taken_by` who has it.
+    `note` says why the agent let go of it, `taken_by` who has it. `follow_up_at` is when its agent speaks up if nobody
+    writes, `follow_up_waits` the reason for which that was put off.
     """
 
     id: str
@@ -151,6 +153,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     sender_number: str | None
     contact_name: str | None
     last_seq: int
+    follow_up_at: datetime | None = None
+    follow_up_waits: str | None = None
 
 
 class KeptKey(Struct, frozen=True, kw_only=True):
@@ -300,4 +304,6 @@ def _shown(row: Row) -> Shown:
         sender_number=row[12],
         contact_name=row[13],
         last_seq=row[14],
+        follow_up_at=instant_or_none(row[15]),
+        follow_up_waits=None if row[15] is None else row[16],
     )

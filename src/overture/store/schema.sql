@@ -145,7 +145,7 @@ CREATE TABLE conversation (
     created_at bigint NOT NULL,
     last_activity_at bigint NOT NULL,
     ended_at bigint,
-    deleted_at bigint, recipient_timezone text, opening_due_at bigint, opening_expires_at bigint, taken_by text, taken_at bigint, waits_since bigint,
+    deleted_at bigint, recipient_timezone text, opening_due_at bigint, opening_expires_at bigint, taken_by text, taken_at bigint, waits_since bigint, follow_up_due_at bigint, follow_up_next_at bigint, follow_up_about text, follow_up_epoch integer, follow_up_after_seq integer, follow_up_waits text, follow_ups integer NOT NULL DEFAULT 0,
     PRIMARY KEY (workspace_id, id, shard)
 )  WITHOUT ROWID;
 

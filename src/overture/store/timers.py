@@ -41,6 +41,7 @@ class TimerKind(StrEnum):
     UNATTENDED = "unattended"
     GIVEN_UP = "given_up"
     HAND_BACK = "hand_back"
+    FOLLOW_UP = "follow_up"
 
 
 class Timer(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
-from overture.actions import claim_turns, commit_turn
+from overture.actions import claim_turns, commit_turn, follow_up
 from overture.actions.claim_turns import TurnClaim
 from overture.agents import kinds, variables
 from overture.domain import loop_guard, reply_time
@@ -40,6 +40,7 @@ from overture.domain.turn import (
     Observation,
     Pause,
     Scene,
+    Silent,
 )
 from overture.store import messages, turns
 from overture.store.batch import Batch
@@ -95,7 +96,16 @@ async def run_turn(
     key = Key(claimed=conversation, agent=claim.agent, turn_id=turn_id, started_at=now, prices=prices)
     journal = await Journal.open(store, key, replays=kinds.needs_more_than_model(claim.agent.spec))
     turn = _Turn(
-        claim, key, journal, store=store, model=model, commits=commits, signals=signals, tools=tools, meaning=meaning
+        claim,
+        key,
+        journal,
+        store=store,
+        model=model,
+        ids=ids,
+        commits=commits,
+        signals=signals,
+        tools=tools,
+        meaning=meaning,
     )
     try:
         return await turn.run()
@@ -114,6 +124,7 @@ class _Turn:
         *,
         store: Store,
         model: ModelClient,
+        ids: Ids,
         commits: Commits,
         signals: Signals,
         tools: ToolCaller,
@@ -126,6 +137,7 @@ class _Turn:
         self._spec: Final = claim.agent.spec
         self._store: Final = store
         self._model: Final = model
+        self._ids: Final = ids
         self._commits: Final = commits
         self._tools: Final = tools
         self._meaning: Final = meaning
@@ -133,6 +145,7 @@ class _Turn:
         self._started_at: Final = journal.began_at
         self._turn_id: Final = key.turn_id
         self._requests = self._calls = self._searches = 0
+        self._follows_up = claim.follow_up is not None
         self._deadline = max(key.started_at, claim.conversation.reply_due_at or self._started_at) + TURN
 
     async def run(self) -> commit_turn.Outcome:
@@ -153,16 +166,22 @@ class _Turn:
                     to_seq=in_seq,
                     redrafts=redrafts,
                     is_final=self._journal.has_changed or len(heard) >= claim_turns.HISTORY,
-                    trigger="inbound" if heard else "opening",
+                    trigger="inbound" if heard else follow_up.TRIGGER if self._follows_up else "opening",
                     started_at=self._started_at,
                 )
-                outcome = await self._commits.submit(draft)
+                outcome = await self._commit(draft)
                 if not isinstance(outcome, commit_turn.Newer):
                     return outcome
                 heard, reply_due_at = outcome.heard, outcome.reply_due_at
                 in_seq = _last_read(heard, outcome.in_seq)
                 self._deadline = max(self._store.now(), reply_due_at or self._started_at) + TURN
                 redrafts += 1
+
+    async def _commit(self, draft: commit_turn.Draft) -> commit_turn.Outcome:
+        """Write what the turn came to: with others, or a follow-up, which holds caps, alone."""
+        if draft.trigger != follow_up.TRIGGER:
+            return await self._commits.submit(draft)
+        return await self._store.write(lambda tx: commit_turn.commit_turn(tx, draft, self._store.now(), self._ids))
 
     def _waiting(self) -> tuple[tuple[Message, ...], int]:
         """The lines to answer, and the last one's number: those that an earlier attempt changed something for."""
@@ -187,6 +206,7 @@ class _Turn:
 
     async def _draft(self, heard: Sequence[Message]) -> tuple[kinds.State, Finish]:
         """Let the agent see everything from its last state on, and collect what it says."""
+        self._follows_up = self._claim.follow_up is not None and not heard
         if self._conversation.tries > TRIES:
             return self._give_up()
         if (loop := self._find_loop(heard)) is not None:
@@ -298,6 +318,8 @@ class _Turn:
             read = shown if isinstance(self._spec, FlowSpec) else with_quote
             texts = tuple(read(line.body) for line in heard)
             observations.append(Heard(texts=texts, payloads=_payloads(heard), unread=waiting))
+        elif self._claim.follow_up is not None:
+            observations.append(Silent(about=self._claim.follow_up))
         return observations
 
     def _scene(self, heard: Sequence[Message]) -> Scene:
@@ -350,6 +372,8 @@ class _Turn:
             return kinds.begin(self._spec)
 
     def _fallback(self, place: str, control: HandOver | Pause = NOT_IN_TIME) -> Finish:
+        if self._follows_up:  # nobody waits: rather nothing than an excuse out of the blue
+            return Finish(replies=(), place=place)
         return Finish(replies=(self._spec.fallback,), place=place, path=(place,), control=control)
 
 

@@ -5,7 +5,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
-from overture.agents.kinds import asking, flow, prompt
+from overture.agents.kinds import asking, flow, prompt, waiting
 from overture.agents.kinds.flow import FlowState
 from overture.agents.kinds.prompt import PromptState
 from overture.domain.agent import AgentSpec, FlowSpec, Json, PromptSpec
@@ -71,6 +71,11 @@ def needs_model_to_open(spec: AgentSpec) -> bool:
             return prompt.composes_opening(spec)
         case _ as never:
             assert_never(never)
+
+
+def awaits_silence(spec: AgentSpec) -> bool:
+    """Whether an agent takes a turn right after an opening that was composed without one, to set its own clock."""
+    return isinstance(spec, FlowSpec) and waiting.awaits_silence(spec)
 
 
 def needs_more_than_model(spec: AgentSpec) -> bool:

@@ -6,15 +6,17 @@ does within the conversation is done here.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from overture.agents import tools
+from overture.agents.kinds import speaking_up
 from overture.domain.agent import Json, PromptSpec
-from overture.domain.tool import MOST_CALLS, EndTool, ExtractTool, HandOverTool, HttpTool, Scalar
-from overture.domain.turn import ModelRequest, NeedModel, NeedTool, Round, ToolCall, ToolReturned
+from overture.domain.tool import MOST_CALLS, EndTool, ExtractTool, FollowUpTool, HandOverTool, HttpTool, Scalar
+from overture.domain.turn import ModelRequest, NeedModel, NeedTool, Round, SpeakUp, ToolCall, ToolReturned
 
 _NOTED = '{"ok":true}'
 _SAY_IT = '{"ok":true,"next":"Write the last message to the contact now."}'
@@ -34,6 +36,7 @@ class Calling(Struct, frozen=True, kw_only=True, omit_defaults=True):
     results: tuple[str, ...] = ()
     asks: Literal["end", "hand_over"] | None = None
     note: str = ""
+    speaks_up: SpeakUp | None = None
 
     @property
     def made(self) -> int:
@@ -64,7 +67,9 @@ def returned(calling: Calling, told: ToolReturned) -> Calling:
     return replace(calling, results=(*calling.results, told.content))
 
 
-def proceed(spec: PromptSpec, calling: Calling, variables: Mapping[str, Json], slots: Mapping[str, Scalar]) -> Gone:
+def proceed(
+    spec: PromptSpec, calling: Calling, variables: Mapping[str, Json], slots: Mapping[str, Scalar], now: datetime
+) -> Gone:
     """Answer the calls that are left, up to one that is a request to a server; after the last, ask the model again."""
     noted = dict(slots)
     while len(calling.results) < len(calling.calls):
@@ -74,7 +79,7 @@ def proceed(spec: PromptSpec, calling: Calling, variables: Mapping[str, Json], s
             result = tools.problem("No more calls in this turn: answer the contact now.")
         else:
             try:
-                result, calling = _answer(spec, calling, call, variables, noted)
+                result, calling = _answer(spec, calling, call, variables, noted, now)
             except tools.BadCallError as wrong:
                 result = tools.problem(str(wrong))
         if isinstance(result, NeedTool):
@@ -89,7 +94,12 @@ def proceed(spec: PromptSpec, calling: Calling, variables: Mapping[str, Json], s
 
 
 def _answer(
-    spec: PromptSpec, calling: Calling, call: ToolCall, variables: Mapping[str, Json], noted: dict[str, Scalar]
+    spec: PromptSpec,
+    calling: Calling,
+    call: ToolCall,
+    variables: Mapping[str, Json],
+    noted: dict[str, Scalar],
+    now: datetime,
 ) -> tuple[str | NeedTool, Calling]:
     """What one call gives at once, or what it needs. Raises BadCallError."""
     tool = tools.find(spec, call.name)
@@ -105,6 +115,8 @@ def _answer(
         case ExtractTool():
             noted[tool.slot] = tools.extracted(tool, given)
             return _NOTED, calling
+        case FollowUpTool():
+            return speaking_up.NOTED, replace(calling, speaks_up=speaking_up.wish(spec, given, now))
         case EndTool():
             return _SAY_IT, replace(calling, asks="end", note=_reason(spec, given.get("reason")))
         case HandOverTool():

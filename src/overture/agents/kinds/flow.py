@@ -17,6 +17,7 @@ from overture.agents import answers, beside, conditions, details, tools, variabl
 from overture.agents.kinds import asking, call_node
 from overture.agents.kinds.flow_replies import expects, options, replies
 from overture.agents.kinds.learned import Learned
+from overture.agents.kinds.waiting import target, waits_at, wish
 from overture.domain.agent import Ask, Call, EndReason, FlowSpec, GlobalPhrase, Json, Node
 from overture.domain.tool import MOST_CALLS
 from overture.domain.turn import (
@@ -34,6 +35,7 @@ from overture.domain.turn import (
     Observation,
     Scene,
     Searched,
+    Silent,
     ToolReturned,
 )
 
@@ -151,13 +153,15 @@ def step(spec: FlowSpec, state: FlowState, observation: Observation, scene: Scen
             return state, _say_again(walk, state, unread)
         case Heard(texts=texts, payloads=payloads):
             after, decision = _hear(walk, state, texts, payloads)
-            if not isinstance(decision, Finish) or decision.replies or decision.control is not None:
+            if not isinstance(decision, Finish) or decision.replies or decision.control or decision.speaks_up:
                 return after, decision
             if all(map(beside.is_reaction, texts)):
                 return after, decision
             return _finish(
                 walk, state, _give_up(walk, decision.place, f"The flow has nothing to say at '{decision.place}'.")
             )
+        case Silent():
+            return _finish(walk, state, _go_on(walk, state))
         case ToolReturned():
             walk.resume(state)
             _take(walk, observation)
@@ -203,6 +207,8 @@ def _hear(
     for phrase in walk.spec.globals:
         if tapped is None and answers.says(heard, phrase.phrases):
             return _interrupt(walk, state, node if waiting else walk.spec.start, phrase)
+    if state.phase == "waiting" and waits_at(walk.spec, state.node):
+        return _finish(walk, state, _onward(walk, state.node))
     if asked is None or asked.ask is None:
         return _finish(walk, state, _enter(walk, walk.spec.start))
     value = (
@@ -274,11 +280,21 @@ def _enter(walk: _Walk, name: str) -> _Stopped:
             return _Stopped(node=name)
         if (stopped := _need(walk, name, node)) is not None:
             return stopped
+        if node.wait is not None:
+            return _Stopped(node=name)
         following = _leave(walk, name, node)
         if isinstance(following, _Stopped):
             return following
         name = following
     return _give_up(walk, name, f"The flow passed {MOST_NODES} nodes without asking anything.")
+
+
+def _go_on(walk: _Walk, state: FlowState) -> _Stopped:
+    """Where silence leads; where it leads nowhere, the flow stays."""
+    following = target(walk.spec.nodes.get(state.node))
+    if state.phase == "waiting" and waits_at(walk.spec, state.node):
+        return _onward(walk, state.node)
+    return _Stopped(node=state.node) if following is None or state.phase != "waiting" else _enter(walk, following)
 
 
 def _need(walk: _Walk, name: str, node: Node) -> _Stopped | None:
@@ -376,9 +392,9 @@ def _finish(walk: _Walk, state: FlowState, stopped: _Stopped, *, tries: int = 0)
         control=stopped.control,
         expects=expects(open_question),
         options=options(open_question),
+        speaks_up=wish(walk.spec, stopped.node, walk.scene.now) if walk.scene and after.phase == "waiting" else None,
     )
 
 
 def _ask_at(spec: FlowSpec, name: str) -> Ask | None:
-    node = spec.nodes.get(name)
-    return node.ask if node is not None else None
+    return None if (node := spec.nodes.get(name)) is None else node.ask

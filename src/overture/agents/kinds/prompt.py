@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from overture.agents import beside, replies, tools, variables
-from overture.agents.kinds import calling, knowing, lines
+from overture.agents.kinds import calling, knowing, lines, speaking_up
 from overture.agents.kinds.calling import Calling
 from overture.domain import reply_time
 from overture.domain.agent import EndReason, Json, PromptSpec
@@ -35,6 +35,7 @@ from overture.domain.turn import (
     Observation,
     Scene,
     Searched,
+    Silent,
     Speech,
     ToolReturned,
 )
@@ -69,7 +70,8 @@ class PromptState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a prompt agent stands.
 
     `disclosed` once the disclosure line was said; `opening` while the model composes the first message; `by_contact`
-    when the contact wrote first, until the first reply. `slots` are what tools saved; `calling`, within a turn, is how
+    when the contact wrote first, until the first reply; `follows_up` while nobody has written and the agent speaks up.
+    `slots` are what tools saved; `calling`, within a turn, is how
     far an agent with tools has come, `asked` what waits for knowledge.
     """
 
@@ -77,6 +79,7 @@ class PromptState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     disclosed: bool = False
     opening: bool = False
     by_contact: bool = False
+    follows_up: bool = False
     ended: EndReason | None = None
     slots: dict[str, Scalar] = {}
     calling: Calling | None = None
@@ -114,8 +117,11 @@ def step(spec: PromptSpec, state: PromptState, observation: Observation, scene: 
             disclosure = _filled(spec, spec.disclosure, scene.variables)
             return replace(state, disclosed=disclosure in (opening or "")), _silent(GREETING)
         case Heard(texts=texts, unread=unread):
+            state = replace(state, follows_up=False)
             told = (_CANNOT_HEAR * any(map(beside.is_unheard, texts)), _UNREAD * bool(unread))
             return _ask(spec, replace(state, opening=False, place=MAIN), scene, Asked(heard=texts, told=told))
+        case Silent(about=about):
+            return _ask(spec, replace(state, follows_up=True), scene, Asked(heard=(speaking_up.cue(about),)))
         case Searched():
             return _know(spec, state, scene, observation)
         case ModelAnswered(text=text, calls=calls):
@@ -148,7 +154,9 @@ def _ask(
 ) -> tuple[PromptState, NeedModel | NeedSearch]:
     """Ask the model, what the agent knows looked up before."""
     if spec.knowledge:
-        return replace(state, asked=asked), knowing.need(spec, scene, () if state.opening else asked.heard)
+        return replace(state, asked=asked), knowing.need(
+            spec, scene, () if state.opening or state.follows_up else asked.heard
+        )
     return _ask_model(spec, state, scene, asked, None)
 
 
@@ -177,7 +185,7 @@ def _call(spec: PromptSpec, state: PromptState, scene: Scene) -> tuple[PromptSta
     """Go on with the calls that the model wants."""
     if state.calling is None:
         raise ValueError("no tool is being called")
-    gone = calling.proceed(spec, state.calling, scene.variables, state.slots)
+    gone = calling.proceed(spec, state.calling, scene.variables, state.slots, scene.now)
     after = replace(state, calling=gone.calling, slots=gone.slots)
     if gone.need is not None:
         return after, gone.need
@@ -201,7 +209,8 @@ def _answer(spec: PromptSpec, state: PromptState, scene: Scene, text: str) -> tu
         slots=state.slots,
     )
     spoken = replies.parts(said, REPLY_LIMIT[scene.channel], MOST_REPLIES)
-    return after, Finish(replies=spoken, place=place, path=(place,), control=control)
+    speaks_up = state.calling.speaks_up if state.calling is not None and control is None else None
+    return after, Finish(replies=spoken, place=place, path=(place,), control=control, speaks_up=speaks_up)
 
 
 def _asked_by_tool(spec: PromptSpec, state: PromptState) -> End | HandOver | None:
@@ -227,8 +236,10 @@ def _control(spec: PromptSpec, marked: replies.Marked) -> End | HandOver | None:
 
 
 def _fail(spec: PromptSpec, state: PromptState, scene: Scene, reason: str) -> tuple[PromptState, Finish]:
-    said = _filled(spec, spec.fallback, scene.variables)
     place = GREETING if state.opening else MAIN
+    if state.follows_up:  # nobody waits for it
+        return replace(state, follows_up=False, calling=None), _silent(place)
+    said = _filled(spec, spec.fallback, scene.variables)
     after = replace(state, place=place, opening=False, calling=None)
     return after, Finish(replies=(said,) if said else (), place=place, path=(place,), control=HandOver(note=reason))
 

@@ -44,7 +44,8 @@ class ConversationView(Struct, frozen=True, kw_only=True):
     `mode` is `bot` while its agent carries it, `human` once it was handed over or taken over, `paused` where a person
     is wanted, `ended` for good. `note` says why the agent let go, `taken_by` who has it (null: nobody yet).
     `waits_since` is set where the contact waits for a person: nobody has taken it, or wrote since the contact did.
-    `model_use` is told of one conversation, null in lists.
+    `model_use` is told of one conversation, null in lists. `follow_up_at` is when its agent follows up if nobody writes
+    until then, `follow_up_waits` why that was put off.
     """
 
     conversation_id: str
@@ -63,6 +64,8 @@ class ConversationView(Struct, frozen=True, kw_only=True):
     last_activity_at: datetime
     end_reason: EndReason | None
     model_use: list[ModelUseView] | None = None
+    follow_up_at: datetime | None = None
+    follow_up_waits: str | None = None
 
 
 class NoticeView(Struct, frozen=True, kw_only=True):
@@ -215,6 +218,8 @@ def view_of(shown: Shown, now: datetime) -> ConversationView:
         created_at=shown.created_at,
         last_activity_at=shown.last_activity_at,
         end_reason=None if shown.end_reason is None else EndReason(shown.end_reason),
+        follow_up_at=shown.follow_up_at,
+        follow_up_waits=shown.follow_up_waits,
     )
 
 
