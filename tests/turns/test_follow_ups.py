@@ -14,7 +14,7 @@ from overture.domain.conversation import Mode
 from overture.domain.rules import Cap, QuietHours, RequireConsent, Rules
 from overture.domain.template import Approval, Category
 from overture.domain.template import Template as Known
-from overture.store import follow_ups, templates, turns
+from overture.store import follow_ups, people, templates, turns
 from overture.store.follow_ups import Pending
 from tests.world import ACCOUNT, WHATSAPP, WORKSPACE, World
 
@@ -196,6 +196,9 @@ async def test_quiet_hours_put_it_off_and_it_is_told(world: World) -> None:
     kept = await pending(world, an_id)
     assert kept is not None
     assert kept.waits == "quiet_hours"
+    shown = await world.store.read(lambda tx: people.find(tx, WORKSPACE, an_id))
+    assert shown is not None
+    assert (shown.follow_up_at, shown.follow_up_waits) == (kept.next_at, "quiet_hours")
     await passes(world, hours=18, minutes=59)
     assert world.twilio.said == [ASKED]
     await passes(world, minutes=2)
