@@ -282,3 +282,18 @@ async def test_what_became_of_notices_is_shown_with_their_conversation_alone(wor
         "finished_at": None,
     }
     assert (await shown(world, other))["notices"] == []
+
+
+async def test_a_conversation_tells_what_its_models_took(world: World) -> None:
+    an_id = await a_conversation(world)
+    assert (await shown(world, an_id))["model_use"] == []
+    insert = """
+        INSERT INTO step (turn_id, number, shard, workspace_id, conversation_id, kind, state, request, started_at,
+                          input_tokens, output_tokens, cost_micros, cost_currency, is_guess)
+        VALUES ('t', $3, 0, $1, $2, 'model', 'done', '', 1, 300, 20, 760, 'USD', $4)
+    """
+    await change(world, insert, WORKSPACE, an_id, 0, False)
+    await change(world, insert, WORKSPACE, an_id, 1, True)
+    assert (await shown(world, an_id))["model_use"] == [
+        {"requests": 2, "guessed": 1, "input_tokens": 600, "output_tokens": 40, "cost": "0.00152", "currency": "USD"}
+    ]
