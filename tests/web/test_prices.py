@@ -6,7 +6,8 @@ import pytest
 
 from overture.domain import price_list
 from overture.domain.access import Scope
-from overture.store import instances
+from overture.domain.model_use import Use
+from overture.store import instances, model_use
 from overture.store.engine import Writing
 from tests.pricing import HEAD, LIST
 from tests.web.asgi import Client, Reply
@@ -150,3 +151,31 @@ async def test_what_was_spent_is_told_for_days_of_utc(world: World) -> None:
 async def test_days_that_make_no_sense_are_refused(world: World, query: str) -> None:
     reply = await world.client.get(f"{SPEND}?{query}")
     assert (reply.status, reply.json["code"]) == (400, "invalid_request")
+
+
+async def test_what_models_took_is_told_by_day_and_by_agent_beside_what_messages_cost(world: World) -> None:
+    """Another workspace's is not told, nor what was only reserved and given back."""
+    now = world.store.now()
+    day = model_use.day_of(now)
+    paid = Use(input_tokens=300, output_tokens=20, micros=760, currency="USD")
+    free = Use(input_tokens=10, output_tokens=1)
+
+    async def used(tx: Writing) -> None:
+        for workspace_id, agent_id, use, requests in (
+            (WORKSPACE, AGENT, paid, 1),
+            (WORKSPACE, AGENT, paid, 2),
+            (WORKSPACE, "gone", free, 1),
+            (FOREIGN, AGENT, paid, 1),
+        ):
+            await model_use.add(tx, workspace_id, agent_id, day, use, requests=requests, sign=1)
+        await model_use.hold(tx, WORKSPACE, AGENT, day)
+
+    await world.store.write(used)
+    today = now.date().isoformat()
+    told = {"requests": 3, "input_tokens": 600, "output_tokens": 40, "cost": "0.00152", "currency": "USD"}
+    unpriced = {"requests": 1, "input_tokens": 10, "output_tokens": 1, "cost": None, "currency": None}
+    by_day = (await world.client.get(SPEND)).json["models"]
+    assert by_day == [{"key": today, "name": today, **unpriced}, {"key": today, "name": today, **told}]
+    by_agent = (await world.client.get(f"{SPEND}?by=agent")).json["models"]
+    assert [(one["key"], one["requests"]) for one in by_agent] == [("gone", 1), (AGENT, 3)]
+    assert (await world.client.get(f"{SPEND}?by=sender")).json["models"] == []

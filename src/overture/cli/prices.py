@@ -14,7 +14,7 @@ from overture.domain import price_list
 from overture.domain.spending import By
 from overture.settings import Settings
 from overture.web.api.prices import Prices, SavedPrices
-from overture.web.api.spend import SpendList, SpendView, SumView
+from overture.web.api.spend import ModelSpendView, SpendList, SpendView, SumView
 
 _MAKES = "`overture serve` makes it."
 _NONE = "There is no price table. `overture prices import FILE.csv` brings one."
@@ -107,12 +107,28 @@ def spend(settings: Settings, *, first: str | None, last: str | None, by: str, a
     print(f"{found.from_} to {found.to}, days of UTC")
     if not found.spend:
         print("Nothing was sent.")
-        return
+    else:
+        _print_messages(found, by)
+    if found.models:
+        _print_models(found.models, by)
+
+
+def _print_messages(found: SpendList, by: str) -> None:
     table = Table(by, "messages", "segments", "estimated", "charged", "not known", box=None, pad_edge=False)
     for one in found.spend:
         _add(table, fit(one.name or one.key, 60), one)
     if len(found.spend) > 1:
         _add(table, "in all", found.total)
+    on_screen().print(table)
+
+
+def _print_models(models: Sequence[ModelSpendView], by: str) -> None:
+    print("\nLanguage models")
+    table = Table(by, "requests", "tokens in", "tokens out", "cost", box=None, pad_edge=False)
+    for one in models:
+        cost = "-" if one.cost is None else f"{one.cost} {one.currency}"
+        counts = (str(one.requests), str(one.input_tokens), str(one.output_tokens))
+        table.add_row(fit(one.name or one.key, 60), *counts, cost)
     on_screen().print(table)
 
 

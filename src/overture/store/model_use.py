@@ -55,6 +55,23 @@ _TOLD: Final = Query(
 )
 
 
+_DAYS: Final = """
+    SELECT {key}, {name}, model_day.currency, CAST(sum(requests) AS bigint), CAST(sum(input_tokens) AS bigint),
+        CAST(sum(output_tokens) AS bigint), CAST(sum(cost_micros) AS bigint)
+    FROM model_day {joined}
+    WHERE model_day.workspace_id = $1 AND day >= $2 AND day < $3 AND requests > 0
+    GROUP BY 1, 2, 3 ORDER BY 2, 1, 3
+"""
+_BY_DAY: Final = Query(_DAYS.format(key="CAST(day AS text)", name="CAST(day AS text)", joined=""))
+_BY_AGENT: Final = Query(
+    _DAYS.format(
+        key="model_day.agent_id",
+        name="coalesce(agent.name, '')",
+        joined="LEFT JOIN agent ON agent.workspace_id = model_day.workspace_id AND agent.id = model_day.agent_id",
+    )
+)
+
+
 class Total(Struct, frozen=True, kw_only=True):
     """What the steps of a conversation took that have one currency, which is empty where there was no price."""
 
@@ -124,6 +141,35 @@ async def list_of_conversation(tx: Reading, workspace_id: str, conversation_id: 
             currency=row[0], requests=row[1], input_tokens=row[2], output_tokens=row[3], micros=row[4], guesses=row[5]
         )
         for row in await tx.all(_TOLD, workspace_id, conversation_id)
+    ]
+
+
+class Spent(Struct, frozen=True, kw_only=True):
+    """What models took on a day (by its number since 1970) or for an agent, and cost in one currency, or in none."""
+
+    key: str
+    name: str
+    currency: str
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    micros: int
+
+
+async def list_days(tx: Reading, workspace_id: str, begins: datetime, ends: datetime, *, by_agent: bool) -> list[Spent]:
+    """What models took in whole days of UTC, the last one not included."""
+    query = _BY_AGENT if by_agent else _BY_DAY
+    return [
+        Spent(
+            key=row[0],
+            name=row[1],
+            currency=row[2],
+            requests=row[3],
+            input_tokens=row[4],
+            output_tokens=row[5],
+            micros=row[6],
+        )
+        for row in await tx.all(query, workspace_id, day_of(begins), day_of(ends))
     ]
 
 

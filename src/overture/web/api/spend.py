@@ -9,8 +9,9 @@ from msgspec import Meta, Struct
 from overture.domain import spending as sums
 from overture.domain.access import Scope
 from overture.domain.prices import amount
-from overture.domain.spending import By, Spent
-from overture.store import spending
+from overture.domain.spending import By, Part, Spent
+from overture.store import model_use, spending
+from overture.store.engine import Reading
 from overture.web.routes import Call, get
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,6 +42,18 @@ class SpendView(Struct, frozen=True, kw_only=True):
     amounts: list[SumView]
 
 
+class ModelSpendView(Struct, frozen=True, kw_only=True):
+    """What language models took on one day or for one agent. `cost` and `currency` are null where no price is set."""
+
+    key: str
+    name: Annotated[str, Meta(description="The day or the agent's name.")]
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost: str | None
+    currency: str | None
+
+
 class SpendList(Struct, frozen=True, kw_only=True):
     """Sums over whole days in UTC, both included."""
 
@@ -49,6 +62,7 @@ class SpendList(Struct, frozen=True, kw_only=True):
     by: By
     spend: list[SpendView]
     total: SpendView
+    models: Annotated[list[ModelSpendView], Meta(description="By day or agent; empty by sender: models have none.")]
 
 
 class ListSpend(Struct, frozen=True, kw_only=True):
@@ -66,24 +80,51 @@ async def list_spend(call: Call[None, ListSpend]) -> SpendList:
     """Tell what was spent.
 
     By day, sender or agent: messages, segments, what they were expected to cost and what was charged. A message
-    belongs to the day on which it was written.
+    belongs to the day on which it was written. What language models took is told beside it.
     """
     asked = call.query
     period = sums.period(asked.from_, asked.to, call.now)
-    parts = await call.parts.store.read(lambda tx: spending.list_parts(tx, call.workspace_id, period, asked.by))
+
+    async def look(tx: Reading) -> tuple[list[Part], list[model_use.Spent]]:
+        parts = await spending.list_parts(tx, call.workspace_id, period, asked.by)
+        if asked.by is By.SENDER:
+            return parts, []
+        by_agent = asked.by is By.AGENT
+        used = await model_use.list_days(tx, call.workspace_id, period.begins, period.ends, by_agent=by_agent)
+        return parts, used
+
+    parts, used = await call.parts.store.read(look)
     return SpendList(
         from_=period.begins.date(),
         to=(period.ends - _ONE_DAY).date(),
         by=asked.by,
         spend=[_view(one, asked.by) for one in sums.summed(parts)],
         total=_view(sums.total(parts), None),
+        models=[_of_models(one, asked.by) for one in used],
     )
+
+
+def _of_models(used: model_use.Spent, by: By) -> ModelSpendView:
+    name = _day(used.key) if by is By.DAY else used.name
+    return ModelSpendView(
+        key=name if by is By.DAY else used.key,
+        name=name,
+        requests=used.requests,
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        cost=amount(used.micros) if used.currency else None,
+        currency=used.currency or None,
+    )
+
+
+def _day(number: str) -> str:
+    return (_EPOCH + int(number) * _ONE_DAY).date().isoformat()
 
 
 def _view(spent: Spent, by: By | None) -> SpendView:
     key, name = spent.key, spent.name
     if by is By.DAY:
-        key = name = (_EPOCH + int(spent.key) * _ONE_DAY).date().isoformat()
+        key = name = _day(spent.key)
     return SpendView(
         key=key,
         name=name,
