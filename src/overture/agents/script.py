@@ -112,7 +112,8 @@ class People(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the conversation stands: every field that is given must hold.
 
-    `note` is part of the note for people; `messages` and `segments` count what has left for the contact so far.
+    `note` is part of the note for people; `messages` and `segments` count what has left for the contact so far,
+    `model_requests` what models were asked, and `most_tokens` is how many tokens that may have taken.
     """
 
     mode: Literal["bot", "human", "paused", "ended"] | None = None
@@ -122,6 +123,8 @@ class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: str | None = None
     messages: int | None = None
     segments: int | None = None
+    model_requests: int | None = None
+    most_tokens: int | None = None
 
 
 Act: TypeAlias = Says | Writes | Wait | Silence | Tool | Model | Fault | Crash | People | State

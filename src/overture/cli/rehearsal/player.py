@@ -45,6 +45,7 @@ from overture.domain.agent import AgentSpec
 from overture.domain.channel import Channel, address_on
 from overture.domain.errors import Refusal
 from overture.domain.sending import Start
+from overture.store import model_use
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 
@@ -258,18 +259,23 @@ class Player:
             raise Missed("No conversation has begun.")
         state = None if found.state is None else kinds.decode(self._spec, found.state.encode())
         arrived = self._house.phone.arrived
+        used = await self._house.store.read(lambda tx: model_use.list_of_conversation(tx, WORKSPACE, found.id))
+        tokens = sum(one.input_tokens + one.output_tokens for one in used)
         present: dict[str, Any] = {
             "mode": found.mode.value,
             "ended": None if found.end_reason is None else found.end_reason.value,
             "place": None if state is None else kinds.place(state),
             "messages": len(arrived),
             "segments": sum(one.segments for one in arrived),
+            "model_requests": sum(one.requests for one in used),
         }
         wrong = [
             difference(name, wanted, present[name])
             for name in present
             if (wanted := getattr(expected, name)) is not None and wanted != present[name]
         ]
+        if expected.most_tokens is not None and tokens > expected.most_tokens:
+            wrong.append(difference("tokens", f"at most {expected.most_tokens}", tokens))
         slots = {} if state is None else kinds.slots(state)
         wrong += [
             difference(f"slot {name}", wanted, slots.get(name))
