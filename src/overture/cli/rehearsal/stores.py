@@ -95,7 +95,9 @@ class DoomedStore:
 
         async def until_the_end(tx: Writing) -> T:
             done = await work(tx)
-            if isinstance(done, Committed):
+            if isinstance(done, Committed) or (
+                isinstance(done, list) and any(isinstance(one, Committed) for one in done)
+            ):
                 self.is_dead = True
                 self._live()
             return done
