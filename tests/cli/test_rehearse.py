@@ -18,6 +18,7 @@ from tests.cli.test_conversations import a_conversation
 from tests.cli.test_deliveries import EVIL, in_database
 
 SHIPPED = sorted((ROOT / "agents").glob("*.test.yaml"))
+BOOKING = ROOT / "agents" / "booking.test.yaml"
 SALON = """
 kind: flow
 name: Salon
@@ -224,9 +225,9 @@ def test_what_cannot_be_played_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_only_the_conversations_that_are_asked_for_are_played(tmp_path: Path) -> None:
-    run = overture(tmp_path, "test", SHIPPED[1], "--only", "HAIRCUT")
+    run = overture(tmp_path, "test", BOOKING, "--only", "HAIRCUT")
     assert "1 conversation in 1 file: 1 good, 0 failed." in run.stdout
-    run = overture(tmp_path, "test", SHIPPED[1], "--only", "nothing like it")
+    run = overture(tmp_path, "test", BOOKING, "--only", "nothing like it")
     assert (run.returncode, "No conversation's name contains" in run.stderr) == (2, True)
 
 

@@ -1,5 +1,6 @@
 """The judge: looks after everything that happens, remembers what must be remembered, and names what is broken."""
 
+import inspect
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -81,8 +82,10 @@ class Judge:
             for claim in result:
                 self._claimed(process, claim)
         elif label == "commit":
-            [draft] = work.__defaults__
-            self._committed(process, draft.claim.conversation, result)
+            given = inspect.getclosurevars(work).nonlocals
+            drafts, outcomes = (given["asks"], result) if "asks" in given else ([given["draft"]], [result])
+            for draft, outcome in zip(drafts, outcomes, strict=True):
+                self._committed(process, draft.claim.conversation, outcome)
         elif label == "renew" and result:
             for lease in self._leases.values():
                 if lease.process is process:

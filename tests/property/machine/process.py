@@ -22,7 +22,10 @@ _WRITES: Final = {
     "Journal.begin_model": "ask",
     "Journal.begin_call": "intend",
     "Journal.end": "note",
-    "_Turn.run": "commit",
+    "Journal.fail_model": "note",
+    "Journal.end_model": "note",
+    "Batch._commit": "commit",
+    "_Turn._commit": "commit",
     "_Turn._renew": "renew",
 }
 TURN_LABELS: Final = (
