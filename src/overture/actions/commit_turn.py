@@ -98,7 +98,7 @@ async def commit_turn(tx: Writing, draft: Draft, now: datetime, ids: Ids) -> Out
     """
     ground = None
     if draft.trigger == follow_up.TRIGGER:
-        ground = await follow_up.prepare(tx, draft.claim.conversation, draft.claim.agent, now)
+        ground = await follow_up.prepare(tx, draft.claim.conversation, draft.claim.agent, now, ids)
     [outcome] = await _commit(tx, [draft], ground, now, ids)
     return outcome
 
