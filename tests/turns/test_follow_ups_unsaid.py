@@ -6,12 +6,13 @@ from overture.actions import claim_turns
 from overture.domain.agent import After, Ask, FlowSpec, Node, Prompt
 from overture.domain.errors import Limited
 from overture.domain.model_budget import Limits
-from overture.domain.rules import Cap, Rules
+from overture.domain.rules import Cap, QuietHours, Rules
 from overture.turns.run_turn import run_turn
-from tests.turns.test_follow_ups import NUDGE, an_opened, ends, passes, takes, told
+from tests.turns.test_follow_ups import NUDGE, an_opened, ends, gives_back, passes, takes, told
 from tests.world import World
 
 CAP = Cap(at_most=2, within_seconds=86_400)
+LONDON = "+447700900123"
 THIRD, FOURTH = "+14155550177", "+14155550178"
 
 
@@ -62,3 +63,23 @@ async def test_a_flow_that_may_not_ask_its_model_keeps_its_open_question(world: 
     await world.hears("nine")
     await passes(world, minutes=1)
     assert world.twilio.said[-1] == "See you on Monday at nine."
+
+
+async def test_a_follow_up_that_a_person_took_back_is_not_said_after_all(world: World) -> None:
+    """It was under the rules of openings; once it is nobody's follow-up any more, it is no reply either."""
+    await world.rules(Rules(quiet_hours=QuietHours(start="14:30", end="16:00", stricter_states=False)))
+    an_id = await an_opened(world, to_number=LONDON)
+    await world.hears("👍", by=LONDON)
+    await passes(world, minutes=1)
+    said = list(world.twilio.said)
+    world.clock.passes(hours=2)
+    await world.timers.look()
+    await world.takes_turns()
+    assert (await world.lines(an_id))[-1].text == NUDGE
+    world.clock.passes(hours=1)
+    await world.sends()
+    await takes(world, an_id)
+    await gives_back(world, an_id)
+    await world.takes_turns()
+    await world.sends(2)
+    assert world.twilio.said == said
