@@ -79,3 +79,18 @@ async def test_a_model_that_fails_then_says_nothing_and_lets_nobody_in(world: Wo
     assert (await world.conversation(an_id)).mode is Mode.BOT
     [(data, _)] = await world.events("follow_up.dropped")
     assert json.loads(data) == {"reason": "nothing_said"}
+
+
+async def test_two_wishes_for_the_same_minute_are_each_heard(world: World) -> None:
+    """The first one's timer still stands where the contact writes and the model asks for the same hour again."""
+    wish = asks(after="tomorrow at 9:00", about="x")
+    an_id, _ = await a_talk(world, wish, "I will.", wish, "Yes, tomorrow.", "Have you decided?")
+    await passes(world, hours=1)
+    await world.hears("Tomorrow morning, please.")
+    await passes(world, minutes=1)
+    kept = await pending(world, an_id)
+    assert kept is not None
+    world.clock.passes(seconds=(kept.asked.due_at - world.clock.now()).total_seconds())
+    await passes(world, minutes=1)
+    assert world.twilio.said == ["Hi there!", "I will.", "Yes, tomorrow.", "Have you decided?"]
+    assert await pending(world, an_id) is None

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from overture.actions.hand_over import HandOver, hand_over
 from overture.adapters.http_tool import HttpTools
 from overture.adapters.notifier import SignedNotifier
+from overture.domain import retry
 from overture.domain.agent import HandOverRules, Notify, Otherwise
 from overture.domain.conversation import Mode
 from overture.domain.tool_address import NOWHERE, Reach
@@ -97,6 +98,23 @@ async def test_what_a_rule_hands_over_is_told_of_as_well(database_url: str) -> N
             await desk.world.store.write(lambda tx: hand_over(tx, [asked], desk.world.clock.now(), desk.world.ids))
         await desk.tells()
         assert [one["data"]["note"] for one in desk.told] == ["A rule."]
+
+
+async def test_a_turn_that_is_left_to_a_person_is_told_of_as_well(database_url: str) -> None:
+    async with a_desk(database_url, OK, OK) as desk:
+        rules = HandOverRules(notify=Notify(url=desk.server.url), ack_within_seconds=60)
+        await desk.world.saves(replace(BOOKER, hand_over=rules))
+        an_id = await desk.world.starts()
+        await desk.world.hears("Monday")
+        await desk.world.change("UPDATE conversation SET last_seq = 1")  # whatever is said now has a number twice
+        for _ in range(retry.POISON_TRIES + 1):
+            await desk.world.takes_turns()
+            desk.world.clock.passes(minutes=5)
+        assert (await desk.world.conversation(an_id)).mode is Mode.PAUSED
+        await desk.tells()
+        await time_passes(desk.world, 61)
+        await desk.tells()
+        assert [one["type"] for one in desk.told] == ["conversation.paused", "conversation.unattended"]
 
 
 @pytest.mark.parametrize(("secret", "key"), [("DESK", b"a secret of the desk"), ("CODED", b"\x00\xffkey"), (None, b"")])

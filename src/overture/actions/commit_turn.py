@@ -24,7 +24,7 @@ from overture.domain.follow_up import Why
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids
 from overture.domain.sending import OPENING_LIFE, REPLY_LIFE, Priority
-from overture.domain.turn import End, Finish, HandOver, Pause
+from overture.domain.turn import End, Finish, HandOver, Pause, nothing_said
 from overture.store import conversations, events, follow_ups, messages, outbox, quiet_hours, takings, threads, turns
 from overture.store.conversations import Conversation
 from overture.store.engine import Writing
@@ -98,7 +98,7 @@ async def commit_turn(tx: Writing, draft: Draft, now: datetime, ids: Ids) -> Out
     """
     ground = None
     if draft.trigger == follow_up.TRIGGER:
-        ground = await follow_up.prepare(tx, draft.claim.conversation, draft.claim.agent, now)
+        ground = await follow_up.prepare(tx, draft.claim.conversation, draft.claim.agent, now, ids)
     [outcome] = await _commit(tx, [draft], ground, now, ids)
     return outcome
 
@@ -143,9 +143,8 @@ async def _weigh(
     ids: Ids,
 ) -> Draft:
     """A follow-up where it may still be said; else one that says nothing, and leaves the agent where it stood."""
-    silent = msgspec.structs.replace(
-        draft, finish=Finish(replies=(), place=present.place or draft.finish.place), state=present.state or draft.state
-    )
+    stays = nothing_said(present.place or draft.finish.place, present.expects)
+    silent = msgspec.structs.replace(draft, finish=stays, state=present.state or draft.state)
     if not await follow_up.may_speak(tx, ground, present, now, ids):
         return silent
     if not draft.finish.replies and draft.finish.control is None:

@@ -1,5 +1,6 @@
 """Fire timers: what is due is taken out and acted on in one commit, so that none fires twice or stale."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +20,16 @@ _UNKNOWN: Final = timedelta(days=1)  # an agent that cannot be read ends nothing
 async def fire_timers(tx: Writing, limit: int, now: datetime, ids: Ids) -> int:
     """Fire what is due, at most `limit`; how many. The caller commits."""
     due = await timers.take_due(tx, now, limit)
+    await _fire(tx, due, now, ids)
+    return len(due)
+
+
+async def fire_timer(tx: Writing, key: timers.Key, now: datetime, ids: Ids) -> None:
+    """Fire one timer, where no other worker has. The caller commits."""
+    await _fire(tx, await timers.take_one(tx, key), now, ids)
+
+
+async def _fire(tx: Writing, due: Sequence[timers.Timer], now: datetime, ids: Ids) -> None:
     await await_people.fire(tx, [one for one in due if one.kind not in _OF_AGENTS], now, ids)
     await follow_up.fire(tx, [one for one in due if one.kind is timers.TimerKind.FOLLOW_UP], now, ids)
     resting = [one for one in due if one.kind is timers.TimerKind.INACTIVITY]
@@ -55,4 +66,3 @@ async def fire_timers(tx: Writing, limit: int, now: datetime, ids: Ids) -> int:
                 )
             )
     await timers.insert_all(tx, again)
-    return len(due)

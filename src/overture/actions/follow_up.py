@@ -70,8 +70,8 @@ async def fire(tx: Writing, due: Sequence[Timer], now: datetime, ids: Ids) -> No
         if present is None:
             continue
         pending = await follow_ups.find(tx, present.workspace_id, present.id)
-        if pending is None or pending.next_at is None or pending.next_at > now or not _is_of(timer, pending):
-            continue  # another one took its place, or none
+        if pending is None or pending.next_at is None or pending.next_at > now:
+            continue  # another one took its place, or none; one that is due now may have no other timer than this
         agent = versions.get((present.workspace_id, present.agent_id, present.agent_version))
         await _act(tx, present, pending, await read_ground(tx, present, agent, now), now, ids)
 
@@ -106,12 +106,16 @@ async def read_ground(tx: Reading, present: Conversation, agent: Agent | None, n
     return Ground(agent=agent, start=start, facts=facts, time_zone=kept.time_zone, looked_at=looked_at)
 
 
-async def prepare(tx: Writing, claimed: Conversation, agent: Agent, now: datetime) -> Ground:
-    """As `read_ground`, the caps held until the commit: asked before the conversation is, as openings hold them."""
+async def prepare(tx: Writing, claimed: Conversation, agent: Agent, now: datetime, ids: Ids) -> Ground:
+    """As `read_ground`, the caps held until the commit: asked before the conversation is, as openings hold them.
+
+    Who holds caps takes in what stands beside them. That is saved at once: whatever becomes of the follow-up.
+    """
     ground = await read_ground(tx, claimed, agent, now)
     if ground.start is None or ground.facts is None:
         return ground
     held = await hold_caps(tx, [(0, ground.start, _counted_facts(ground.facts))], now)
+    await held.write(tx, lambda _: [], set(), ids)
     return replace(ground, held=held)
 
 
@@ -218,10 +222,6 @@ def _counted(rules: Rules) -> Rules:
 
 def _most(ground: Ground) -> dict[str, int]:
     return {"at_most": MOST_IN_A_ROW if ground.agent is None else ground.agent.spec.max_follow_ups}
-
-
-def _is_of(timer: Timer, pending: Pending) -> bool:
-    return (timer.epoch, timer.after_seq) == (pending.asked.epoch, pending.asked.after_seq)
 
 
 def _timer(present: Conversation, asked: FollowUp, due_at: datetime) -> Timer:

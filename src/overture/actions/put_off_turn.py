@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from overture.actions.await_people import await_people
 from overture.domain import retry
 from overture.domain.event import EventKind
 from overture.domain.ports import Ids
@@ -29,12 +30,14 @@ async def put_off_turn(tx: Writing, key: tuple[str, str], told: str, now: dateti
 async def park_turn(tx: Writing, claimed: Conversation, told: str, now: datetime, ids: Ids) -> bool:
     """Leave the conversation of a claimed turn to a person, since all that was tried failed; whether it was ours to.
 
-    The caller commits.
+    People are told, as of every hand-over: it could be read when it was claimed. The caller commits.
     """
     present = await conversations.find_locked(tx, claimed.workspace_id, claimed.id)
     if present is None or present.fence != claimed.fence or present.epoch != claimed.epoch:
         return False
-    await _park(tx, (claimed.workspace_id, claimed.id), told, now, ids)
+    key = (claimed.workspace_id, claimed.id)
+    await _park(tx, key, told, now, ids)
+    await await_people(tx, [key], now, ids)
     return True
 
 

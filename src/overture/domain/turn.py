@@ -247,4 +247,9 @@ class Finish(Struct, frozen=True, kw_only=True, tag="finish"):
     speaks_up: SpeakUp | None = None
 
 
+def nothing_said(place: str, expects: str | None) -> Finish:
+    """The result of a turn that leaves its agent where it stood, with what it expected there."""
+    return Finish(replies=(), place=place, expects="choice" if expects == "choice" else "anything")
+
+
 Decision: TypeAlias = NeedModel | NeedTool | NeedSearch | Finish

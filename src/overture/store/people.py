@@ -72,6 +72,8 @@ _UNSAID: Final = Query(
         SELECT coalesce(max(m.seq), 0) FROM message m
         WHERE m.workspace_id = $1 AND m.conversation_id = $2 AND m.direction = 'out'
             AND coalesce(m.reason, '') <> 'cancelled'
+    ) AND NOT EXISTS (
+        SELECT 1 FROM turn WHERE turn.id = message.turn_id AND turn.shard = message.shard AND turn.trigger = 'follow_up'
     )
     GROUP BY body ORDER BY max(seq) LIMIT 20
     """
@@ -209,7 +211,10 @@ async def find_answered(tx: Reading, workspace_id: str, conversation_id: str) ->
 
 
 async def list_unsaid(tx: Reading, workspace_id: str, conversation_id: str) -> list[Body]:
-    """What the agent has said since anybody's words last left, and was taken back: oldest first, nothing twice."""
+    """What the agent has said since anybody's words last left, and was taken back: oldest first, nothing twice.
+
+    A follow-up is not among it: nobody waits for one, and what came between has made it stale.
+    """
     return [messages.decode_body(row[0]) for row in await tx.all(_UNSAID, workspace_id, conversation_id)]
 
 

@@ -5,10 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from overture.store.engine import Reading, Writing, instant, stored
-from overture.store.statement import Command, Query, insert
+from overture.store.statement import Command, Query, Row, insert
 
 _INSERT: Final = insert(
     "timer",
@@ -31,7 +32,23 @@ _TAKE: Final = Command(
     ) RETURNING due_at, conversation_id, kind, shard, workspace_id, epoch, after_seq
     """
 )
+_LIST_DUE: Final = Query(
+    """
+    SELECT workspace_id, due_at, conversation_id, kind, shard FROM timer WHERE due_at <= $1 ORDER BY due_at LIMIT $2
+    """
+)
+_TAKE_ONE: Final = Command(
+    """
+    DELETE FROM timer
+    WHERE workspace_id = $1 AND due_at = $2 AND conversation_id = $3 AND kind = $4 AND shard = $5
+    RETURNING due_at, conversation_id, kind, shard, workspace_id, epoch, after_seq
+    """
+)
 _NEXT_DUE: Final = Query("SELECT min(due_at) FROM timer WHERE due_at > $1")
+
+
+Key = tuple[str, int, str, str, int]
+"""A timer as it is stored: its workspace, when it is due, its conversation, kind and shard."""
 
 
 class TimerKind(StrEnum):
@@ -69,21 +86,37 @@ async def insert_all(tx: Writing, timers: Sequence[Timer]) -> None:
 
 async def take_due(tx: Writing, now: datetime, limit: int) -> list[Timer]:
     """Take timers that are due out of the store: they fire in this very commit, once."""
-    return [
-        Timer(
-            due_at=instant(row[0]),
-            conversation_id=row[1],
-            kind=TimerKind(row[2]),
-            shard=row[3],
-            workspace_id=row[4],
-            epoch=row[5],
-            after_seq=row[6],
-        )
-        for row in await tx.run(_TAKE, stored(now), limit)
-    ]
+    return [_timer(row) for row in await tx.run(_TAKE, stored(now), limit)]
+
+
+async def list_due(tx: Reading, now: datetime, limit: int) -> list[Key]:
+    """The timers that are due, left where they are."""
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in await tx.all(_LIST_DUE, stored(now), limit)]
+
+
+async def take_one(tx: Writing, key: Key) -> list[Timer]:
+    """Take one timer out of the store; nothing where another worker has."""
+    return [_timer(row) for row in await tx.run(_TAKE_ONE, *key)]
+
+
+async def put_off(tx: Writing, key: Key, until: datetime) -> None:
+    """Let a timer fire at another instant, where it has not fired meanwhile."""
+    await insert_all(tx, [msgspec.structs.replace(one, due_at=until) for one in await take_one(tx, key)])
 
 
 async def find_next_due(tx: Reading, now: datetime) -> datetime | None:
     """When the next timer fires that waits for its time."""
     row = await tx.one(_NEXT_DUE, stored(now))
     return None if row is None or row[0] is None else instant(row[0])
+
+
+def _timer(row: Row) -> Timer:
+    return Timer(
+        due_at=instant(row[0]),
+        conversation_id=row[1],
+        kind=TimerKind(row[2]),
+        shard=row[3],
+        workspace_id=row[4],
+        epoch=row[5],
+        after_seq=row[6],
+    )

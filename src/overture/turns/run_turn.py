@@ -41,6 +41,7 @@ from overture.domain.turn import (
     Pause,
     Scene,
     Silent,
+    nothing_said,
 )
 from overture.store import messages, turns
 from overture.store.batch import Batch
@@ -234,9 +235,9 @@ class _Turn:
             try:
                 observation = await self._meet(decision)
             except SpentError as spent:
-                return state, self._fallback(kinds.place(state), Pause(reason="budget", note=str(spent)))
+                return self._break_off(state, Pause(reason="budget", note=str(spent)))
             if observation is None:
-                return state, self._fallback(kinds.place(state))
+                return self._break_off(state)
             state, decision = kinds.step(self._spec, state, observation, scene)
         return state, decision
 
@@ -361,8 +362,7 @@ class _Turn:
         return state, Finish(replies=(), place=kinds.place(state), control=control)
 
     def _give_up(self) -> tuple[kinds.State, Finish]:
-        state = self._readable_state()
-        return state, self._fallback(kinds.place(state))
+        return self._break_off(self._readable_state())
 
     def _readable_state(self) -> kinds.State:
         """The state; what keeps a turn from its end may be the very one that was kept, and then it begins anew."""
@@ -371,10 +371,16 @@ class _Turn:
         except (msgspec.MsgspecError, ValueError):
             return kinds.begin(self._spec)
 
-    def _fallback(self, place: str, control: HandOver | Pause = NOT_IN_TIME) -> Finish:
-        if self._follows_up:  # nobody waits: rather nothing than an excuse out of the blue
-            return Finish(replies=(), place=place)
-        return Finish(replies=(self._spec.fallback,), place=place, path=(place,), control=control)
+    def _break_off(self, state: kinds.State, control: HandOver | Pause = NOT_IN_TIME) -> tuple[kinds.State, Finish]:
+        """Say the fallback and leave the rest to a person; where nobody waits, rather nothing than an excuse.
+
+        An agent that was to follow up stands where it stood: the question that was open then still is.
+        """
+        if self._follows_up:
+            kept = self._readable_state()
+            return kept, nothing_said(kinds.place(kept), self._conversation.expects)
+        place = kinds.place(state)
+        return state, Finish(replies=(self._spec.fallback,), place=place, path=(place,), control=control)
 
 
 def _lines(messages: Sequence[Message]) -> tuple[Line, ...]:

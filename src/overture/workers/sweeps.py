@@ -13,10 +13,10 @@ from overture.actions.settle_delivery import Finding
 from overture.domain import matching
 from overture.domain.errors import Failure, Unavailable
 from overture.domain.ports import Ids, Provider, ProviderMessage
-from overture.store import idempotency, notices, past, senders, unsettled
+from overture.store import idempotency, notices, past, senders, timers, unsettled
 from overture.store.batch import Batch
 from overture.store.engine import Store
-from overture.workers import looking
+from overture.workers import looking, singly
 from overture.workers.looking import Listing
 
 _TAKEN_UP: Final = 200  # searches of one look: ten seconds' worth for an account that answers
@@ -26,6 +26,7 @@ _PAGE: Final = 50
 _LARGE_PAGE: Final = 1000
 _ENOUGH_FAILURES: Final = 3  # lists of one account that fail in a look: the others are not worth their time limits
 _TIMERS: Final = 200
+_POISON_WAITS: Final = timedelta(hours=1)  # a timer whose conversation cannot be read: a person mends that, or nobody
 _NOTICES_KEPT: Final = timedelta(days=7)  # for who asks why nobody came
 _TIDY_EVERY: Final = timedelta(minutes=10)
 
@@ -167,7 +168,7 @@ class TimerRoad:
     async def look(self) -> float | None:
         """Fire what is due."""
         now = self._store.now()
-        fired = await self._store.write(lambda tx: fire_timers.fire_timers(tx, _TIMERS, now, self._ids))
+        fired = await self._fire(now)
         if self._tidied_at is None or now - self._tidied_at > _TIDY_EVERY:
             await self._store.write(lambda tx: idempotency.expire(tx, now))
             await self._store.write(lambda tx: past.forget_before(tx, now - keep_past.KEPT))
@@ -175,3 +176,22 @@ class TimerRoad:
             await self._store.write(lambda tx: senders.resume_stopped_before(tx, now - _TIDY_EVERY))
             self._tidied_at = now
         return 0 if fired == _TIMERS else None
+
+    async def _fire(self, now: datetime) -> int:
+        """Fire what is due, and where that fails each alone: one that fails alone is put off, and harms no other."""
+        try:
+            return await self._store.write(lambda tx: fire_timers.fire_timers(tx, _TIMERS, now, self._ids))
+        except Unavailable:
+            raise
+        except Exception:
+            _log.exception("timers_stumble")
+
+        async def fire(key: timers.Key) -> None:
+            await self._store.write(lambda tx: fire_timers.fire_timer(tx, key, now, self._ids))
+
+        async def put_off(key: timers.Key, _: str) -> None:
+            await self._store.write(lambda tx: timers.put_off(tx, key, now + _POISON_WAITS))
+
+        keys = await self._store.read(lambda tx: timers.list_due(tx, now, _TIMERS))
+        await singly.one_by_one("timers", keys, do=fire, put_off=put_off)
+        return len(keys)
