@@ -24,7 +24,7 @@ def test_every_shipped_agent_is_good(tmp_path: Path) -> None:
     shipped = [path for path in (ROOT / "agents").glob("*.yaml") if not path.name.endswith(".test.yaml")]
     run = overture(tmp_path, "agents", "lint", *sorted(shipped))
     assert run.returncode == 0, run.stdout
-    assert run.stdout.count("good") == 3
+    assert run.stdout.count("good") == len(shipped)
 
 
 def test_an_agent_is_kept_and_what_is_kept_already_makes_no_new_version(tmp_path: Path) -> None:
