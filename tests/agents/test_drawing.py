@@ -55,7 +55,7 @@ def test_silence_is_a_way_and_a_wait_stands_in_its_box() -> None:
         "rests": Node(wait=Wait(length="2h"), goto="done"),
         "done": Node(say="Bye.", end="completed"),
     }
-    assert {"silent for 24h", "⧗ waits 2h"} <= set(texts(drawn(FlowSpec(name="x", nodes=nodes))))
+    assert {"silent for 24h", "◷ waits 2h"} <= set(texts(drawn(FlowSpec(name="x", nodes=nodes))))
 
 
 def test_a_way_to_a_node_that_is_not_there_is_drawn_to_a_red_box() -> None:

@@ -81,3 +81,28 @@ def test_a_text_that_is_no_agent_is_refused_with_place_and_reason(text: str, fie
 def test_no_text_breaks_the_reader(text: str) -> None:
     with pytest.raises(Invalid):
         reading.read_spec(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (
+            "kind: flow\nname: N\nnodes: {a: {ask: {slot: x, type: colour}}}",
+            "It is one of text, yes_no, choice, number",
+        ),
+        ("kind: flow\nname: N\nnodes: {a: {end: never}}", "It is one of completed, cancelled."),
+        (
+            "kind: flow\nname: N\nnodes: {a: {prompt: {instructions: x, type: date}}}",
+            "It is one of text, yes_no, choice.",
+        ),
+        (f"{FLOW}on_uncertain: retry", "It is one of resend, hold."),
+        (f"{FLOW}hand_over: {{otherwise: cry}}", "It is one of wait, resume, message, end."),
+        ("kind: flow\nname: N\nnodes: {start: {sayy: Hi}}", "Did you mean `say`? Fields are"),
+        ("kind: flow\nname: N\nnods: {}", "Did you mean `nodes`? Fields are"),
+        (f"{FLOW}zzzz: red", "Correct its spelling or indentation. Fields are"),
+    ],
+)
+def test_who_mistypes_a_word_is_told_which_there_are(text: str, hint: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        reading.read_spec(text)
+    assert str(refused.value.hint).startswith(hint)

@@ -5,12 +5,19 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from overture.agents.script import People, Says
 from overture.agents.script_reading import read_script
+from overture.cli.record import write_script
+from overture.domain.channel import Channel
+from overture.domain.conversation import Mode
+from overture.domain.message import Author, Direction
+from overture.web.api.conversations import MessageView
+from overture.web.api.people_shapes import ConversationView
 from tests.architecture.tree import ROOT
 from tests.cli.commands import environment, overture
 from tests.cli.models import model
@@ -326,5 +333,53 @@ def test_a_conversation_that_took_place_becomes_a_script(tmp_path: Path) -> None
     (tmp_path / "booker.yaml").write_text(SALON)
     played_again = overture(tmp_path, "test", "talk.test.yaml")
     assert played_again.returncode == 0, played_again.stdout
+    assert "looked for as booker.yaml" in run.stdout
     unknown = overture(tmp_path, "agents", "record", "nobody")
     assert (unknown.returncode, "does not exist" in unknown.stderr) == (1, True), unknown.stderr
+
+
+def test_what_an_agent_said_after_a_person_is_said_after_a_hand_back() -> None:
+    at = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    said = [
+        (Author.AGENT, "Hi"),
+        (Author.OPERATOR, "Bo here."),
+        (Author.OPERATOR, "Which?"),
+        (Author.CONTACT, "Red"),
+        (Author.AGENT, "When?"),
+    ]
+    lines = [
+        MessageView(
+            id="1",
+            seq=1,
+            direction=Direction.OUT,
+            author=author,
+            text=text,
+            status=None,
+            error_code=None,
+            reason=None,
+            possible_duplicate=False,
+            created_at=at,
+        )
+        for author, text in said
+    ]
+    one = ConversationView(
+        conversation_id="1",
+        agent_id="1",
+        channel=Channel.SMS,
+        mode=Mode.BOT,
+        note=None,
+        taken_by=None,
+        taken_at=None,
+        waits_since=None,
+        waits_seconds=None,
+        contact_number=None,
+        contact_name=None,
+        sender_number=None,
+        created_at=at,
+        last_activity_at=at,
+        end_reason=None,
+    )
+    [play] = read_script(write_script(one, lines, agent="booker.yaml"), file="talk.test.yaml").plays
+    acts = [step.act for step in play.steps]
+    assert acts[1:3] == [People(take_over=True, write="Bo here."), People(take_over=True, write="Which?")]
+    assert acts[4:] == [People(hand_back=True), Says(equals="When?")]

@@ -11,11 +11,12 @@ import pytest
 from overture.adapters.vault import KeyedVault
 from overture.domain.access import Scope
 from overture.store import api_keys
+from overture.store.engine import stored
 from overture.web.app import make_app
 from tests.timed_store import TimedStore
 from tests.web.asgi import Client, Reply
 from tests.web.conftest import FOREIGN, World
-from tests.web.test_people import ADA, a_conversation, do, is_handed_over, lines, shown
+from tests.web.test_people import ADA, a_conversation, change, do, is_handed_over, lines, shown
 from tests.world import StillClock
 
 EVIL = "<script>alert(1)</script>\"'&"
@@ -224,3 +225,20 @@ async def test_of_another_workspace_nothing_is_seen(world: World) -> None:
         form = {"token": token_in(home), "text": "Hi"}
         assert (await send(world, f"/inbox/{an_id}/{verb}", form, cookie)).status == 404 or verb == "nothing"
     assert (await shown(world, an_id))["taken_by"] is None
+
+
+async def test_the_list_tells_what_was_said_last_and_when_an_agent_speaks_up(world: World) -> None:
+    an_id = await a_conversation(world)
+    sql = """
+        UPDATE conversation SET follow_up_next_at = $1, follow_up_waits = 'quiet_hours', follow_up_epoch = epoch
+        WHERE id = $2
+    """
+    at = world.store.now() + timedelta(hours=2)
+    await change(world, sql, stored(at), an_id)
+    cookie = await signs_in(world, Scope.READ)
+    listed = (await see(world, "/inbox", cookie)).body.decode()
+    assert "Caller: Hello" in listed
+    assert "a moment ago" in listed
+    assert f"speaks up {at.day} {at:%B, %H:%M} UTC" in listed
+    page = (await see(world, f"/inbox/{an_id}", cookie)).body.decode()
+    assert f"the agent speaks up {at.day} {at:%B, %H:%M} UTC (put off: quiet hours)." in page

@@ -118,7 +118,7 @@ def _lines(name: str, node: Node) -> list[_Line]:
         lines += [_Line(text, "ask") for text in _wrapped(_asked(node.ask), most=2)]
     lines += [_Line(text, "ask") for asked in _asking(node) for text in _wrapped(asked, most=2)]
     if node.wait is not None:
-        lines.append(_Line(f"⧗ waits {node.wait.length}", "end"))
+        lines.append(_Line(f"◷ waits {node.wait.length}", "end"))
     if node.end is not None:
         lines.append(_Line(f"■ ends: {node.end}", "end"))
     if node.hand_over is not None:

@@ -79,8 +79,11 @@ def _lint_address(where: str, tool: HttpTool, surroundings: Surroundings | None)
         return
     wrong = tool_address.out_of_reach(tool.url, NOWHERE if surroundings is None else surroundings.reach)
     if wrong is not None:
-        say = warning if surroundings is None else error
-        yield say(f"{where}.url", f"The address {wrong}.", "Use https, or name the host in the setting.")
+        if surroundings is not None:
+            yield error(f"{where}.url", f"The address {wrong}.", "Use https, or name the host in the setting.")
+        else:
+            hint = "No server was asked for its settings. One that does not name the host there refuses the agent."
+            yield warning(f"{where}.url", f"Without a setting, the address {wrong}.", hint)
     if tool.method == "GET" and tool.body is not None:
         yield error(f"{where}.body", "A GET has no body.", "Put the values into query, or use another method.")
 

@@ -6,13 +6,27 @@ lists. The text is taken as it is; files are opened elsewhere.
 """
 
 import re
-from typing import Any, Final
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
 
-from overture.domain.agent import AgentSpec, FlowSpec, GlobalPhrase, Node, PromptSpec, Variable
+from overture.domain.agent import (
+    AgentSpec,
+    Ask,
+    FlowSpec,
+    GlobalPhrase,
+    HandOverRules,
+    Node,
+    Prompt,
+    PromptSpec,
+    Search,
+    Variable,
+)
 from overture.domain.errors import Invalid
+from overture.domain.tool import ExtractTool, HttpTool, Parameter
 
 LONGEST: Final = 200_000  # characters; a flow of two hundred nodes has about thirty thousand
 _DEEPEST: Final = 20  # nested levels; a specification needs six
@@ -104,7 +118,7 @@ def to_spec(raw: object, *, file: str = "agent") -> AgentSpec:
         return msgspec.convert(raw, type=FlowSpec | PromptSpec)
     except msgspec.ValidationError as problem:
         path, sentence = _place(raw, problem)
-        raise _invalid(file, path, sentence, _hint(sentence)) from problem
+        raise _invalid(file, path, sentence, _hint(sentence, path)) from problem
 
 
 def _place(raw: dict[Any, Any], problem: msgspec.ValidationError) -> tuple[str | None, str]:
@@ -125,17 +139,43 @@ def _place(raw: dict[Any, Any], problem: msgspec.ValidationError) -> tuple[str |
 
 
 _FIELDS: Final = re.compile(r"unknown field `(\w+)`")
+_ANYWHERE: Final = (FlowSpec, PromptSpec, Node, GlobalPhrase)
+_UNDER: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (
+    (".ask", Ask),
+    (".prompt", Prompt),
+    (".search", Search),
+    ("hand_over", HandOverRules),
+    (".parameters", Parameter),
+)
 
 
-def _hint(sentence: str) -> str:
-    if _FIELDS.search(sentence):
-        known = sorted(
-            {name for kind in (FlowSpec, PromptSpec, Node, GlobalPhrase) for name in kind.__struct_encode_fields__}
-        )
-        return f"Correct its spelling or indentation. Fields are, among others: {', '.join(known)}."
+def _hint(sentence: str, path: str | None) -> str:
+    if unknown := _FIELDS.search(sentence):
+        known = sorted({name for kind in _ANYWHERE for name in kind.__struct_encode_fields__})
+        more = {name for _, kind in _UNDER for name in kind.__struct_encode_fields__}
+        meant = get_close_matches(unknown[1], [*known, *sorted(more)], 1)
+        first = f"Did you mean `{meant[0]}`?" if meant else "Correct its spelling or indentation."
+        return f"{first} Fields are, among others: {', '.join(known)}."
     if "Expected `str`" in sentence:
         return "Put it in quotes."
+    if "Invalid enum value" in sentence and path is not None and (values := _values(path)):
+        return f"It is one of {', '.join(values)}."
     return "See docs/agents.md for what stands where."
+
+
+def _values(path: str) -> list[str]:
+    """What the field at a path may be, where that is one of a few words."""
+    parent, _, name = path.rpartition(".")
+    nearest = max(_UNDER, key=lambda under: parent.rfind(under[0]))
+    kinds = [nearest[1]] if nearest[0] in parent else [*_ANYWHERE, HttpTool, ExtractTool]
+    for kind in kinds:
+        hint = get_type_hints(kind).get(name)
+        for one in (hint, *get_args(hint)):
+            if get_origin(one) is Literal:
+                return [str(value) for value in get_args(one)]
+            if isinstance(one, type) and issubclass(one, StrEnum):
+                return [value.value for value in one]
+    return []
 
 
 def _invalid(file: str, path: str | None, sentence: str, hint: str) -> Invalid:

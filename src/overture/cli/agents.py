@@ -100,7 +100,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
         return
     if not found.agents:
         print(
-            "There are no agents. `overture agents apply FILE` keeps one; the folder agents/ holds three to start from."
+            "There are no agents. `overture agents apply FILE` keeps one; the folder agents/ holds some to start from."
         )
         return
     table = Table("id", "name", "kind", "version", box=None, pad_edge=False)
@@ -143,7 +143,8 @@ def _read(file: Path) -> AgentSpec:
 def _text(file: Path) -> str:
     try:
         if file.stat().st_size > 4 * reading.LONGEST:
-            telling.stop(f"{file} is too large for an agent.", status=telling.MISUSED)
+            hint = f"At most {reading.LONGEST} characters are read."
+            telling.stop(f"{file} is too large for an agent.", hint=hint, status=telling.MISUSED)
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise telling.Stop(f"{file} is not UTF-8 text.", hint="Save it as UTF-8.", status=telling.MISUSED) from None

@@ -74,6 +74,7 @@ def show(settings: Settings, conversation_id: str, *, as_json: bool) -> None:
         ("who has it", _who_has(one)),
         ("why", None if one.note is None else fit(one.note, 500)),
         ("waits since", None if one.waits_since is None else _at(one.waits_since)),
+        ("agent", _follows_up(one) or None),
         ("began", _at(one.created_at)),
         *(("models", _took(use)) for use in one.model_use or ()),
     )

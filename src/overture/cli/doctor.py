@@ -80,8 +80,10 @@ def _values(settings: Settings) -> Iterator[tuple[str, str]]:
             yield name, str(settings.secrets_key_file or "not set")
         elif name == "public_url":
             yield name, ", ".join(settings.public_urls) or "not set"
-        elif name == "also_stop":
-            yield name, ", ".join(settings.also_stop) or "none"
+        elif name in ("also_stop", "tools_may_reach"):
+            yield name, ", ".join(getattr(settings, name)) or "none"
+        elif name == "typing":
+            yield name, "on" if settings.typing else "off"
         elif name == "senders":
             yield name, ", ".join(f"{sender.channel}:{sender.address}" for sender in settings.senders) or "none"
         elif name == "database_url":

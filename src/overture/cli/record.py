@@ -44,7 +44,8 @@ def record(settings: Settings, conversation_id: str, *, agent: str | None, out: 
     one, name, lines = telling.run(look())
     if not lines:
         telling.stop("Nothing was said in this conversation.")
-    text = write_script(one, lines, agent=agent or f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.yaml")
+    file = agent or f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.yaml"
+    text = write_script(one, lines, agent=file)
     if out is None:
         print(text, end="")
         return
@@ -53,6 +54,10 @@ def record(settings: Settings, conversation_id: str, *, agent: str | None, out: 
     except OSError as refused:
         telling.stop(f"{out} cannot be written: {refused.strerror}.")
     print(f"{out}: {len(lines)} lines of the conversation.")
+    if agent is None:
+        print(
+            f"         Its agent is looked for as {file}, beside it: correct `agent` where the file has another name."
+        )
 
 
 def write_script(one: ConversationView, lines: Sequence[MessageView], *, agent: str) -> str:
@@ -75,10 +80,14 @@ def write_script(one: ConversationView, lines: Sequence[MessageView], *, agent: 
 def _steps(one: ConversationView, lines: Sequence[MessageView]) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = []
     before: datetime = one.created_at
+    with_people = False
     for line in lines:
         if line.created_at - before > _PAUSE:
             steps.append({"wait": in_words(line.created_at - before)})
         before = line.created_at
+        if with_people and line.author is Author.AGENT:  # which speaks again once it was given back
+            steps.append({"people": {"hand_back": True}})
+        with_people = line.author is Author.OPERATOR or (with_people and line.author is Author.CONTACT)
         last = steps[-1] if steps else {}
         match line.author:
             case Author.CONTACT if "contact" in last:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
+from overture import log
 from overture.domain import retry
 from overture.domain.errors import Failure, Transient, Unavailable
 from overture.domain.ports import ModelClient
@@ -11,6 +12,7 @@ from overture.domain.turn import ModelAnswered, ModelFailed, ModelRequest
 from overture.store.engine import Store
 from overture.turns.journal import Journal
 
+_log: Final = log.get(__name__)
 MODEL: Final = timedelta(seconds=20)
 TRIES: Final = 3  # of one request
 MAY_HAVE_WORKED: Final = frozenset({"model_timeout", "model_silent", "model_empty"})  # and be charged for
@@ -50,6 +52,7 @@ async def _ask_once(
     except Failure as failure:
         why, took_nothing = f"{failure.code}: {failure.description}", failure.code not in MAY_HAVE_WORKED
         await journal.fail_model(number, why, took_nothing=took_nothing)
+        _log.warning("model_failed", endpoint=request.endpoint, code=failure.code, reason=failure.description)
         raise
     await journal.end_model(number, request, answer)
     return answer

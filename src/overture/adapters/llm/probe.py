@@ -109,6 +109,10 @@ class _Probe:
                 Ability.CHAT, works=False, why=f"It answered without a word, within {_MOST_TOKENS} tokens.", hint=hint
             )
             return False
+        if not self._answered_as:
+            hint = "A completion of OpenAI's has a field `model`; without it no conversation can read an answer."
+            self._note(Ability.CHAT, works=False, why="It answers without saying which model it is.", hint=hint)
+            return False
         self._note(Ability.CHAT, works=True, why="It answers.")
         if _counts(whole):
             self._note(Ability.USAGE, works=True, why="It says how many tokens were used.")

@@ -42,17 +42,22 @@ async def show_inbox(call: Call[None, None]) -> Answer:
         return page("sign_in.html", wrong=None, name="")
     workspace_id = who.principal.workspace_id
 
-    async def look(tx: Reading) -> tuple[list[people.Shown], list[people.Shown]]:
+    async def look(tx: Reading) -> tuple[list[people.Shown], list[people.Shown], dict[str, messages.Message]]:
         waiting = await people.list_waiting(tx, workspace_id, after=None, limit=_LIVE)
-        return waiting, await people.list_page(tx, workspace_id, mode=None, is_live=True, before=None, limit=_LIVE)
+        live = await people.list_page(tx, workspace_id, mode=None, is_live=True, before=None, limit=_LIVE)
+        keys = [(workspace_id, one.id, one.last_seq) for one in (*waiting, *live)]
+        last = await messages.find_all(tx, keys)
+        return waiting, live, {one.conversation_id: one for one in last.values()}
 
-    waiting, live = await call.parts.store.read(look)
+    waiting, live, last = await call.parts.store.read(look)
     there = {one.id for one in waiting}
     return page(
         "inbox.html",
         who=who,
         waiting=[view_of(one, call.now) for one in waiting],
         live=[view_of(one, call.now) for one in live if one.id not in there],
+        last=last,
+        now=call.now,
         most=_LIVE,
     )
 

@@ -44,6 +44,11 @@ def _environment() -> Environment:
     made = Environment(loader=PackageLoader("overture.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     made.globals["static"] = Files().url
     made.filters |= {"age": _age, "who": _WHO.__getitem__, "state": _STATES.__getitem__, "clock": _clock, "day": _day}
+    made.filters |= {
+        "moment": _moment,
+        "words": lambda code: code.replace("_", " "),
+        "ago": lambda at, now: _age(int((now - at).total_seconds())),
+    }
     made.filters |= {"iso": datetime.isoformat, "channel": lambda channel: _CHANNELS[channel.value]}
     return made
 
@@ -57,6 +62,10 @@ def _age(seconds: int) -> str:
 
 def _clock(at: datetime) -> str:
     return f"{at:%H:%M}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.day} {at:%B, %H:%M} UTC"
 
 
 def _day(at: datetime) -> str:
