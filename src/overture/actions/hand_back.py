@@ -4,18 +4,21 @@ Whatever is unanswered is answered at once: lines of the contact's that nobody h
 agent had said when it was interrupted, and never left, is said now.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
 from overture.actions import in_hand
+from overture.actions.follow_up import read_ground
+from overture.actions.reserve_openings import Carrier, count_again
 from overture.actions.say_by_hand import say
 from overture.domain.conversation import Mode
 from overture.domain.event import EventKind
 from overture.domain.message import Author
 from overture.domain.ports import Ids
 from overture.domain.sending import OPENING_LIFE
-from overture.store import events, people, quiet_hours
+from overture.store import agents, events, people, quiet_hours
 from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Writing
 
@@ -47,7 +50,9 @@ async def hand_back(
     unsaid = [] if waits else await people.list_unsaid(tx, workspace_id, conversation_id)
     if unsaid:
         until = await _opens_until(tx, present, now)
-        await say(tx, present, unsaid, author=Author.AGENT, now=now, ids=ids, opens_until=until)
+        lines = await say(tx, present, unsaid, author=Author.AGENT, now=now, ids=ids, opens_until=until)
+        if until is not None:
+            await _count(tx, present, [(line.id, line.shard) for line in lines], now)
     told = events.make(
         ids, EventKind.CONVERSATION_HANDED_BACK, workspace_id, conversation_id, now, by=by, was=present.mode.value
     )
@@ -62,3 +67,12 @@ async def _opens_until(tx: Reading, present: Conversation, now: datetime) -> dat
     key = (present.workspace_id, present.id)
     opening = (await quiet_hours.find_openings(tx, [key])).get(key, quiet_hours.NOTHING)
     return opening.expires_at or max(now, opening.due_at or now) + OPENING_LIFE
+
+
+async def _count(tx: Writing, present: Conversation, carriers: Sequence[Carrier], now: datetime) -> None:
+    """Count under its caps what opens a conversation after all: it was given back when it was taken back."""
+    version = (present.workspace_id, present.agent_id, present.agent_version)
+    agent = (await agents.find_versions(tx, [version])).get(version)
+    ground = await read_ground(tx, present, agent, now)
+    if ground.start is not None and ground.facts is not None:
+        await count_again(tx, ground.start, ground.facts, carriers, now)

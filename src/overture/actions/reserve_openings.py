@@ -129,6 +129,27 @@ async def look_at_caps(tx: Reading, asked: Sequence[tuple[int, Start, Facts]], n
     return Ledger(await counted.look(tx, wanted, now) if wanted else Held(now=now), lines, now)
 
 
+async def count_again(tx: Writing, start: Start, facts: Facts, carriers: Sequence[Carrier], now: datetime) -> None:
+    """Count what opens a conversation after all, once it was given back; no cap is held, and none refuses it.
+
+    It was found to fit once, and the next opening finds it counted. What it spends is counted as it leaves.
+    """
+    if not carriers or not (found := lines_of(start, facts)):
+        return
+    wanted = (Wanted(segments=0),) * len(carriers)
+    taken = _Taken(
+        workspace_id=start.workspace_id,
+        contact=contact_of(start, facts),
+        wanted=wanted,
+        together=caps.together(wanted),
+        lines=found,
+    )
+    pages = _Pages(now)
+    pages.note(taken, carriers)
+    await takings.keep_more(tx, pages.kept)
+    await takings.keep(tx, [], _recipients(taken, carriers, now))
+
+
 def lines_of(start: Start, facts: Facts) -> tuple[Line, ...]:
     """The caps that a call falls under."""
     if not caps.are_set(facts.rules):
