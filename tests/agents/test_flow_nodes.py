@@ -350,7 +350,7 @@ def test_a_node_that_asks_before_the_first_question_is_an_error() -> None:
 
 def test_bases_and_endpoints_that_are_not_there_are_warned_of() -> None:
     prompt = "{prompt: {instructions: A, model: large}, goto: c}"
-    for models, sentence in (({"small"}, "no model endpoint 'large'"), ({"large"}, None)):
+    for models, sentence in (({"small"}, "no model endpoint 'large'"), (set(), "name no model"), ({"large"}, None)):
         found = lint.lint(flow(SOUND % prompt), Surroundings(models=frozenset(models)))
         assert [one.sentence for one in found if sentence is None or sentence not in one.sentence] == []
     search = "{search: {bases: [faq], missing: c}, goto: c}"

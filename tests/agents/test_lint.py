@@ -5,6 +5,7 @@ import pytest
 from overture.agents import lint, reading
 from overture.agents.lint import Finding
 from overture.domain.agent import Ask, FlowSpec, Node, PromptSpec, Variable
+from overture.domain.tool_address import Surroundings
 
 ASKS = "nodes: {start: {say: A, ask: {slot: s}, goto: start"
 CLEAN = """
@@ -242,3 +243,22 @@ def test_hours_that_leave_no_time_or_two_are_told(earliest: str, latest: str, to
     spec = FlowSpec(name="x", nodes={"start": Node(say="When?", ask=ask, end="completed")})
     said = {finding.sentence for finding in lint.lint(spec) if finding.where == "nodes.start.ask"}
     assert said == ({told} if told else set())
+
+
+@pytest.mark.parametrize(
+    ("asked", "models", "told"),
+    [
+        (None, set(), ["model: The settings name no model."]),
+        ("large", set(), ["model: The settings name no model."]),
+        ("large", {"small"}, ["model: There is no model endpoint 'large'."]),
+        ("large", {"large"}, []),
+        (None, {"small"}, []),
+        ("large", None, []),
+    ],
+)
+def test_a_prompt_agent_whose_model_is_not_there_is_warned_of(
+    asked: str | None, models: set[str] | None, told: list[str]
+) -> None:
+    spec = PromptSpec(name="N", purpose="To try.", greeting="Hi.", instructions="Answer.", model=asked)
+    known = Surroundings(models=None if models is None else frozenset(models))
+    assert [f"{one.where}: {one.sentence}" for one in lint.lint(spec, known)] == told

@@ -293,6 +293,13 @@ def test_a_chat_that_cannot_be_is_a_sentence(tmp_path: Path, arguments: list[str
 GUIDE = "kind: prompt\nname: Guide\ngreeting: Hello guest.\ninstructions: Help guests of the house.\n"
 
 
+def test_who_answers_for_a_model_may_leave_as_well(tmp_path: Path) -> None:
+    (tmp_path / "agent.yaml").write_text(GUIDE)
+    run = chat(tmp_path, b"Breakfast?\n/quit\nnever read\n", "agent.yaml")
+    said = run.stdout.decode()
+    assert (run.returncode, "agent    /quit" in said, "never read" in said) == (0, False, False), said
+
+
 async def test_a_cassette_answers_as_a_model_did_once_and_strictly(tmp_path: Path) -> None:
     path = script(tmp_path, "agent: Hello", "contact: Breakfast?", "agent: From seven", agent=GUIDE, head="cassette: c")
     missing = await asyncio.to_thread(overture, tmp_path, "test", path)

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from overture.agents import tools, variables, words
 from overture.agents.kinds.flow import known_names
-from overture.agents.lint_asking import lint_names
+from overture.agents.lint_asking import lint_endpoint, lint_names
 from overture.agents.lint_flow import lint_flow
 from overture.agents.lint_knowledge import lint_knowledge
 from overture.agents.lint_people import lint_people
@@ -37,17 +37,17 @@ def lint(
     where they are not known.
     """
     of_people = lint_people(spec, surroundings)
+    models = None if surroundings is None else surroundings.models
     match spec:
         case FlowSpec():
             known = known_names(spec)
-            models = None if surroundings is None else surroundings.models
             of_names = lint_names(spec, knowledge, models)
             of_flow = [*lint_tools(spec, known, surroundings), *lint_flow(spec), *of_names]
             return [*_lint_common(spec, known), *of_people, *of_flow]
         case PromptSpec():
             known = variables.SYSTEM.union(spec.variables)
             of_tools = lint_tools(spec, known | tools.slots(spec), surroundings)
-            of_knowledge = lint_knowledge(spec, knowledge)
+            of_knowledge = [*lint_knowledge(spec, knowledge), *lint_endpoint("", spec.model, models)]
             return [*_lint_common(spec, known), *of_people, *_lint_prompt(spec, known), *of_tools, *of_knowledge]
         case _ as never:
             assert_never(never)

@@ -48,15 +48,20 @@ def lint_names(spec: FlowSpec, bases: frozenset[str] | None, models: frozenset[s
             if bases is not None and base not in bases:
                 hint = f"`overture knowledge put {base} FILE` brings it; until then nothing is found in it."
                 yield warning(f"nodes.{name}.search.bases", f"There is no knowledge base '{base}'.", hint)
-        if node.prompt is None or models is None:
-            continue
-        asked = node.prompt.model
-        if asked is not None and asked not in models:
-            hint = "Name an endpoint of the settings, or leave it out: then the first one is asked."
-            yield warning(f"nodes.{name}.prompt.model", f"There is no model endpoint '{asked}'.", hint)
-        elif not models:
-            hint = "Name one in the settings (OVERTURE_MODEL_BASE_URL); until then the node fails."
-            yield warning(f"nodes.{name}.prompt", "The settings name no model.", hint)
+        if node.prompt is not None:
+            yield from lint_endpoint(f"nodes.{name}.prompt", node.prompt.model, models)
+
+
+def lint_endpoint(where: str, asked: str | None, models: frozenset[str] | None) -> Iterator[Finding]:
+    """A model endpoint that is not there; None for `models` where it is not known which there are."""
+    if models is None:
+        return
+    if not models:
+        hint = "Name one in the settings (OVERTURE_MODEL_BASE_URL); until then no model answers."
+        yield warning(where or "model", "The settings name no model.", hint)
+    elif asked is not None and asked not in models:
+        hint = "Name an endpoint of the settings, or leave it out: then the first one is asked."
+        yield warning(f"{where}.model".removeprefix("."), f"There is no model endpoint '{asked}'.", hint)
 
 
 def _lint_search(spec: FlowSpec, where: str, node: Node, search: Search, known: frozenset[str]) -> Iterator[Finding]:

@@ -42,17 +42,22 @@ class Keyboard:
         self.unexpected: Final[list[Unexpected]] = []
         self.answers: Final[deque[Any]] = deque()
         self._lines: Final[asyncio.Queue[str | None]] = asyncio.Queue()
+        self._left = False
 
     async def read(self, mark: str) -> str | None:
-        """A line; None at the end of the input."""
+        """A line; None at the end of the input and after /quit, whoever is asked."""
+        if self._left:
+            return None
         print(f"{mark}> ", end="", flush=True)
         line = await self._lines.get()
         if line is None:
             print()
             self._lines.put_nowait(None)  # an input that has ended stays so
-        elif not sys.stdin.isatty():
+            return None
+        if not sys.stdin.isatty():
             print(line)
-        return line
+        self._left = line.strip() == "/quit"
+        return None if self._left else line
 
     def listen(self) -> None:
         """Read on in a thread: a read that nobody waits for any more, and Ctrl-C, must not hang on the keyboard."""
@@ -157,7 +162,7 @@ class _Chat:
         self._shown = len(self._transcript.entries)
         await self._player.rests()
         self._show()
-        while (line := await self._keyboard.read("you")) is not None and line.strip() != "/quit":
+        while (line := await self._keyboard.read("you")) is not None:
             await self._do(line.strip()[: script_reading.LONGEST])
             self._show()
 
