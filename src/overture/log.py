@@ -58,7 +58,7 @@ def configure(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("asyncio", "aiohttp.access", "uvicorn.access"):
+    for chatty in ("asyncio", "aiohttp.access", "uvicorn.access", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
