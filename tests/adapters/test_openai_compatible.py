@@ -35,6 +35,10 @@ FIXTURES = {
         {"match": {"userMessage": "broken"}, "response": {"error": {"message": "oops"}, "status": 500}},
         {"match": {"userMessage": "forbidden"}, "response": {"error": {"message": "no"}, "status": 401}},
         {"match": {"userMessage": "too long"}, "response": {"error": {"message": "context"}, "status": 400}},
+        *(
+            {"match": {"userMessage": text}, "response": {"content": "Hello!"}, "chaos": {rate: 1.0}}
+            for text, rate in (("dropped", "dropRate"), ("garbled", "malformedRate"), ("hung up", "disconnectRate"))
+        ),
     ]
 }
 
@@ -134,10 +138,13 @@ async def failure_of(client: OpenAICompatible, request: ModelRequest, timeout_se
         ("forbidden", Misconfigured, "model_http_401"),
         ("too long", Permanent, "model_http_400"),
         ("nothing", Transient, "model_empty"),
+        ("dropped", Transient, "model_http_500"),
+        ("garbled", Transient, "model_unreadable"),
+        ("hung up", Transient, "model_unreadable"),
         ("a question without a fixture", Transient, "model_http_503"),
     ],
 )
-async def test_an_independent_server_s_refusals_have_their_verdicts(
+async def test_an_independent_server_s_refusals_and_its_chaos_have_their_verdicts(
     aimock: str, text: str, kind: type[Failure], code: str
 ) -> None:
     async with client_of(endpoint(aimock + "/v1")) as client:
