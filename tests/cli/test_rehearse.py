@@ -128,6 +128,7 @@ OTHERWISE: list[tuple[list[str], list[str]]] = [
     (["agent: Hello", "state: {ended: completed}"], ['ended: expected "completed", found nothing']),
     (["agent: Hello", "state: {slots: {day: Friday}}"], ['slot day: expected "Friday", found nothing']),
     (["agent: Hello", "state: {model_requests: 1}"], ["model_requests: expected 1, found 0"]),
+    (["agent: Hello", "state: {most_cost: 1}"], ['cost: expected "at most 1.0", found "no model_price"']),
     (["agent: Hello", "state: {note: Bo}"], ['note: expected "Bo", found nothing']),
     (["agent: Hello", "people: {write: Hi}"], ["That is refused", "take_over"]),
     (["agent: Hello", "model: Hi"], ["What the script prepares never happened: an answer of the model."]),

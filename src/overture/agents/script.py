@@ -113,7 +113,8 @@ class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the conversation stands: every field that is given must hold.
 
     `note` is part of the note for people; `messages` and `segments` count what has left for the contact so far,
-    `model_requests` what models were asked, and `most_tokens` is how many tokens that may have taken.
+    `model_requests` what models were asked. `most_tokens` is how many tokens that may have taken, and `most_cost` what
+    they may have cost at the conversation's `model_price`.
     """
 
     mode: Literal["bot", "human", "paused", "ended"] | None = None
@@ -125,6 +126,14 @@ class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     segments: int | None = None
     model_requests: int | None = None
     most_tokens: int | None = None
+    most_cost: Annotated[float, Meta(ge=0)] | None = None
+
+
+class PerMillion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a million of a model's tokens cost, in whatever money."""
+
+    input: Annotated[float, Meta(ge=0, le=1_000_000)]
+    output: Annotated[float, Meta(ge=0, le=1_000_000)]
 
 
 Act: TypeAlias = Says | Writes | Wait | Silence | Tool | Model | Fault | Crash | People | State
@@ -153,6 +162,7 @@ class Play(Struct, frozen=True, kw_only=True):
     opened_by: Literal["agent", "contact"] = "agent"
     opening: str | None = None
     window: bool = False
+    model_price: PerMillion | None = None
 
 
 class Script(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from overture.agents.script import (
     Fault,
     Model,
     People,
+    PerMillion,
     Play,
     Says,
     Script,
@@ -65,6 +66,7 @@ class _Given(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     opened_by: Literal["agent", "contact"] | None = None
     opening: Word | None = None
     window: Literal["open", "closed"] | None = None
+    model_price: PerMillion | None = None
 
 
 class _Conversation(_Given, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,6 +154,7 @@ def _play(file: str, written: _File, n: int, one: _Conversation) -> Play:
         opened_by=one.opened_by or written.opened_by or "agent",
         opening=one.opening or written.opening,
         window=(one.window or written.window) == "open",
+        model_price=one.model_price or written.model_price,
     )
 
 

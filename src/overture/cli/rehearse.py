@@ -1,7 +1,7 @@
 """`overture test`: play the conversations of scripts with their agents, and say what came of them."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,9 @@ from overture.cli.rehearsal.cassette import Cassette, read_cassette
 from overture.cli.rehearsal.outcome import Outcome, Played, explain
 from overture.domain.agent import AgentSpec
 from overture.domain.errors import Invalid
+from overture.domain.model_use import ModelPrice, Prices
 from overture.domain.ports import ModelClient
+from overture.domain.prices import MICROS
 from overture.settings import Settings
 
 _LARGEST: Final = 4 * script_reading.LONGEST  # bytes of a file
@@ -104,6 +106,14 @@ async def _play_file(file: Path, asked: Asked) -> Played:
     return Played(file=str(file), outcomes=tuple(outcomes))
 
 
+def _prices(play: Play, names: Iterable[str | None]) -> Prices:
+    """What a conversation says that models cost, whichever endpoint its agent asks."""
+    if (of := play.model_price) is None:
+        return {}
+    price = ModelPrice(input=round(of.input * MICROS), output=round(of.output * MICROS), currency="-")
+    return dict.fromkeys([None, *names], price)
+
+
 async def _play(play: Play, spec: AgentSpec, cassette: Cassette | None, knowledge: Mapping[str, Prepared]) -> Outcome:
     from overture.cli.rehearsal.expecting import Missed
     from overture.cli.rehearsal.house import open_house
@@ -116,7 +126,8 @@ async def _play(play: Play, spec: AgentSpec, cassette: Cassette | None, knowledg
     tools = ScriptedTools(transcript.note, spec)
     began = time.perf_counter()
     missed_at = None
-    async with open_house(play.now, models=models, tools=tools, transcript=transcript) as house:
+    prices = _prices(play, model_names(spec))
+    async with open_house(play.now, models=models, tools=tools, transcript=transcript, prices=prices) as house:
         player = Player(play, spec, house, transcript, models=models, tools=tools, knowledge=knowledge)
         try:
             await player.plays()

@@ -21,6 +21,7 @@ from overture.cli.rehearsal.stand_ins import ACCOUNT, Phone, SeededIds, SetClock
 from overture.cli.rehearsal.stores import DoomedStore, WatchedStore
 from overture.cli.rehearsal.transcript import Transcript
 from overture.domain.listening import Listening
+from overture.domain.model_use import Prices
 from overture.domain.ports import ModelClient, Outgoing, RawEvent, ToolCaller
 from overture.store import claims, conversations, inbox, pools, timers, turns, unsettled
 from overture.store.batch import Batch
@@ -28,6 +29,7 @@ from overture.store.conversations import Conversation
 from overture.store.engine import Reading, Store
 from overture.store.signals import Signals
 from overture.store.sqlite import SqliteStore
+from overture.turns.run_turn import NO_PRICES
 from overture.workers.inbox import InboxRoad
 from overture.workers.outbox import OutboxRoad
 from overture.workers.sweeps import SettleRoad, TimerRoad
@@ -58,12 +60,14 @@ class House:
         models: ModelClient,
         tools: ToolCaller,
         tell: Callable[[str], None],
+        prices: Prices,
     ) -> None:
         self.store: Final = store
         self.clock: Final = clock
         self.phone: Final = phone
         self.ids: Final = SeededIds()
         self._models: Final = models
+        self._prices: Final = prices
         self._tools: Final = tools
         self._tell: Final = tell
         self._signals: Final = Signals()
@@ -194,7 +198,14 @@ class House:
         return found
 
     def _new_turns(self, store: Store) -> TurnRoad:
-        return TurnRoad(store=store, model=self._models, ids=self.ids, signals=self._signals, tools=self._tools)
+        return TurnRoad(
+            store=store,
+            model=self._models,
+            ids=self.ids,
+            signals=self._signals,
+            tools=self._tools,
+            prices=self._prices,
+        )
 
     def _new_outbox(self) -> OutboxRoad:
         asked: Batch[Claims, list[Outgoing]] = Batch(self.store, claim_deliveries, self.ids)
@@ -221,6 +232,7 @@ async def open_house(
     models: ModelClient,
     tools: ToolCaller,
     transcript: Transcript,
+    prices: Prices = NO_PRICES,
 ) -> AsyncIterator[House]:
     """A house over a new database, which is gone at the end."""
     clock = transcript.clock = SetClock(now)
@@ -231,6 +243,6 @@ async def open_house(
         store = WatchedStore(SqliteStore(Path(at) / "rehearsal.db", clock))
         await store.open()
         try:
-            yield House(store, clock, phone=phone, models=models, tools=tools, tell=transcript.note)
+            yield House(store, clock, phone=phone, models=models, tools=tools, tell=transcript.note, prices=prices)
         finally:
             await store.close()

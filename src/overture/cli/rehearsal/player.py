@@ -44,6 +44,7 @@ from overture.cli.rehearsal.transcript import Transcript
 from overture.domain.agent import AgentSpec
 from overture.domain.channel import Channel, address_on
 from overture.domain.errors import Refusal
+from overture.domain.prices import MICROS
 from overture.domain.sending import Start
 from overture.store import model_use
 from overture.store.conversations import Conversation
@@ -276,6 +277,10 @@ class Player:
         ]
         if expected.most_tokens is not None and tokens > expected.most_tokens:
             wrong.append(difference("tokens", f"at most {expected.most_tokens}", tokens))
+        cost = sum(one.micros for one in used) / MICROS
+        if expected.most_cost is not None and (cost > expected.most_cost or self._play.model_price is None):
+            found_cost = cost if self._play.model_price is not None else "no model_price"
+            wrong.append(difference("cost", f"at most {expected.most_cost}", found_cost))
         slots = {} if state is None else kinds.slots(state)
         wrong += [
             difference(f"slot {name}", wanted, slots.get(name))
