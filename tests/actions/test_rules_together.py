@@ -5,14 +5,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from overture.actions.end_conversation import end_conversation
-from overture.actions.hand_back import hand_back
 from overture.actions.openings import Answer, Started
-from overture.actions.take_over import take_over
 from overture.actions.write_message import Message, write_message
 from overture.domain.agent import EndReason, OnActive, PromptSpec
 from overture.domain.errors import Limited
 from overture.domain.rules import Cap, Measure, QuietHours, Rules
+from tests.people import ends, gives_back, takes
 from tests.pricing import has_prices
 from tests.takings import taken, takings
 from tests.world import BOB, BOOKER, WORKSPACE, ScriptedModel, World, a_world
@@ -35,35 +33,6 @@ def cap(at_most: int, count: Measure = Measure.MESSAGES) -> Cap:
 
 def is_refused(answer: Answer) -> bool:
     return isinstance(answer, Limited) and answer.code == "cap_reached"
-
-
-async def takes_over(world: World, an_id: str) -> None:
-    await world.store.write(
-        lambda tx: take_over(
-            tx, workspace_id=WORKSPACE, conversation_id=an_id, by="Eve", now=world.clock.now(), ids=world.ids
-        )
-    )
-
-
-async def hands_back(world: World, an_id: str) -> None:
-    await world.store.write(
-        lambda tx: hand_back(
-            tx, workspace_id=WORKSPACE, conversation_id=an_id, by="Eve", now=world.clock.now(), ids=world.ids
-        )
-    )
-
-
-async def ends(world: World, an_id: str) -> None:
-    await world.store.write(
-        lambda tx: end_conversation(
-            tx,
-            workspace_id=WORKSPACE,
-            conversation_id=an_id,
-            reason=EndReason.CANCELLED,
-            now=world.clock.now(),
-            ids=world.ids,
-        )
-    )
 
 
 async def test_what_an_agent_composes_to_open_with_counts_into_segments_and_money(database_url: str) -> None:
@@ -133,9 +102,9 @@ async def test_an_opening_that_was_taken_back_and_is_said_again_keeps_quiet_hour
     await world.rules(NIGHT)
     world.clock.at = EVENING
     an_id = await world.starts(to_number=BERLIN, text=None)
-    await takes_over(world, an_id)
+    await takes(world, an_id)
     world.clock.passes(minutes=1)
-    await hands_back(world, an_id)
+    await gives_back(world, an_id)
     await world.sends()
     assert not world.twilio.posts
     world.clock.at = MORNING

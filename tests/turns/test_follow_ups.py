@@ -6,16 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from overture.actions.end_conversation import end_conversation
-from overture.actions.hand_back import hand_back
-from overture.actions.take_over import take_over
-from overture.domain.agent import After, Ask, EndReason, FlowSpec, Node, TemplateUse, Wait
+from overture.domain.agent import After, Ask, FlowSpec, Node, TemplateUse, Wait
 from overture.domain.conversation import Mode
 from overture.domain.rules import Cap, QuietHours, RequireConsent, Rules
 from overture.domain.template import Approval, Category
 from overture.domain.template import Template as Known
 from overture.store import follow_ups, people, templates, turns
 from overture.store.follow_ups import Pending
+from tests.people import ends, gives_back, takes
 from tests.world import ACCOUNT, WHATSAPP, WORKSPACE, World
 
 NUDGER = FlowSpec(
@@ -56,35 +54,6 @@ async def told(world: World, kind: str) -> list[str]:
 
 async def pending(world: World, an_id: str) -> Pending | None:
     return await world.store.read(lambda tx: follow_ups.find(tx, WORKSPACE, an_id))
-
-
-async def takes(world: World, an_id: str) -> None:
-    await world.store.write(
-        lambda tx: take_over(
-            tx, workspace_id=WORKSPACE, conversation_id=an_id, by="Bo", now=world.clock.now(), ids=world.ids
-        )
-    )
-
-
-async def gives_back(world: World, an_id: str) -> None:
-    await world.store.write(
-        lambda tx: hand_back(
-            tx, workspace_id=WORKSPACE, conversation_id=an_id, by="Bo", now=world.clock.now(), ids=world.ids
-        )
-    )
-
-
-async def ends(world: World, an_id: str) -> None:
-    await world.store.write(
-        lambda tx: end_conversation(
-            tx,
-            workspace_id=WORKSPACE,
-            conversation_id=an_id,
-            reason=EndReason.CANCELLED,
-            now=world.clock.now(),
-            ids=world.ids,
-        )
-    )
 
 
 async def test_an_agent_speaks_up_where_nobody_has_answered(world: World) -> None:

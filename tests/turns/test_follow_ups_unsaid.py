@@ -8,7 +8,8 @@ from overture.domain.errors import Limited
 from overture.domain.model_budget import Limits
 from overture.domain.rules import Cap, QuietHours, Rules
 from overture.turns.run_turn import run_turn
-from tests.turns.test_follow_ups import NUDGE, an_opened, ends, gives_back, passes, takes, told
+from tests.people import ends, gives_back, takes
+from tests.turns.test_follow_ups import NUDGE, an_opened, passes, told
 from tests.world import World
 
 CAP = Cap(at_most=2, within_seconds=86_400)

@@ -4,7 +4,8 @@ import pytest
 
 from overture.domain.errors import Limited
 from overture.domain.rules import Cap, Measure, Rules
-from tests.turns.test_follow_ups import NUDGER, ends, gives_back, takes
+from tests.people import ends, gives_back, takes
+from tests.turns.test_follow_ups import NUDGER
 from tests.world import World
 
 

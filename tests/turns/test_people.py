@@ -5,32 +5,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from overture.actions.hand_back import HandedBack, hand_back
+from overture.actions.hand_back import HandedBack
 from overture.actions.hand_over import HandOver, hand_over
-from overture.actions.take_over import TakenOver, take_over
 from overture.actions.write_message import Message, write_message
 from overture.domain.agent import HandOverRules, Node, OnUncertain, Otherwise, PromptSpec
 from overture.domain.conversation import Mode
+from tests.people import gives_back, takes
 from tests.scripted_twilio import Then
 from tests.world import BOOKER, WORKSPACE, ScriptedModel, World
 
 HELPER = PromptSpec(name="Helper", instructions="Help.", greeting="Hi there!", purpose="Answers for the salon.")
-
-
-async def takes(world: World, an_id: str) -> TakenOver:
-    return await world.store.write(
-        lambda tx: take_over(
-            tx, workspace_id=WORKSPACE, conversation_id=an_id, by="Bo", now=world.clock.now(), ids=world.ids
-        )
-    )
-
-
-async def gives_back(world: World, an_id: str) -> HandedBack:
-    return await world.store.write(
-        lambda tx: hand_back(
-            tx, workspace_id=WORKSPACE, conversation_id=an_id, by="Bo", now=world.clock.now(), ids=world.ids
-        )
-    )
 
 
 async def writes(world: World, an_id: str, text: str) -> None:
