@@ -24,20 +24,21 @@ async def count_replies(
     taken: list[Taking] = []
     for send in leaving:
         ruling = applying(versions.get(send.agent), workspace=send.workspace_rules, sender=send.sender_rules)
-        if any(caps.spends(rules) for _, rules in ruling.each()):
+        if any(caps.spends(rules) for _, rules in ruling.each):
             taken.append(_taking(send, ruling, now))
     if taken:
         await takings.keep_more(tx, taken)
 
 
 def _taking(send: outbox.Send, ruling: Applying, now: datetime) -> Taking:
-    whose = caps.Whose(agent_id=send.agent[1], sender_id=send.sender_id, contact=send.contact_key)
     wanted = caps.wanted_of(send.body, send.channel, send.cost_micros)
-    found = {line.name: line.cap for line in caps.lines(ruling, whose) if line.cap.count in caps.SPENT}
+    lines = caps.lines(ruling, agent_id=send.agent[1], sender_id=send.sender_id)
+    found = {line.name: line.cap for line in lines if line.cap.count in caps.SPENT}
     return Taking(
         message_id=send.message_id,
         shard=send.shard,
         workspace_id=send.workspace_id,
+        contact=send.contact_key,
         takes=tuple(Take(name, caps.bucket(cap, now), caps.amount(cap, wanted)) for name, cap in found.items()),
         until=max(caps.until(cap, caps.bucket(cap, now)) for cap in found.values()),
     )

@@ -78,9 +78,9 @@ async def _ask(
     contact = seen_from(pair.contact, sender)
     key = variants.canonical(address) if contact is None else contact.address
     ruling = msgspec.structs.replace(applying(agent, sender), workspace=await rules.get_of_workspace(tx, workspace_id))
-    whose = caps.Whose(agent_id=None if agent is None else agent.id, sender_id=sender_id, contact=key)
-    asked = [Asked(workspace_id=workspace_id, line=line, contact=key) for line in caps.lines(ruling, whose)]
-    tallies = (await counted.look(tx, asked, now)).tallies() if asked else {}
+    lines = caps.lines(ruling, agent_id=None if agent is None else agent.id, sender_id=sender_id)
+    asked = [Asked(workspace_id=workspace_id, line=line, contact=key) for line in lines]
+    held = await counted.look(tx, asked, now) if asked else counted.Held(now=now)
     tails = await queues.find_tails(tx, {sender.id}) if sender is not None and sender.paced else {}
     return Asking(
         to_number=address,
@@ -89,9 +89,7 @@ async def _ask(
         opted_out_at=None if contact is None else contact.opted_out_at,
         last_inbound_at=None if pair.thread is None else pair.thread.last_inbound_at,
         applying=ruling,
-        tallies=tuple(
-            (one.line, next(tally for tally in tallies[one.key] if tally.cap == one.line.cap)) for one in asked
-        ),
+        tallies=tuple((one.line, held.tally(one.key, one.line.cap)) for one in asked),
         waiting=None if sender_id is None else await counted.count_waiting(tx, workspace_id, sender_id),
         stopped_because=None if sender is None else sender.stopped_because,
         is_priced=sender is not None and sender.prices_revision is not None,

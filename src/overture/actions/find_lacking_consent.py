@@ -19,11 +19,15 @@ async def find_lacking(
     tx: Reading,
     asked: Sequence[Start],
     agents: Sequence[Agent | None],
-    senders: Sequence[Sender | None],
+    rulings: Sequence[Applying],
     pairs: Sequence[PairFacts],
 ) -> list[RequireConsent]:
-    """For each call what the rules say to that nobody is known to have agreed; OFF where somebody did, or none asks."""
-    required = [consent_rule.required(applying(agent, sender)) for agent, sender in zip(agents, senders, strict=True)]
+    """For each call what the rules that apply to it (`rulings`) say to that nobody is known to have agreed.
+
+    OFF where somebody did, or no rule asks.
+    """
+    strictness = {id(one): consent_rule.required(one) for one in {id(one): one for one in rulings}.values()}
+    required = [strictness[id(one)] for one in rulings]
     if all(one is RequireConsent.OFF for one in required):
         return required
     looked_up = [
@@ -35,7 +39,7 @@ async def find_lacking(
     lacking = []
     for start, agent, pair, one in zip(asked, agents, pairs, required, strict=True):
         who = "" if pair.contact is None else pair.contact.id
-        found = known.get((start.workspace_id, who), consent_rule.NOTHING)
+        found = known.get((start.workspace_id, who), consent_rule.NOTHING) if known else consent_rule.NOTHING
         lacking.append(lack(found, one, agent, start.channel, start.consent))
     return lacking
 
@@ -44,6 +48,8 @@ def lack(
     found: Known, required: RequireConsent, agent: Agent | None, channel: Channel, evidence: Mapping[str, object] | None
 ) -> RequireConsent:
     """What the rules say to a consent that nobody knows of; OFF where it is known, or none asks."""
+    if evidence is None and found is consent_rule.NOTHING:
+        return required
     purpose = None if agent is None else consent_rule.purpose_of(agent.spec.purpose)
     is_given = required is RequireConsent.OFF or consent_rule.is_given(found, channel, purpose, evidence)
     return RequireConsent.OFF if is_given else required

@@ -92,14 +92,15 @@ async def read_ground(tx: Reading, present: Conversation, agent: Agent | None, n
         digest="",
     )
     [known] = await threads.read_pairs(tx, [(present.workspace_id, pair.contact_key, pair.sender_id)])
-    [lacks] = await find_lacking(tx, [start], [agent], [sender], [known])
+    ruling = applying(agent, sender)
+    [lacks] = await find_lacking(tx, [start], [agent], [ruling], [known])
     kept = (await openings.find_openings(tx, [key])).get(key, openings.NOTHING)
     facts = Facts(
         agent=agent,
         sender_id=None if sender is None else sender.id,
         contact=seen_from(known.contact, sender),
         thread=known.thread,
-        rules=applying(agent, sender),
+        rules=ruling,
         lacks_consent=lacks,
     )
     looked_at = await look_at_caps(tx, [(0, start, facts)], now)
@@ -115,7 +116,7 @@ async def prepare(tx: Writing, claimed: Conversation, agent: Agent, now: datetim
     if ground.start is None or ground.facts is None:
         return ground
     held = await hold_caps(tx, [(0, ground.start, _counted_facts(ground.facts))], now)
-    await held.write(tx, lambda _: [], set(), ids)
+    await held.write(tx, lambda _: [], ids)
     return replace(ground, held=held)
 
 
@@ -138,7 +139,7 @@ async def may_speak(tx: Writing, ground: Ground, present: Conversation, now: dat
 async def count(tx: Writing, ground: Ground, carrier: Carrier, ids: Ids) -> None:
     """Count a follow-up that is written under the caps that it was found to fit under. The caller commits."""
     if ground.held is not None:
-        await ground.held.write(tx, lambda _: [carrier], set(), ids)
+        await ground.held.write(tx, lambda _: [carrier], ids)
 
 
 async def drop(tx: Writing, present: Conversation, reason: str, now: datetime, ids: Ids) -> None:

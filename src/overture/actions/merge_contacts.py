@@ -16,7 +16,7 @@ from overture.domain.channel import Channel
 from overture.domain.event import EventKind
 from overture.domain.identity import Thread
 from overture.domain.ports import Ids
-from overture.store import contacts, conversations, events, identities
+from overture.store import caps, contacts, conversations, events, identities
 from overture.store.engine import Writing
 from overture.store.identities import Contact, ThreadOf
 
@@ -28,6 +28,7 @@ async def merge_contacts(tx: Writing, stays: Contact, goes: Contact, now: dateti
     others = await identities.lock_threads(tx, workspace, goes.id)
     last_in = await contacts.find_last_opt_ins(tx, [(workspace, stays.id), (workspace, goes.id)])
     await identities.merge(tx, stays, goes)
+    await caps.merge_people(tx, workspace, stays.address, goes.address)
     for other in others:
         if (mine := own.get(other.thread.sender_id)) is None:
             await identities.hand_thread_to(tx, workspace, other.thread.id, stays.id)

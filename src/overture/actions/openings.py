@@ -82,6 +82,7 @@ class Plan:
         self._events: Final[dict[int, Event]] = {}
         self._warned: Final[dict[int, Event]] = {}
         self._keys_won: set[int] = set()
+        self._made: set[int] = set()
         self._queues: Final = Queues(now)
 
     def decide(self, n: int, start: Start, facts: Facts) -> Answer:
@@ -120,7 +121,7 @@ class Plan:
         await self._queues.write(tx, list(chain.from_iterable(_kept(self._sends, lost | deferred))))
         timed = [(*self._times[n], self._messages.get(n, ())) for n in self._times if n not in lost]
         await time_openings(tx, timed)
-        await self._caps.write(tx, self._carriers, lost, self._ids)
+        await self._caps.write(tx, self._carriers, self._ids, lost=lost, made=self._made)
         await timers.insert_all(tx, _kept(self._timers, lost))
         if self._consents:
             await contacts.record_changes(tx, _kept(self._consents, lost), self._now)
@@ -198,7 +199,13 @@ class Plan:
         address = variants.canonical(start.to_number)
         shard = shard_for(start.workspace_id, address)
         an_id = self._ids.new(self._now, shard)
-        self._contacts[n] = contacts.NewContact(workspace_id=start.workspace_id, address=address, id=an_id, shard=shard)
+        self._contacts[n] = contacts.NewContact(
+            workspace_id=start.workspace_id,
+            address=address,
+            id=an_id,
+            shard=shard,
+            counted=self._caps.written_for(n),
+        )
         return KnownContact(id=an_id, shard=shard, address=address)
 
     def _thread(self, n: int, start: Start, facts: Facts, contact: KnownContact, conversation_id: str) -> str:
@@ -284,7 +291,8 @@ class Plan:
         lost = await find_changed(tx, self._known)
         if self._contacts:
             made = await contacts.insert_new(tx, list(self._contacts.values()), self._now)
-            lost |= {n for n, c in self._contacts.items() if (c.workspace_id, c.address) not in made}
+            self._made = {n for n, c in self._contacts.items() if (c.workspace_id, c.address) in made}
+            lost |= self._contacts.keys() - self._made
         if self._threads:
             met = await threads.insert_new(tx, _kept(self._threads, lost), self._now)
             lost |= {n for n, t in self._threads.items() if n not in lost and t.id not in met}

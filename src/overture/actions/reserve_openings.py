@@ -4,7 +4,7 @@ The caps of a round are held in the order of their names, then counted on in mem
 those before it. Where no cap applies, nothing is read or written.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -20,14 +20,12 @@ from overture.domain.rules import Cap, Measure
 from overture.domain.sending import Facts, Replay, Start, Verdict
 from overture.store import caps as counted
 from overture.store import events, takings
-from overture.store.caps import Asked, Held, Key
+from overture.store.caps import Asked, Counted, Held, Key, key_of
 from overture.store.engine import Reading, Writing
-from overture.store.takings import Reservation, Take, Taking
+from overture.store.takings import NOBODY, Reservation, Take, Taking
 
 Carrier = tuple[str, int]
 """What carries an opening: the (message, shard); where the agent composes it first, its (conversation, shard)."""
-
-_FORGOTTEN: Final = 2  # for each row that is written: what is old goes faster than what is new comes
 
 
 class _Taken(Struct, frozen=True, kw_only=True):
@@ -35,6 +33,7 @@ class _Taken(Struct, frozen=True, kw_only=True):
 
     workspace_id: str
     contact: str
+    is_met: bool
     wanted: tuple[Wanted, ...]
     together: Wanted
     lines: tuple[Line, ...]
@@ -46,7 +45,8 @@ class Ledger:
     def __init__(self, held: Held, lines: Mapping[int, tuple[Line, ...]], now: datetime) -> None:
         self._held: Final = held
         self._lines: Final = lines
-        self._tallies: Final = held.tallies()
+        self._tallies: Final[dict[tuple[Key, int], Tally]] = {}
+        self._shared: Final[dict[tuple[str, int], list[tuple[Line, Tally]]]] = {}
         self._taken: Final[dict[int, _Taken]] = {}
         self._now: Final = now
 
@@ -56,65 +56,130 @@ class Ledger:
             return verdict
         contact, wanted = contact_of(start, facts), wanted_of(carried)
         together = caps.together(wanted)
-        under = [(line, self._tallies[start.workspace_id, line.name]) for line in found]
-        for line, tallies in under:
-            for tally in tallies:
-                if tally.cap == line.cap and (refused := caps.refuse(line, tally, together, contact)) is not None:
-                    return refused
-        taken = _Taken(workspace_id=start.workspace_id, contact=contact, wanted=wanted, together=together, lines=found)
-        _count(self._tallies, taken)
-        self._taken[n] = taken
+        under = self._under(start.workspace_id, found, contact)
+        for line, tally in under:
+            if (refused := caps.refuse(line, tally, together, contact)) is not None:
+                return refused
+        for _, tally in under:
+            tally.add(together, contact)
+        self._taken[n] = _Taken(
+            workspace_id=start.workspace_id,
+            contact=contact,
+            is_met=facts.contact is not None,
+            wanted=wanted,
+            together=together,
+            lines=found,
+        )
         return verdict
 
+    def written_for(self, n: int) -> str | None:
+        """What the caps of a contact of its own count that is met with a call for the first time; None without any."""
+        taken = self._taken.get(n)
+        return None if taken is None or not _has_own(taken.lines) else self._written(taken, {})
+
     async def write(
-        self, tx: Writing, carriers_of: Callable[[int], Sequence[Carrier]], lost: set[int], ids: Ids
+        self,
+        tx: Writing,
+        carriers_of: Callable[[int], Sequence[Carrier]],
+        ids: Ids,
+        *,
+        lost: Collection[int] = (),
+        made: Collection[int] = (),
     ) -> None:
-        """Write what was taken, but for the calls that another process overtook."""
-        taken = {n: one for n, one in self._taken.items() if n not in lost}
-        if not taken and not self._held.took_in:
+        """Write what was taken, but for the calls that were lost to another process.
+
+        `made` are those whose contact is in the store as `written_for` it: of a lost one that is taken back.
+        """
+        if not self._taken and not self._held.changed:
             return
-        tallies = self._tallies
+        taken = {n: one for n, one in self._taken.items() if n not in lost}
         if len(taken) < len(self._taken):
-            tallies = self._held.tallies()
-            for one in taken.values():
-                _count(tallies, one)
+            self._count_again(taken.values())
         pages, reservations = _Pages(self._now), list[Reservation]()
         for n, one in taken.items():
             carriers = carriers_of(n)
             pages.note(one, carriers)
             reservations += _recipients(one, carriers, self._now)
         await takings.keep(tx, pages.kept, reservations)
-        await self._save(tx, tallies, taken.values(), ids)
-        workspaces = {one.workspace_id for one in taken.values()}
-        await counted.forget(tx, workspaces, self._now, _FORGOTTEN * (len(pages.kept) + len(reservations)))
+        await self._save(tx, taken.values(), ids)
+        unmade = [one for n, one in self._taken.items() if n in lost and n in made and _has_own(one.lines)]
+        await self._save_people(tx, taken.values(), unmade)
 
-    async def _save(self, tx: Writing, tallies: Mapping[Key, list[Tally]], taken: Iterable[_Taken], ids: Ids) -> None:
-        lines: dict[Key, set[Line]] = {}
+    def _under(self, workspace_id: str, lines: tuple[Line, ...], contact: str) -> list[tuple[Line, Tally]]:
+        """What counts an opening to a contact, cap by cap; what counts for all is found once for all."""
+        group = (workspace_id, id(lines))
+        if (shared := self._shared.get(group)) is None:
+            shared = self._shared[group] = [
+                (line, self._tally(key_of(workspace_id, line, NOBODY), line.cap))
+                for line in lines
+                if line.cap.per is None
+            ]
+        if len(shared) == len(lines):
+            return shared
+        own = [
+            (line, self._tally(key_of(workspace_id, line, contact), line.cap))
+            for line in lines
+            if line.cap.per is not None
+        ]
+        return shared + own
+
+    def _tally(self, key: Key, cap: Cap) -> Tally:
+        limit = (key, cap.at_most)
+        if (tally := self._tallies.get(limit)) is None:
+            tally = self._tallies[limit] = self._held.tally(key, cap)
+        return tally
+
+    def _count_again(self, taken: Iterable[_Taken]) -> None:
+        """Count anew, without the calls that were lost."""
+        self._tallies.clear()
+        self._shared.clear()
         for one in taken:
-            for line in one.lines:
-                lines.setdefault((one.workspace_id, line.name), set()).add(line)
-        saved: list[tuple[Key, Tally, Told]] = []
+            for _, tally in self._under(one.workspace_id, one.lines, one.contact):
+                tally.add(one.together, one.contact)
+
+    async def _save(self, tx: Writing, taken: Iterable[_Taken], ids: Ids) -> None:
+        """Keep what caps count for all together, and tell of those that are nearly, or wholly, used up."""
+        groups = {(one.workspace_id, id(one.lines)): one.lines for one in taken}
+        changed = (key for key in self._held.changed if key[2] == NOBODY)
+        saved = {key: Counted(self._held.sums[key], self._held.told_of(key)) for key in changed}
         news: list[Event] = []
         at = int(self._now.timestamp())
-        for key, found in tallies.items():
-            near_at, reached_at = found[0].told.near_at, found[0].told.reached_at
-            for line in sorted(lines.get(key, ()), key=lambda line: line.cap.at_most):
-                tally = next(one for one in found if one.cap == line.cap)
-                near, reached = tally.news()
-                near_at, reached_at = at if near else near_at, at if reached else reached_at
-                if reached:
-                    news.append(_told(EventKind.CAP_REACHED, key[0], line, tally, self._now, ids))
-                elif near:
-                    news.append(_told(EventKind.CAP_NEARLY_REACHED, key[0], line, tally, self._now, ids))
-            saved.append((key, found[0], Told(near_at=near_at, reached_at=reached_at)))
+        shared = {(of, line) for (of, _), lines in groups.items() for line in lines if line.cap.per is None}
+        for workspace_id, line in sorted(shared, key=_by_limit):
+            key = key_of(workspace_id, line, NOBODY)
+            tally, told = self._tally(key, line.cap), saved[key].told if key in saved else self._held.told_of(key)
+            near, reached = tally.news()
+            if reached:
+                news.append(_told(EventKind.CAP_REACHED, workspace_id, line, tally, self._now, ids))
+            elif near:
+                news.append(_told(EventKind.CAP_NEARLY_REACHED, workspace_id, line, tally, self._now, ids))
+            told = Told(near_at=at if near else told.near_at, reached_at=at if reached else told.reached_at)
+            saved[key] = Counted(tally.buckets, told)
         await counted.save(tx, saved, self._now)
         await events.insert_all(tx, news, self._now)
 
+    async def _save_people(self, tx: Writing, taken: Iterable[_Taken], unmade: Iterable[_Taken]) -> None:
+        """Keep what contacts' own caps count, of those who were known before."""
+        changed = {(key[0], key[2]) for key in self._held.changed if key[2] != NOBODY}
+        texts = {person: counted.written_for(self._held.people[person], (), self._now) for person in changed}
+        for one in taken:
+            if one.is_met and _has_own(one.lines):
+                person = (one.workspace_id, one.contact)
+                texts[person] = self._written(one, self._held.people.get(person, {}))
+        await counted.save_people(tx, {**texts, **{(one.workspace_id, one.contact): None for one in unmade}})
 
-def _count(tallies: Mapping[Key, list[Tally]], taken: _Taken) -> None:
-    for name in dict.fromkeys(line.name for line in taken.lines):
-        for tally in tallies[taken.workspace_id, name]:
-            tally.add(taken.together, taken.contact)
+    def _written(self, taken: _Taken, before: Mapping[str, Mapping[int, int]]) -> str:
+        under = self._under(taken.workspace_id, taken.lines, taken.contact)
+        own = [(line.name, tally) for line, tally in under if line.cap.per is not None]
+        return counted.written_for(before, own, self._now)
+
+
+def _by_limit(one: tuple[str, Line]) -> tuple[str, str, int]:
+    return one[0], one[1].name, one[1].cap.at_most
+
+
+def _has_own(lines: Iterable[Line]) -> bool:
+    return any(line.cap.per is not None for line in lines)
 
 
 async def hold_caps(tx: Writing, asked: Sequence[tuple[int, Start, Facts]], now: datetime) -> Ledger:
@@ -134,12 +199,13 @@ async def count_again(tx: Writing, start: Start, facts: Facts, carriers: Sequenc
 
     It was found to fit once, and the next opening finds it counted. What it spends is counted as it leaves.
     """
-    if not carriers or not (found := lines_of(start, facts)):
+    if not carriers or not (found := lines_of(facts)):
         return
     wanted = (Wanted(segments=0),) * len(carriers)
     taken = _Taken(
         workspace_id=start.workspace_id,
         contact=contact_of(start, facts),
+        is_met=facts.contact is not None,
         wanted=wanted,
         together=caps.together(wanted),
         lines=found,
@@ -150,14 +216,12 @@ async def count_again(tx: Writing, start: Start, facts: Facts, carriers: Sequenc
     await takings.keep(tx, [], _recipients(taken, carriers, now))
 
 
-def lines_of(start: Start, facts: Facts) -> tuple[Line, ...]:
-    """The caps that a call falls under."""
+def lines_of(facts: Facts) -> tuple[Line, ...]:
+    """The caps that a call falls under, each once."""
     if not caps.are_set(facts.rules):
         return ()
     agent_id = None if facts.agent is None else facts.agent.id
-    return caps.lines(
-        facts.rules, caps.Whose(agent_id=agent_id, sender_id=facts.sender_id, contact=contact_of(start, facts))
-    )
+    return tuple(dict.fromkeys(caps.lines(facts.rules, agent_id=agent_id, sender_id=facts.sender_id)))
 
 
 def contact_of(start: Start, facts: Facts) -> str:
@@ -176,12 +240,26 @@ def wanted_of(carried: Sequence[Carried]) -> tuple[Wanted, ...]:
 
 
 def _asked(asked: Sequence[tuple[int, Start, Facts]]) -> tuple[dict[int, tuple[Line, ...]], list[Asked]]:
-    lines = {n: lines_of(start, facts) for n, start, facts in asked}
-    return lines, [
-        Asked(workspace_id=start.workspace_id, line=line, contact=contact_of(start, facts))
-        for n, start, facts in asked
-        for line in lines[n]
-    ]
+    """The caps of each call, and what is to be asked of them: of contacts who are new nothing is counted yet."""
+    groups: dict[tuple[int, str, str | None], tuple[Line, ...]] = {}
+    lines: dict[int, tuple[Line, ...]] = {}
+    wanted: list[Asked] = []
+    for n, start, facts in asked:
+        group = (id(facts.rules), "" if facts.agent is None else facts.agent.id, facts.sender_id)
+        if (found := groups.get(group)) is None:
+            found = groups[group] = lines_of(facts)
+            wanted += [
+                Asked(workspace_id=start.workspace_id, line=line, contact=NOBODY)
+                for line in found
+                if line.cap.per is None
+            ]
+        lines[n] = found
+        wanted += [
+            Asked(workspace_id=start.workspace_id, line=line, contact=contact_of(start, facts))
+            for line in found
+            if line.cap.count is Measure.RECIPIENTS or (line.cap.per is not None and facts.contact is not None)
+        ]
+    return lines, wanted
 
 
 class _Pages:
@@ -190,32 +268,44 @@ class _Pages:
     def __init__(self, now: datetime) -> None:
         self.kept: Final[list[Taking]] = []
         self._now: Final = now
-        self._times: Final[dict[int, tuple[int, int]]] = {}
+        self._known: Final[dict[tuple[int, Wanted], tuple[tuple[Take, ...], int] | None]] = {}
 
     def note(self, taken: _Taken, carriers: Sequence[Carrier]) -> None:
         """Note what each message of an opening takes."""
-        under = {line.name: line.cap for line in taken.lines if line.cap.count is not Measure.RECIPIENTS}
-        if not under:
-            return
-        places = [(name, cap, *self._place(cap)) for name, cap in under.items()]
-        until = max(place[3] for place in places)
         for (message_id, shard), wanted in zip(carriers, taken.wanted, strict=True):
-            takes = tuple(
-                Take(name, start, caps.amount(cap, wanted))
-                for name, cap, start, _ in places
-                if wanted.segments or cap.count is Measure.MESSAGES  # the rest is counted once it is composed
-            )
+            if (takes := self._takes(taken.lines, wanted)) is None:
+                return
             self.kept.append(
-                Taking(message_id=message_id, shard=shard, workspace_id=taken.workspace_id, takes=takes, until=until)
+                Taking(
+                    message_id=message_id,
+                    shard=shard,
+                    workspace_id=taken.workspace_id,
+                    contact=taken.contact,
+                    takes=takes[0],
+                    until=takes[1],
+                )
             )
 
-    def _place(self, cap: Cap) -> tuple[int, int]:
-        """The bucket that a cap counts in now, and until when it does."""
-        known = self._times.get(cap.within_seconds)
-        if known is None:
-            start = caps.bucket(cap, self._now)
-            known = self._times[cap.within_seconds] = start, caps.until(cap, start)
-        return known
+    def _takes(self, lines: tuple[Line, ...], wanted: Wanted) -> tuple[tuple[Take, ...], int] | None:
+        """What a message takes, and until when it is asked for: the same for all that want as much of these caps."""
+        asked = (id(lines), wanted)
+        if asked not in self._known:
+            self._known[asked] = _takes(lines, wanted, self._now)
+        return self._known[asked]
+
+
+def _takes(lines: Iterable[Line], wanted: Wanted, now: datetime) -> tuple[tuple[Take, ...], int] | None:
+    """None where no cap counts anything but recipients."""
+    under = {line.name: (line.cap, caps.bucket(line.cap, now)) for line in lines}
+    counting = {name: one for name, one in under.items() if one[0].count is not Measure.RECIPIENTS}
+    if not counting:
+        return None
+    takes = tuple(
+        Take(name, start, caps.amount(cap, wanted))
+        for name, (cap, start) in counting.items()
+        if wanted.segments or cap.count is Measure.MESSAGES  # the rest is counted once it is composed
+    )
+    return takes, max(caps.until(cap, start) for cap, start in counting.values())
 
 
 def _recipients(taken: _Taken, carriers: Sequence[Carrier], now: datetime) -> list[Reservation]:

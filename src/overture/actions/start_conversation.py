@@ -23,6 +23,7 @@ from overture.domain.errors import Conflict, Refusal
 from overture.domain.message import Template, shown
 from overture.domain.ports import Ids
 from overture.domain.prices import Cost, amount
+from overture.domain.rules import Applying
 from overture.domain.sending import (
     ByTurn,
     Facts,
@@ -195,10 +196,11 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
     known_templates = await _read_templates(tx, asked, sender_ids, opening_with)
     tables = await prices.find_all_in_force(tx, ((s.workspace_id, s.prices_revision) for s in sender_ids if s))
     tails = await queues.find_tails(tx, {one.id for one in sender_ids if one is not None and one.paced})
-    lacking = await find_lacking(tx, asked, agents_of, sender_ids, pairs)
+    rulings = _rulings(agents_of, sender_ids)
+    lacking = await find_lacking(tx, asked, agents_of, rulings, pairs)
     facts = []
-    for start, by, sender, pair, own, agent, lacks in zip(
-        asked, able, sender_ids, pairs, opening_with, agents_of, lacking, strict=True
+    for start, by, sender, pair, own, agent, ruling, lacks in zip(
+        asked, able, sender_ids, pairs, opening_with, agents_of, rulings, lacking, strict=True
     ):
         greeting, options = None, tuple[str, ...]()
         if agent is not None and start.text is None and start.template is None:
@@ -218,13 +220,25 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 key=pair.key,
                 template=known_templates.get(_template_key(start, sender, own)),
                 own_template=own,
-                rules=applying(agent, sender),
+                rules=ruling,
                 prices=tables.get(start.workspace_id),
                 lacks_consent=lacks,
                 queues=() if sender is None else tails.get(sender.id, ()),
             )
         )
     return facts
+
+
+def _rulings(agents_of: Sequence[Agent | None], senders_of: Sequence[Sender | None]) -> list[Applying]:
+    """The rules that apply to each call: one and the same where agent and sender are."""
+    known: dict[tuple[int, int], Applying] = {}
+    rulings = []
+    for agent, sender in zip(agents_of, senders_of, strict=True):
+        pair = (id(agent), id(sender))
+        if (ruling := known.get(pair)) is None:
+            ruling = known[pair] = applying(agent, sender)
+        rulings.append(ruling)
+    return rulings
 
 
 async def _read_templates(

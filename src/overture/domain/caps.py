@@ -29,7 +29,8 @@ SPENT: Final = frozenset({Measure.SEGMENTS, Measure.MONEY})
 class Line(Struct, frozen=True, kw_only=True):
     """A cap that applies to a message: whose it is (`owner`: the agent or sender), and the name that it is counted by.
 
-    The name does not hold the limit: a cap that is raised goes on from where it stood.
+    The name does not hold the limit: a cap that is raised goes on from where it stood. Nor does it hold the contact,
+    where each is counted apart.
     """
 
     name: str
@@ -46,33 +47,21 @@ class Wanted(Struct, frozen=True, kw_only=True):
     cost_micros: int | None = None
 
 
-class Whose(Struct, frozen=True, kw_only=True):
-    """Whom a message is from and to. `contact` is the address that the contact was first known by."""
-
-    agent_id: str | None
-    sender_id: str | None
-    contact: str
-
-
-def lines(applying: Applying, whose: Whose) -> tuple[Line, ...]:
-    """The caps that apply to a message, the widest first."""
+def lines(applying: Applying, *, agent_id: str | None, sender_id: str | None) -> tuple[Line, ...]:
+    """The caps that apply to a message of an agent from a sender, the widest first."""
     return tuple(
-        _shared(scope, an_id, cap) if cap.per is None else _line(scope, an_id, cap, whose.contact)
+        _line(scope, an_id, cap)
         for scope, rules, an_id in (
             (Scope.WORKSPACE, applying.workspace, ""),
-            (Scope.AGENT, applying.agent, whose.agent_id or ""),
-            (Scope.SENDER, applying.sender, whose.sender_id or ""),
+            (Scope.AGENT, applying.agent, agent_id or ""),
+            (Scope.SENDER, applying.sender, sender_id or ""),
         )
         for cap in rules.caps
     )
 
 
-@lru_cache(maxsize=1024)  # every call of a batch asks for the same few
-def _shared(scope: Scope, owner: str, cap: Cap) -> Line:
-    return _line(scope, owner, cap, "-")
-
-
-def _line(scope: Scope, owner: str, cap: Cap, apart: str) -> Line:
+def _line(scope: Scope, owner: str, cap: Cap) -> Line:
+    apart = "-" if cap.per is None else cap.per.value
     name = f"{cap.count.value} {cap.within_seconds} {apart} {scope.value} {owner}"
     return Line(name=name, scope=scope, owner=owner, cap=cap)
 
@@ -80,6 +69,21 @@ def _line(scope: Scope, owner: str, cap: Cap, apart: str) -> Line:
 def measure_of(name: str) -> Measure:
     """What a cap counts, by the name that it is counted by."""
     return Measure(name.partition(" ")[0])
+
+
+def is_apart(name: str) -> bool:
+    """Whether a cap counts each contact apart, by its name."""
+    return name.split(" ")[2] == Per.CONTACT.value
+
+
+def end_of(name: str, start: int) -> int:
+    """The second from which a bucket of a cap of some name counts no longer."""
+    return _until(int(name.split(" ")[1]), start)
+
+
+def still_counting(name: str, buckets: Mapping[int, int], since: int) -> dict[int, int]:
+    """Of what a cap of some name has counted, what it still counts at a second."""
+    return {start: count for start, count in buckets.items() if end_of(name, start) > since}
 
 
 def are_set(applying: Applying) -> bool:
@@ -115,7 +119,11 @@ def horizon(cap: Cap, now: datetime) -> int:
 
 def until(cap: Cap, start: int) -> int:
     """The second from which a bucket counts no longer."""
-    return start + _width(cap.within_seconds) + cap.within_seconds
+    return _until(cap.within_seconds, start)
+
+
+def _until(within_seconds: int, start: int) -> int:
+    return start + _width(within_seconds) + within_seconds
 
 
 def together(wanted: Sequence[Wanted]) -> Wanted:
@@ -166,6 +174,7 @@ class Tally:
         self.cap: Final = cap
         self.told: Final = told
         self._now: Final = now
+        self._start: Final = bucket(cap, now)
         self._over: Final = horizon(cap, now)
         self._contacts: Final = {contact: start for contact, start in contacts.items() if start > self._over}
         newest = sorted(buckets, reverse=True)[:_KEPT]
@@ -189,7 +198,7 @@ class Tally:
 
     def add(self, wanted: Wanted, contact: str) -> None:
         """Count an opening."""
-        start = bucket(self.cap, self._now)
+        start = self._start
         if self.cap.count is Measure.RECIPIENTS:
             if (before := self._contacts.get(contact)) is not None:
                 self.change(before, -1)

@@ -54,7 +54,7 @@ NOTHING: Final = Known()
 
 def required(rules: Applying) -> RequireConsent:
     """The strictest of the rules that apply."""
-    asked = [rule.require_consent or RequireConsent.OFF for _, rule in rules.each()]
+    asked = [rule.require_consent or RequireConsent.OFF for _, rule in rules.each]
     return max(asked, key=_STRICTNESS.index, default=RequireConsent.OFF)
 
 

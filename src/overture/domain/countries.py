@@ -47,7 +47,7 @@ def allows(countries: list[str], address: str) -> bool:
 
 def refuse(address: str, applying: Applying) -> NotAllowed | None:
     """Why an opening to an address is refused for its country; None where every rule that names countries allows it."""
-    for scope, rules in applying.each():
+    for scope, rules in applying.each:
         if rules.countries is not None and not allows(rules.countries, address):
             return NotAllowed(
                 "country_not_allowed",

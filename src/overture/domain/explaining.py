@@ -109,7 +109,7 @@ def _window(asking: Asking, now: datetime) -> list[Said]:
 
 def _country(asking: Asking, now: datetime) -> list[Said]:
     found = []
-    for scope, rules in asking.applying.each():
+    for scope, rules in asking.applying.each:
         if rules.countries is not None:
             may = countries.allows(rules.countries, asking.to_number)
             told = Said(

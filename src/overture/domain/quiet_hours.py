@@ -16,7 +16,7 @@ from msgspec import Struct
 from overture.domain import us_hours
 from overture.domain.errors import NotAllowed, Refusal
 from overture.domain.rules import Applying, QuietHours, Scope, Span, TimeOfDay
-from overture.domain.time_zones import MAINLAND, find_zone, zones_of
+from overture.domain.time_zones import MAINLAND, beginning_of, find_zone, zones_of
 
 HORIZON: Final = timedelta(days=15)  # rules go by the week, and the clock may change within it
 BECAUSE_OF_RULE: Final = "rule"
@@ -125,10 +125,15 @@ def demands_of(applying: Applying, address: str, time_zone: str | None = None) -
     """What the rules that apply demand for an address; nothing where no quiet hours are set."""
     if not applying.asks_for_quiet:
         return ()
-    hours = (applying.workspace.quiet_hours, applying.agent.quiet_hours, applying.sender.quiet_hours)
-    known = zones_of(address) if time_zone is None else (time_zone,)
-    guess = MAINLAND if address.startswith("+1") else ("UTC",)
-    return _demands(hours, applying.time_zone, known, guess, us_hours.hours_of(address))
+    return _demands_at(applying.quiet_hours, applying.time_zone, beginning_of(address), time_zone)
+
+
+@lru_cache(maxsize=8192)
+def _demands_at(hours: _Hours, agent_zone: str, beginning: str, time_zone: str | None) -> tuple[Demand, ...]:
+    """What is demanded for all addresses of one beginning."""
+    known = zones_of(beginning) if time_zone is None else (time_zone,)
+    guess = MAINLAND if beginning.startswith("+1") else ("UTC",)
+    return _demands(hours, agent_zone, known, guess, us_hours.hours_of(beginning))
 
 
 @lru_cache(maxsize=4096)

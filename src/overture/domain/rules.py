@@ -4,6 +4,7 @@ They hold for openings and follow-ups, never for replies. Where several apply to
 """
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
@@ -133,19 +134,28 @@ FOR_MARKETING: Final = QuietHours()
 """What an agent whose purpose is marketing keeps unless it says otherwise: stricter than any law we know."""
 
 
-class Applying(Struct, frozen=True, kw_only=True):
-    """The rules that apply to one message, by whose they are; `time_zone` is the agent's."""
+class Applying(Struct, frozen=True, kw_only=True, dict=True):
+    """The rules that apply to one message, by whose they are; `time_zone` is the agent's.
+
+    What follows from them is worked out once: many calls share them.
+    """
 
     workspace: Rules = NONE
     agent: Rules = NONE
     sender: Rules = NONE
     time_zone: str = "UTC"
 
-    @property
+    @cached_property
+    def quiet_hours(self) -> tuple[QuietHours | None, QuietHours | None, QuietHours | None]:
+        """The quiet hours of each, the widest first."""
+        return self.workspace.quiet_hours, self.agent.quiet_hours, self.sender.quiet_hours
+
+    @cached_property
     def asks_for_quiet(self) -> bool:
         """Whether any of them sets quiet hours."""
-        return any(one.quiet_hours is not None for one in (self.workspace, self.agent, self.sender))
+        return any(one is not None for one in self.quiet_hours)
 
+    @cached_property
     def each(self) -> tuple[tuple[Scope, Rules], ...]:
         """Those that say anything, the widest first."""
         all_of = ((Scope.WORKSPACE, self.workspace), (Scope.AGENT, self.agent), (Scope.SENDER, self.sender))

@@ -38,7 +38,12 @@ def zones_of(address: str) -> tuple[str, ...]:
     Nothing where the table does not say: no such prefix, an address that is no number, or an area code that was never
     given out (555) or is newer than the table.
     """
-    return _zones_of(canonical(address)[: _LONGEST + 1]) if address.startswith("+") else ()
+    return _zones_of(beginning_of(address)) if address.startswith("+") else ()
+
+
+def beginning_of(address: str) -> str:
+    """The digits that tell where a number may be: numbers that share them share everything that is said here."""
+    return canonical(address)[: _LONGEST + 1]
 
 
 @lru_cache(maxsize=8192)
@@ -50,6 +55,7 @@ def _zones_of(start: str) -> tuple[str, ...]:
     return ()
 
 
+@lru_cache(maxsize=1024)  # each looks through the whole table
 def _of_area(area: str) -> tuple[str, ...]:
     within = (zones for prefix, zones in BY_PREFIX.items() if prefix.startswith(area) and len(area) == _AREA)
     return tuple(sorted({zone for zones in within for zone in zones}))

@@ -1,30 +1,35 @@
 """What caps have counted.
 
-A cap's row holds the sums. Only who accepts openings under a cap writes it, and holds it until the commit. Everybody
-else notes beside it what is to be counted in or out (`takings`), and waits for nobody: the next opening under that cap
-takes that in. Recipients are counted from the messages themselves.
+A cap's row holds the sums, and a contact's row those of the caps that count each contact apart. Only who accepts
+openings under a cap writes them, and holds the row until the commit. Everybody else notes beside it what is to be
+counted in or out (`takings`), and waits for nobody: the next opening under that cap takes that in. Recipients are
+counted from the messages themselves.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from overture.domain.caps import Line, Tally, Told, horizon, until
+from overture.domain.caps import Line, Tally, Told, end_of, horizon, still_counting
 from overture.domain.rules import Cap, Measure
 from overture.store import takings
 from overture.store.engine import Reading, Writing
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery, insert
+from overture.store.takings import NOBODY
 
-Key = tuple[str, str]
-"""A workspace and the name of one of its caps."""
+Key = tuple[str, str, str]
+"""A workspace, the name of one of its caps, and the contact (by its first address) that it counts apart, or nobody."""
+Person = tuple[str, str]
+"""A workspace, and a contact by its first address."""
 
 _KEPT: Final = (
     86_400  # seconds past their end: a clock that jumped ahead and comes back must still find what it counted
 )
 _NAMED: Final = {"workspace_id": "text", "name": "text"}
+_APART: Final = {**_NAMED, "contact": "text"}
 _HOLD: Final = RowsCommand(
     _NAMED,
     """
@@ -48,19 +53,37 @@ _SAVE: Final = insert(
     """ON CONFLICT (workspace_id, name) DO UPDATE SET
     buckets = excluded.buckets, near_at = excluded.near_at, reached_at = excluded.reached_at, until = excluded.until""",
 )
-_CHANGES: Final = RowsQuery(
-    _NAMED,
+_PEOPLE: Final = """
+    SELECT c.workspace_id, c.address, c.counted
+    FROM rows JOIN contact c ON c.workspace_id = rows.workspace_id AND c.address = rows.contact
+"""
+_LOOK_AT_PEOPLE: Final = RowsQuery({"workspace_id": "text", "contact": "text"}, _PEOPLE)
+_HOLD_PEOPLE: Final = RowsQuery(
+    {"workspace_id": "text", "contact": "text"},
+    f"{_PEOPLE} ORDER BY c.workspace_id, c.address /*pg: FOR NO KEY UPDATE OF c */",
+)
+_SAVE_PEOPLE: Final = RowsCommand(
+    {"workspace_id": "text", "contact": "text", "counted": "text"},
     """
-    SELECT c.workspace_id, c.cap, c.bucket, c.amount
-    FROM rows JOIN cap_change c ON c.workspace_id = rows.workspace_id AND c.cap = rows.name
+    UPDATE contact SET counted = rows.counted FROM rows
+    WHERE contact.workspace_id = rows.workspace_id AND contact.address = rows.contact
+    """,
+)
+_CHANGES: Final = RowsQuery(
+    _APART,
+    """
+    SELECT c.workspace_id, c.cap, c.contact, c.bucket, c.amount
+    FROM rows JOIN cap_change c
+        ON c.workspace_id = rows.workspace_id AND c.cap = rows.name AND c.contact = rows.contact
     """,
 )
 _TAKE_CHANGES: Final = RowsCommand(
-    _NAMED,
+    _APART,
     """
     DELETE FROM cap_change WHERE entry IN (
-        SELECT c.entry FROM rows JOIN cap_change c ON c.workspace_id = rows.workspace_id AND c.cap = rows.name)
-    RETURNING workspace_id, cap, bucket, amount
+        SELECT c.entry FROM rows JOIN cap_change c
+            ON c.workspace_id = rows.workspace_id AND c.cap = rows.name AND c.contact = rows.contact)
+    RETURNING workspace_id, cap, contact, bucket, amount
     """,
 )
 _RECIPIENTS: Final = RowsQuery(
@@ -75,7 +98,7 @@ _RECIPIENTS: Final = RowsQuery(
     """,
 )
 _MET: Final = RowsQuery(
-    {**_NAMED, "contact": "text"},
+    _APART,
     """
     SELECT r.workspace_id, r.cap, r.contact, max(r.bucket)
     FROM rows JOIN reservation r
@@ -83,17 +106,11 @@ _MET: Final = RowsQuery(
     WHERE r.amount > 0 GROUP BY r.workspace_id, r.cap, r.contact
     """,
 )
-_FORGET_CAPS: Final = Command(
-    """
-    DELETE FROM cap WHERE (workspace_id, name) IN (
-        SELECT workspace_id, name FROM cap WHERE workspace_id = $1 AND until < $2
-        ORDER BY until LIMIT $3 /*pg: FOR UPDATE SKIP LOCKED */)
-    """
-)
+_HAND_CHANGES_ON: Final = Command("UPDATE cap_change SET contact = $3 WHERE workspace_id = $1 AND contact = $2")
 _WAITING: Final = Query("SELECT count(*) FROM outbox WHERE sender_id = $2 AND workspace_id = $1 AND state = 'queued'")
 
 _read_buckets: Final = msgspec.json.Decoder(list[tuple[int, int]]).decode
-
+_read_counted: Final = msgspec.json.Decoder(dict[str, list[tuple[int, int]]]).decode
 
 _NEVER: Final = Told()
 
@@ -107,94 +124,156 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> Key:
-        """What its row is found by."""
-        return self.workspace_id, self.line.name
+        """What it is counted by."""
+        return key_of(self.workspace_id, self.line, self.contact)
+
+
+def key_of(workspace_id: str, line: Line, contact: str) -> Key:
+    """What an opening to a contact is counted by under a cap."""
+    return workspace_id, line.name, NOBODY if line.cap.per is None else contact
+
+
+class Counted(NamedTuple):
+    """What a cap has counted, and when it was told how full it is."""
+
+    buckets: Mapping[int, int]
+    told: Told
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """What caps have counted. Caps of one name differ in their limits only: there is a tally for each.
+    """What caps have counted. Caps of one name differ in their limits only.
 
-    `took_in` where that holds what stood beside their rows: then the rows must be saved, whatever else is.
+    `people` holds all that contacts' own caps have counted, by their names; `changed` are those into which what stood
+    beside them was taken: they must be saved, whatever else is.
     """
 
     now: datetime
-    limits: tuple[tuple[Key, Cap], ...] = ()
     sums: dict[Key, dict[int, int]] = {}
     told: dict[Key, Told] = {}
     met: dict[Key, dict[str, int]] = {}
-    took_in: bool = False
+    people: dict[Person, dict[str, dict[int, int]]] = {}
+    changed: frozenset[Key] = frozenset()
 
-    def tallies(self) -> dict[Key, list[Tally]]:
-        """A tally for each cap, to be counted on; made anew each time."""
-        made: dict[Key, list[Tally]] = {}
-        for key, cap in self.limits:
-            tally = Tally(cap, self.sums[key], self.told.get(key, _NEVER), self.met.get(key, {}), self.now)
-            made.setdefault(key, []).append(tally)
-        return made
+    def told_of(self, key: Key) -> Told:
+        """When it was last told how full a cap is."""
+        return self.told.get(key, _NEVER)
+
+    def tally(self, key: Key, cap: Cap) -> Tally:
+        """What a cap has counted, to be counted on; made anew each time."""
+        return Tally(cap, self.sums.get(key, {}), self.told_of(key), self.met.get(key, {}), self.now)
 
 
 async def hold(tx: Writing, asked: Sequence[Asked], now: datetime) -> Held:
     """What caps have counted, held until the commit; what stood beside their rows is taken in."""
-    keys = sorted({one.key for one in asked})
-    found = await tx.run_rows(_HOLD, keys, int(now.timestamp()))
-    changes = await tx.run_rows(_TAKE_CHANGES, keys)
-    return await _held(tx, asked, found, changes, now)
+    shared, people, keys = _sorted_out(asked)
+    found = await tx.run_rows(_HOLD, shared, int(now.timestamp()))
+    own = await tx.all_of(_HOLD_PEOPLE, people)
+    return await _held(tx, asked, found, own, await tx.run_rows(_TAKE_CHANGES, keys), now)
 
 
 async def look(tx: Reading, asked: Sequence[Asked], now: datetime) -> Held:
     """What caps have counted, only looked at."""
+    shared, people, keys = _sorted_out(asked)
+    found, own = await tx.all_of(_LOOK, shared), await tx.all_of(_LOOK_AT_PEOPLE, people)
+    return await _held(tx, asked, found, own, await tx.all_of(_CHANGES, keys), now)
+
+
+def _sorted_out(asked: Iterable[Asked]) -> tuple[list[tuple[str, str]], list[Person], list[Key]]:
+    """The caps that count for all together, the contacts whose own are asked for, and the keys of both."""
     keys = sorted({one.key for one in asked})
-    found, changes = await tx.all_of(_LOOK, keys), await tx.all_of(_CHANGES, keys)
-    return await _held(tx, asked, found, changes, now)
+    shared = [(workspace_id, name) for workspace_id, name, contact in keys if contact == NOBODY]
+    return shared, sorted({(key[0], key[2]) for key in keys if key[2] != NOBODY}), keys
 
 
 async def _held(
-    tx: Reading, asked: Sequence[Asked], found: Sequence[Row], changes: Sequence[Row], now: datetime
+    tx: Reading,
+    asked: Sequence[Asked],
+    found: Sequence[Row],
+    own: Sequence[Row],
+    changes: Sequence[Row],
+    now: datetime,
 ) -> Held:
-    sums: dict[Key, dict[int, int]] = {one.key: {} for one in asked}
+    sums: dict[Key, dict[int, int]] = {}
     told: dict[Key, Told] = {}
+    people: dict[Person, dict[str, dict[int, int]]] = {}
     for row in found:
-        sums[row[0], row[1]] = dict(_read_buckets(row[2]))
-        told[row[0], row[1]] = Told(near_at=row[3], reached_at=row[4])
+        key = (row[0], row[1], NOBODY)
+        sums[key] = dict(_read_buckets(row[2]))
+        told[key] = Told(near_at=row[3], reached_at=row[4])
+    for row in own:
+        counted = {} if row[2] is None else {name: dict(told) for name, told in _read_counted(row[2]).items()}
+        people[row[0], row[1]] = counted
     for row in changes:
-        of = sums[row[0], row[1]]
-        of[row[2]] = of.get(row[2], 0) + row[3]
-    people = [one for one in asked if one.line.cap.count is Measure.RECIPIENTS]
+        workspace_id, name, contact, start, amount = row
+        if contact == NOBODY:
+            of = sums.setdefault((workspace_id, name, NOBODY), {})
+        else:
+            of = people.setdefault((workspace_id, contact), {}).setdefault(name, {})
+        of[start] = of.get(start, 0) + amount
+    for (workspace_id, contact), counted in people.items():
+        sums |= {(workspace_id, name, contact): buckets for name, buckets in counted.items()}
+    recipients = [one for one in asked if one.line.cap.count is Measure.RECIPIENTS]
     met: dict[Key, dict[str, int]] = {}
-    if people:
-        for one in people:
+    if recipients:
+        for one in recipients:
             sums[one.key] = {}
-        horizons = sorted({(*one.key, horizon(one.line.cap, now)) for one in people})
+        horizons = sorted({(*one.key[:2], horizon(one.line.cap, now)) for one in recipients})
         for row in await tx.all_of(_RECIPIENTS, horizons):
-            sums[row[0], row[1]][row[2]] = row[3]
-        for row in await tx.all_of(_MET, sorted({(*one.key, one.contact) for one in people})):
-            met.setdefault((row[0], row[1]), {})[row[2]] = row[3]
-    limits = tuple(dict.fromkeys((one.key, one.line.cap) for one in asked))
-    return Held(now=now, limits=limits, sums=sums, told=told, met=met, took_in=bool(changes))
+            sums[row[0], row[1], NOBODY][row[2]] = row[3]
+        for row in await tx.all_of(_MET, sorted({(*one.key[:2], one.contact) for one in recipients})):
+            met.setdefault((row[0], row[1], NOBODY), {})[row[2]] = row[3]
+    changed = frozenset((row[0], row[1], row[2]) for row in changes)
+    return Held(now=now, sums=sums, told=told, met=met, people=people, changed=changed)
 
 
-async def save(tx: Writing, counted: Iterable[tuple[Key, Tally, Told]], now: datetime) -> None:
-    """Keep what caps have counted and told; the caller holds them."""
+async def save(tx: Writing, counted: Mapping[Key, Counted], now: datetime) -> None:
+    """Keep what caps have counted for all together, and told; the caller holds them."""
     at = int(now.timestamp())
     rows = [
         (
-            *key,
-            msgspec.json.encode(sorted(tally.buckets.items())).decode(),
-            told.near_at,
-            told.reached_at,
-            max((until(tally.cap, start) for start in tally.buckets), default=at),
+            *key[:2],
+            msgspec.json.encode(sorted(one.buckets.items())).decode(),
+            one.told.near_at,
+            one.told.reached_at,
+            max((end_of(key[1], start) for start in one.buckets), default=at),
         )
-        for key, tally, told in counted
+        for key, one in counted.items()
     ]
     await tx.run_rows(_SAVE, sorted(rows))
 
 
-async def forget(tx: Writing, workspace_ids: Iterable[str], now: datetime, at_most: int) -> None:
-    """Delete some of what no cap asks for any more."""
-    before = int(now.timestamp()) - _KEPT
-    for workspace_id in sorted(workspace_ids):
-        await tx.run(_FORGET_CAPS, workspace_id, before, at_most)
-    await takings.forget(tx, workspace_ids, before, at_most)
+async def save_people(tx: Writing, counted: Mapping[Person, str | None]) -> None:
+    """Keep what contacts' own caps have counted, as `written_for` them; the caller holds the contacts."""
+    await tx.run_rows(_SAVE_PEOPLE, sorted((*person, text) for person, text in counted.items()))
+
+
+def written_for(before: Mapping[str, Mapping[int, int]], tallies: Iterable[tuple[str, Tally]], now: datetime) -> str:
+    """What a contact's own caps have counted, by their names, for its row; what counts no longer is left out."""
+    since = int(now.timestamp()) - _KEPT
+    counted = {name: still_counting(name, buckets, since) for name, buckets in before.items()}
+    counted |= {name: tally.buckets for name, tally in tallies}
+    return msgspec.json.encode({name: sorted(buckets.items()) for name, buckets in counted.items()}).decode()
+
+
+async def merge_people(tx: Writing, workspace_id: str, stays: str, goes: str) -> None:
+    """Let a contact's own caps count what those of another one counted, both by their first addresses and held."""
+    for row in await tx.all_of(_LOOK_AT_PEOPLE, [(workspace_id, goes)]):
+        counted = {} if row[2] is None else _read_counted(row[2])
+        await takings.note(
+            tx,
+            [
+                takings.Change(workspace_id, name, stays, start, count, end_of(name, start))
+                for name, buckets in counted.items()
+                for start, count in buckets
+            ],
+        )
+    await tx.run_rows(_SAVE_PEOPLE, [(workspace_id, goes, None)])
+    await tx.run(_HAND_CHANGES_ON, workspace_id, goes, stays)
+
+
+async def forget(tx: Writing, now: datetime, at_most: int) -> int:
+    """Delete some of what no cap asks for any more: so many rows of each table at most; how many of the fullest."""
+    return await takings.forget_before(tx, int(now.timestamp()) - _KEPT, at_most)
 
 
 async def count_waiting(tx: Reading, workspace_id: str, sender_id: str) -> int:

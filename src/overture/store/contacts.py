@@ -11,7 +11,15 @@ from overture.store.statement import Command, Query, RowsCommand, RowsQuery, ins
 
 _INSERT: Final = insert(
     "contact",
-    {"workspace_id": "text", "address": "text", "id": "text", "shard": "int", "name": "text", "met_by": "text"},
+    {
+        "workspace_id": "text",
+        "address": "text",
+        "id": "text",
+        "shard": "int",
+        "name": "text",
+        "met_by": "text",
+        "counted": "text",
+    },
     "ON CONFLICT DO NOTHING RETURNING workspace_id, address",
     same={"created_at": "$1"},
 )
@@ -75,7 +83,10 @@ _LIFT: Final = Command(
 
 
 class NewContact(Struct, frozen=True, kw_only=True):
-    """A contact that is met for the first time; `met_by` is the sender, where its address is the provider's alone."""
+    """A contact that is met for the first time; `met_by` is the sender, where its address is the provider's alone.
+
+    `counted` is what its own caps have counted (`store/caps.py`), where they have any.
+    """
 
     workspace_id: str
     address: str
@@ -83,6 +94,7 @@ class NewContact(Struct, frozen=True, kw_only=True):
     shard: int
     name: str | None = None
     met_by: str | None = None
+    counted: str | None = None
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -117,7 +129,7 @@ class ConsentChange(Struct, frozen=True, kw_only=True):
 
 async def insert_new(tx: Writing, contacts: Sequence[NewContact], now: datetime) -> set[tuple[str, str]]:
     """Keep new contacts; the (workspace, address) of those that nobody else made meanwhile."""
-    rows = [(c.workspace_id, c.address, c.id, c.shard, c.name, c.met_by) for c in contacts]
+    rows = [(c.workspace_id, c.address, c.id, c.shard, c.name, c.met_by, c.counted) for c in contacts]
     return {(row[0], row[1]) for row in await tx.run_rows(_INSERT, sorted(rows, key=lambda row: row[:2]), stored(now))}
 
 

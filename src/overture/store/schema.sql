@@ -65,8 +65,6 @@ CREATE TABLE cap (
     PRIMARY KEY (workspace_id, name)
 )  WITHOUT ROWID;
 
-CREATE INDEX cap_by_end ON cap (workspace_id, until);
-
 CREATE TABLE cap_change (
     entry   integer  NOT NULL PRIMARY KEY,
     workspace_id text NOT NULL,
@@ -74,9 +72,9 @@ CREATE TABLE cap_change (
     bucket bigint NOT NULL,
     amount bigint NOT NULL,
     until bigint NOT NULL
-);
+, contact text NOT NULL DEFAULT '');
 
-CREATE INDEX cap_change_of_cap ON cap_change (workspace_id, cap);
+CREATE INDEX cap_change_of_cap ON cap_change (workspace_id, cap, contact);
 
 CREATE TABLE consent (
     id text NOT NULL,
@@ -106,7 +104,7 @@ CREATE TABLE contact (
     alias_of text,
     name text,
     opted_out_at bigint,
-    created_at bigint NOT NULL, revision integer NOT NULL DEFAULT 0, met_by text, opted_out_of text,
+    created_at bigint NOT NULL, revision integer NOT NULL DEFAULT 0, met_by text, opted_out_of text, counted text,
     PRIMARY KEY (workspace_id, address)
 )  WITHOUT ROWID;
 
@@ -464,7 +462,7 @@ CREATE TABLE reservation (
     PRIMARY KEY (message_id, cap, shard)
 )  WITHOUT ROWID;
 
-CREATE INDEX reservation_by_end ON reservation (workspace_id, until);
+CREATE INDEX reservation_by_end ON reservation (until);
 
 CREATE INDEX reservation_of_cap ON reservation (workspace_id, cap, contact, bucket);
 
@@ -525,7 +523,7 @@ CREATE TABLE taking (
     shard integer NOT NULL,
     workspace_id text NOT NULL,
     takes text NOT NULL,
-    until bigint NOT NULL,
+    until bigint NOT NULL, contact text NOT NULL DEFAULT '',
     PRIMARY KEY (message_id, shard)
 )  WITHOUT ROWID;
 

@@ -4,12 +4,12 @@ Who gives back, recounts or prices anew holds no cap's row: what changes is note
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from overture.domain.caps import SPENT, measure_of
+from overture.domain.caps import SPENT, is_apart, measure_of
 from overture.domain.rules import Measure
 from overture.store.engine import Writing
 from overture.store.statement import Command, Row, RowsCommand, RowsQuery, insert
@@ -21,7 +21,14 @@ _NEVER_LEFT: Final = """NOT EXISTS (
 
 _NOTE: Final = insert(
     "cap_change",
-    {"workspace_id": "text", "cap": "text", "bucket": "bigint", "amount": "bigint", "until": "bigint"},
+    {
+        "workspace_id": "text",
+        "cap": "text",
+        "contact": "text",
+        "bucket": "bigint",
+        "amount": "bigint",
+        "until": "bigint",
+    },
 )
 _RESERVE: Final = insert(
     "reservation",
@@ -47,13 +54,13 @@ _GIVE_BACK: Final = RowsCommand(
 )
 _SAVE_TAKINGS: Final = insert(
     "taking",
-    {**_CARRIED, "workspace_id": "text", "takes": "text", "until": "bigint"},
+    {**_CARRIED, "workspace_id": "text", "contact": "text", "takes": "text", "until": "bigint"},
     "ON CONFLICT (message_id, shard) DO UPDATE SET takes = excluded.takes, until = excluded.until",
 )
 _HOLD_TAKINGS: Final = RowsQuery(
     _CARRIED,
     """
-    SELECT t.message_id, t.shard, t.workspace_id, t.takes, t.until
+    SELECT t.message_id, t.shard, t.workspace_id, t.contact, t.takes, t.until
     FROM rows JOIN taking t ON t.message_id = rows.message_id AND t.shard = rows.shard
     ORDER BY t.message_id, t.shard /*pg: FOR UPDATE OF t */
     """,
@@ -65,37 +72,51 @@ _DROP_TAKINGS: Final = RowsCommand(
         SELECT t.message_id, t.shard FROM rows
         JOIN taking t ON t.message_id = rows.message_id AND t.shard = rows.shard
         WHERE {_NEVER_LEFT.format("t")})
-    RETURNING message_id, shard, workspace_id, takes, until
+    RETURNING message_id, shard, workspace_id, contact, takes, until
     """,
 )
 _HAND_ON: Final = tuple(
     Command(f"UPDATE {table} SET message_id = $3 WHERE message_id = $1 AND shard = $2")
     for table in ("taking", "reservation")
 )
-_FORGET: Final = Command(
-    """
-    DELETE FROM reservation WHERE (message_id, cap, shard) IN (
-        SELECT message_id, cap, shard FROM reservation WHERE workspace_id = $1 AND until < $2
-        ORDER BY until LIMIT $3 /*pg: FOR UPDATE SKIP LOCKED */)
-    """
+_FORGET: Final = (
+    Command(
+        """
+        DELETE FROM reservation WHERE (message_id, cap, shard) IN (
+            SELECT message_id, cap, shard FROM reservation WHERE until < $1
+            ORDER BY until LIMIT $2 /*pg: FOR UPDATE SKIP LOCKED */)
+        RETURNING 1
+        """
+    ),
+    Command(
+        """
+        DELETE FROM taking WHERE (message_id, shard) IN (
+            SELECT message_id, shard FROM (
+                SELECT message_id, shard, until FROM taking ORDER BY message_id, shard
+                LIMIT $2 /*pg: FOR UPDATE SKIP LOCKED */) AS oldest
+            WHERE until < $1)
+        RETURNING 1
+        """
+    ),
+    Command(
+        """
+        DELETE FROM cap_change WHERE entry IN (
+            SELECT entry FROM (
+                SELECT entry, until FROM cap_change ORDER BY entry LIMIT $2 /*pg: FOR UPDATE SKIP LOCKED */) AS oldest
+            WHERE until < $1)
+        RETURNING 1
+        """
+    ),
+    Command(
+        """
+        DELETE FROM cap WHERE (workspace_id, name) IN (
+            SELECT workspace_id, name FROM cap WHERE until < $1 LIMIT $2 /*pg: FOR UPDATE SKIP LOCKED */)
+        RETURNING 1
+        """
+    ),
 )
-_FORGET_TAKINGS: Final = Command(
-    """
-    DELETE FROM taking WHERE (message_id, shard) IN (
-        SELECT message_id, shard FROM (
-            SELECT message_id, shard, until FROM taking ORDER BY message_id, shard
-            LIMIT $2 /*pg: FOR UPDATE SKIP LOCKED */) AS oldest
-        WHERE until < $1)
-    """
-)
-_FORGET_CHANGES: Final = Command(
-    """
-    DELETE FROM cap_change WHERE entry IN (
-        SELECT entry FROM (
-            SELECT entry, until FROM cap_change ORDER BY entry LIMIT $2 /*pg: FOR UPDATE SKIP LOCKED */) AS oldest
-        WHERE until < $1)
-    """
-)
+NOBODY: Final = ""
+"""The contact of what is counted for all together."""
 
 
 class Take(Struct, frozen=True, array_like=True):
@@ -106,12 +127,24 @@ class Take(Struct, frozen=True, array_like=True):
     amount: int
 
 
+class Change(NamedTuple):
+    """What a cap is to count in, or out where it is less than zero; it is forgotten from the second `until` on."""
+
+    workspace_id: str
+    cap: str
+    contact: str
+    bucket: int
+    amount: int
+    until: int
+
+
 class Taking(Struct, frozen=True, kw_only=True):
-    """What a message takes of all its caps; `until` is the second from which no cap asks for it any more."""
+    """What a message to a contact takes of all its caps; from the second `until` on no cap asks for it any more."""
 
     message_id: str
     shard: int
     workspace_id: str
+    contact: str
     takes: tuple[Take, ...]
     until: int
 
@@ -133,10 +166,12 @@ _read_takes: Final = msgspec.json.Decoder(tuple[Take, ...]).decode
 
 async def keep(tx: Writing, takings: Sequence[Taking], reservations: Sequence[Reservation]) -> None:
     """Keep what messages take: of caps that are held, and of those that count recipients."""
-    rows = [
-        (one.message_id, one.shard, one.workspace_id, msgspec.json.encode(one.takes).decode(), one.until)
-        for one in takings
-    ]
+    texts: dict[tuple[Take, ...], str] = {}  # messages of one length take the same
+    rows = []
+    for one in takings:
+        if (text := texts.get(one.takes)) is None:
+            text = texts[one.takes] = msgspec.json.encode(one.takes).decode()
+        rows.append((one.message_id, one.shard, one.workspace_id, one.contact, text, one.until))
     await tx.run_rows(_SAVE_TAKINGS, sorted(rows))
     await tx.run_rows(_RESERVE, sorted(msgspec.structs.astuple(one) for one in reservations))
 
@@ -214,23 +249,33 @@ async def _change(tx: Writing, changed: Sequence[tuple[Taking | None, Taking]]) 
 
 async def _note(tx: Writing, takings: Sequence[tuple[Taking, int]]) -> None:
     """Note what is to be counted in (1) or out (-1) by the next who holds the caps."""
-    sums: dict[tuple[str, str, int], int] = {}
-    until: dict[tuple[str, str, int], int] = {}
+    sums: dict[tuple[str, str, str, int], int] = {}
+    until: dict[tuple[str, str, str, int], int] = {}
     for one, sign in takings:
         for take in one.takes:
-            key = (one.workspace_id, take.cap, take.bucket)
+            contact = one.contact if is_apart(take.cap) else NOBODY
+            key = (one.workspace_id, take.cap, contact, take.bucket)
             sums[key] = sums.get(key, 0) + sign * take.amount
             until[key] = max(until.get(key, 0), one.until)
-    await tx.run_rows(_NOTE, sorted((*key, amount, until[key]) for key, amount in sums.items() if amount))
+    await note(tx, [Change(*key, amount, until[key]) for key, amount in sums.items() if amount])
+
+
+async def note(tx: Writing, changes: Iterable[Change]) -> None:
+    """Note beside caps what the next who holds them is to take in."""
+    await tx.run_rows(_NOTE, sorted(changes))
 
 
 def _taking(row: Row) -> Taking:
-    return Taking(message_id=row[0], shard=row[1], workspace_id=row[2], takes=_read_takes(row[3]), until=row[4])
+    return Taking(
+        message_id=row[0],
+        shard=row[1],
+        workspace_id=row[2],
+        contact=row[3],
+        takes=_read_takes(row[4]),
+        until=row[5],
+    )
 
 
-async def forget(tx: Writing, workspace_ids: Iterable[str], before: int, at_most: int) -> None:
-    """Delete some of what no cap asked for since a second: of each workspace's recipients, and of what is oldest."""
-    for workspace_id in sorted(workspace_ids):
-        await tx.run(_FORGET, workspace_id, before, at_most)
-    await tx.run(_FORGET_TAKINGS, before, at_most)
-    await tx.run(_FORGET_CHANGES, before, at_most)
+async def forget_before(tx: Writing, at: int, at_most: int) -> int:
+    """Delete so many rows at most that no cap asked for since a second, the oldest of each table; how many went."""
+    return max([len(await tx.run(command, at, at_most)) for command in _FORGET])
