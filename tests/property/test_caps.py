@@ -1,13 +1,14 @@
 """Caps hold, whoever accepts at the same time, and whatever is given back in between (P24)."""
 
 import asyncio
+import json
 import random
 from collections import Counter
 from datetime import timedelta
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from overture.actions.openings import Answer, Started
@@ -21,7 +22,7 @@ from overture.store.batch import Batch
 from tests.property.racing import all_at_once, processes
 from tests.scripted_twilio import Refuse
 from tests.takings import taken
-from tests.world import NOON, World
+from tests.world import NOON, SMS, World, add_sender
 
 WORKERS: Final = 8
 ROOM: Final = 11
@@ -81,6 +82,43 @@ async def test_eight_workers_never_go_over_a_cap_and_fill_it(database_url: str, 
         assert await taken(first, "messages 86400") == ROOM
 
 
+@pytest.mark.promise("P24")
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_contacts_own_cap_holds_whoever_writes_to_it_first(database_url: str, seed: int) -> None:
+    """Each worker has a sender of its own, so that nothing but the cap keeps them apart."""
+    dice = random.Random(seed)
+    async with processes(database_url, WORKERS) as worlds:
+        first = worlds[0]
+        ours = [f"+1555010700{n}" for n in range(WORKERS)]
+        for number in ours:
+            await add_sender(first, SMS, number)
+        await first.rules(Rules(caps=[Cap(at_most=3, within_seconds=86_400, per=Per.CONTACT)]))
+        people = [f"+1555010800{n}" for n in range(CALLS)]
+        batches = [Batch[Start, Answer](world.store, start_conversations, world.ids) for world in worlds]
+        asked = [
+            (batch, world.asks(to_number=person, from_number=number))
+            for batch, world, number in zip(batches, worlds, ours, strict=True)
+            for person in people
+        ]
+        dice.shuffle(asked)
+        answers: list[Answer] = []
+
+        async def one(batch: Batch[Start, Answer], start: Start) -> None:
+            answers.append(await batch.submit(start))
+
+        await all_at_once(dice, *((lambda b=batch, s=start: one(b, s)) for batch, start in asked))
+        assert all(isinstance(answer, Started | Limited) for answer in answers)
+        kept = await first.rows(
+            "SELECT k.address, k.counted, count(*) FROM outbox o JOIN thread t ON t.id = o.thread_id "
+            "JOIN contact k ON k.id = t.contact_id GROUP BY k.address, k.counted ORDER BY k.address"
+        )
+        assert [(address, in_row(counted), sent) for address, counted, sent in kept] == [(one, 3, 3) for one in people]
+
+
+def in_row(counted: str) -> int:
+    return sum(amount for buckets in json.loads(counted).values() for _, amount in buckets)
+
+
 CAPS: Final = st.builds(
     Cap,
     at_most=st.integers(0, 6),
@@ -94,6 +132,10 @@ STEPS: Final = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(cap=CAPS, steps=STEPS)
+@example(  # a clock that steps back brings somebody back into the window while it is full
+    cap=Cap(at_most=1, within_seconds=60, count=Measure.RECIPIENTS),
+    steps=[(0, 1, "a", False), (120, 1, "b", False), (-1, 1, "a", False)],
+)
 @pytest.mark.promise("P24")
 def test_a_history_of_openings_and_give_backs_is_counted_as_a_plain_list_would(
     cap: Cap, steps: list[tuple[int, int, str, bool]]

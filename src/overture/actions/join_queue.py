@@ -25,7 +25,7 @@ class Queues:
 
     def __init__(self, now: datetime) -> None:
         self._now: Final = now
-        self._tails: Final[dict[str, Tail]] = {}
+        self._ends: Final[dict[str, datetime]] = {}
         self._joins: Final[dict[str, tuple[int, tuple[Tail, ...]]]] = {}
 
     def refuse(self, facts: Facts, verdict: Verdict, carried: Sequence[Carried]) -> Limited | None:
@@ -35,16 +35,14 @@ class Queues:
         """
         if not facts.queues or not isinstance(verdict, Open | Join) or verdict.times.is_deferred:
             return None
-        tails = [self._tails.get(tail.pool_id, tail) for tail in facts.queues]
-        at = pace.leaves_at(tails, self._now)
-        life = verdict.times.expires_at - self._now
-        if at - self._now < life:
+        at = max([self._now, *(self._end(tail) for tail in facts.queues)])
+        if at < verdict.times.expires_at:
             if carried:
-                self._lengthen(facts.queues, sum(one.segments for one in carried))
+                self._lengthen(facts.queues, sum([one.segments for one in carried]))
             return None
-        slowest = max(tails, key=lambda tail: tail.at)
+        slowest = max(facts.queues, key=self._end)
         waits = ceil((at - self._now).total_seconds())
-        lasts = int(life.total_seconds())
+        lasts = int((verdict.times.expires_at - self._now).total_seconds())
         return Limited(
             "queue_full",
             f"The queue of {slowest.name} is about {waits} s long at its pace of {slowest.per_second:g} a second; "
@@ -71,5 +69,7 @@ class Queues:
 
     def _lengthen(self, tails: Sequence[Tail], cost: int) -> None:
         for tail in tails:
-            known = self._tails.get(tail.pool_id, tail)
-            self._tails[tail.pool_id] = pace.lengthened(known, cost, self._now)
+            self._ends[tail.pool_id] = max(self._end(tail), self._now) + pace.interval(tail.per_second, cost)
+
+    def _end(self, tail: Tail) -> datetime:
+        return self._ends.get(tail.pool_id, tail.at)

@@ -13,14 +13,14 @@ from msgspec import Struct
 from overture.domain import caps, variants
 from overture.domain.caps import Line, Tally, Told, Wanted
 from overture.domain.cost import Carried
-from overture.domain.errors import Refusal
+from overture.domain.errors import Limited, Refusal
 from overture.domain.event import Event, EventKind
 from overture.domain.ports import Ids
-from overture.domain.rules import Cap, Measure
+from overture.domain.rules import Measure
 from overture.domain.sending import Facts, Replay, Start, Verdict
 from overture.store import caps as counted
 from overture.store import events, takings
-from overture.store.caps import Asked, Counted, Held, Key, key_of
+from overture.store.caps import Asked, Counted, Held, Person, key_of
 from overture.store.engine import Reading, Writing
 from overture.store.takings import NOBODY, Reservation, Take, Taking
 
@@ -28,15 +28,26 @@ Carrier = tuple[str, int]
 """What carries an opening: the (message, shard); where the agent composes it first, its (conversation, shard)."""
 
 
+class _Group(Struct, frozen=True, kw_only=True):
+    """The caps that many calls fall under: what counts them all, and those that count each contact apart."""
+
+    shared: tuple[tuple[Line, Tally], ...]
+    own: tuple[Line, ...]
+
+
 class _Taken(Struct, frozen=True, kw_only=True):
-    """An opening that fits: what each of its messages takes, under these caps."""
+    """An opening that fits: what each of its messages takes, under these caps.
+
+    `own` is what counts its contact apart; of one that is met with this call it is `first` for its row.
+    """
 
     workspace_id: str
     contact: str
-    is_met: bool
     wanted: tuple[Wanted, ...]
     together: Wanted
     lines: tuple[Line, ...]
+    own: tuple[tuple[Line, Tally], ...] = ()
+    first: str | None = None
 
 
 class Ledger:
@@ -45,8 +56,8 @@ class Ledger:
     def __init__(self, held: Held, lines: Mapping[int, tuple[Line, ...]], now: datetime) -> None:
         self._held: Final = held
         self._lines: Final = lines
-        self._tallies: Final[dict[tuple[Key, int], Tally]] = {}
-        self._shared: Final[dict[tuple[str, int], list[tuple[Line, Tally]]]] = {}
+        self._groups: Final[dict[tuple[str, int], _Group]] = {}
+        self._firsts: Final[dict[tuple[int, Wanted], str | Limited]] = {}
         self._taken: Final[dict[int, _Taken]] = {}
         self._now: Final = now
 
@@ -56,26 +67,31 @@ class Ledger:
             return verdict
         contact, wanted = contact_of(start, facts), wanted_of(carried)
         together = caps.together(wanted)
-        under = self._under(start.workspace_id, found, contact)
-        for line, tally in under:
+        group = self._group(start.workspace_id, found)
+        own = () if facts.contact is None else self._own(start.workspace_id, group.own, contact)
+        is_first = facts.contact is None and len(group.own) > 0
+        first = self._first(found, group.own, together, contact) if is_first else None
+        if isinstance(first, Limited):
+            return first
+        for line, tally in (*group.shared, *own):
             if (refused := caps.refuse(line, tally, together, contact)) is not None:
                 return refused
-        for _, tally in under:
+        for _, tally in (*group.shared, *own):
             tally.add(together, contact)
         self._taken[n] = _Taken(
             workspace_id=start.workspace_id,
             contact=contact,
-            is_met=facts.contact is not None,
             wanted=wanted,
             together=together,
             lines=found,
+            own=own,
+            first=first,
         )
         return verdict
 
     def written_for(self, n: int) -> str | None:
         """What the caps of a contact of its own count that is met with a call for the first time; None without any."""
-        taken = self._taken.get(n)
-        return None if taken is None or not _has_own(taken.lines) else self._written(taken, {})
+        return None if (taken := self._taken.get(n)) is None else taken.first
 
     async def write(
         self,
@@ -102,39 +118,45 @@ class Ledger:
             reservations += _recipients(one, carriers, self._now)
         await takings.keep(tx, pages.kept, reservations)
         await self._save(tx, taken.values(), ids)
-        unmade = [one for n, one in self._taken.items() if n in lost and n in made and _has_own(one.lines)]
-        await self._save_people(tx, taken.values(), unmade)
+        await self._save_people(tx, taken.values(), [self._taken[n] for n in self._taken if n in lost and n in made])
 
-    def _under(self, workspace_id: str, lines: tuple[Line, ...], contact: str) -> list[tuple[Line, Tally]]:
-        """What counts an opening to a contact, cap by cap; what counts for all is found once for all."""
-        group = (workspace_id, id(lines))
-        if (shared := self._shared.get(group)) is None:
-            shared = self._shared[group] = [
-                (line, self._tally(key_of(workspace_id, line, NOBODY), line.cap))
-                for line in lines
-                if line.cap.per is None
-            ]
-        if len(shared) == len(lines):
-            return shared
-        own = [
-            (line, self._tally(key_of(workspace_id, line, contact), line.cap))
-            for line in lines
-            if line.cap.per is not None
-        ]
-        return shared + own
+    def _group(self, workspace_id: str, lines: tuple[Line, ...]) -> _Group:
+        known = self._groups.get((workspace_id, id(lines)))
+        if known is None:
+            known = self._groups[workspace_id, id(lines)] = _Group(
+                shared=tuple((line, self._tally(workspace_id, line, NOBODY)) for line in lines if line.cap.per is None),
+                own=tuple(line for line in lines if line.cap.per is not None),
+            )
+        return known
 
-    def _tally(self, key: Key, cap: Cap) -> Tally:
-        limit = (key, cap.at_most)
-        if (tally := self._tallies.get(limit)) is None:
-            tally = self._tallies[limit] = self._held.tally(key, cap)
-        return tally
+    def _own(self, workspace_id: str, lines: Iterable[Line], contact: str) -> tuple[tuple[Line, Tally], ...]:
+        return tuple((line, self._tally(workspace_id, line, contact)) for line in lines)
+
+    def _tally(self, workspace_id: str, line: Line, contact: str) -> Tally:
+        return self._held.tally(key_of(workspace_id, line, contact), line.cap)
+
+    def _first(
+        self, lines: tuple[Line, ...], own: Sequence[Line], together: Wanted, contact: str
+    ) -> str | Limited | None:
+        """What their own caps count of contacts who are met with an opening, or why these refuse it: alike for all."""
+        if not own:
+            return None
+        if (known := self._firsts.get((id(lines), together))) is not None:
+            return known
+        first: str | Limited | None = None
+        tallies = self._own("", own, contact)
+        for line, tally in tallies:
+            first = first or caps.refuse(line, tally, together, contact)
+            tally.add(together, contact)
+        first = first or counted.written_for({}, ((line.name, tally) for line, tally in tallies), self._now)
+        self._firsts[id(lines), together] = first
+        return first
 
     def _count_again(self, taken: Iterable[_Taken]) -> None:
-        """Count anew, without the calls that were lost."""
-        self._tallies.clear()
-        self._shared.clear()
+        """Count anew, without the calls that were lost. What contacts count apart is theirs alone."""
+        self._groups.clear()
         for one in taken:
-            for _, tally in self._under(one.workspace_id, one.lines, one.contact):
+            for _, tally in self._group(one.workspace_id, one.lines).shared:
                 tally.add(one.together, one.contact)
 
     async def _save(self, tx: Writing, taken: Iterable[_Taken], ids: Ids) -> None:
@@ -144,10 +166,10 @@ class Ledger:
         saved = {key: Counted(self._held.sums[key], self._held.told_of(key)) for key in changed}
         news: list[Event] = []
         at = int(self._now.timestamp())
-        shared = {(of, line) for (of, _), lines in groups.items() for line in lines if line.cap.per is None}
-        for workspace_id, line in sorted(shared, key=_by_limit):
+        shared = [(group[0], one) for group, lines in groups.items() for one in self._group(group[0], lines).shared]
+        for workspace_id, (line, tally) in sorted(shared, key=_by_limit):
             key = key_of(workspace_id, line, NOBODY)
-            tally, told = self._tally(key, line.cap), saved[key].told if key in saved else self._held.told_of(key)
+            told = saved[key].told if key in saved else self._held.told_of(key)
             near, reached = tally.news()
             if reached:
                 news.append(_told(EventKind.CAP_REACHED, workspace_id, line, tally, self._now, ids))
@@ -160,26 +182,23 @@ class Ledger:
 
     async def _save_people(self, tx: Writing, taken: Iterable[_Taken], unmade: Iterable[_Taken]) -> None:
         """Keep what contacts' own caps count, of those who were known before."""
+        people = self._held.people
         changed = {(key[0], key[2]) for key in self._held.changed if key[2] != NOBODY}
-        texts = {person: counted.written_for(self._held.people[person], (), self._now) for person in changed}
+        texts: dict[Person, str | None] = {
+            person: counted.written_for(people[person], (), self._now) for person in changed
+        }
         for one in taken:
-            if one.is_met and _has_own(one.lines):
+            if one.own:
                 person = (one.workspace_id, one.contact)
-                texts[person] = self._written(one, self._held.people.get(person, {}))
-        await counted.save_people(tx, {**texts, **{(one.workspace_id, one.contact): None for one in unmade}})
-
-    def _written(self, taken: _Taken, before: Mapping[str, Mapping[int, int]]) -> str:
-        under = self._under(taken.workspace_id, taken.lines, taken.contact)
-        own = [(line.name, tally) for line, tally in under if line.cap.per is not None]
-        return counted.written_for(before, own, self._now)
+                own = ((line.name, tally) for line, tally in one.own)
+                texts[person] = counted.written_for(people.get(person, {}), own, self._now)
+        texts |= {(one.workspace_id, one.contact): None for one in unmade if one.first is not None}
+        await counted.save_people(tx, texts)
 
 
-def _by_limit(one: tuple[str, Line]) -> tuple[str, str, int]:
-    return one[0], one[1].name, one[1].cap.at_most
-
-
-def _has_own(lines: Iterable[Line]) -> bool:
-    return any(line.cap.per is not None for line in lines)
+def _by_limit(one: tuple[str, tuple[Line, Tally]]) -> tuple[str, str, int]:
+    workspace_id, (line, _) = one
+    return workspace_id, line.name, line.cap.at_most
 
 
 async def hold_caps(tx: Writing, asked: Sequence[tuple[int, Start, Facts]], now: datetime) -> Ledger:
@@ -205,7 +224,6 @@ async def count_again(tx: Writing, start: Start, facts: Facts, carriers: Sequenc
     taken = _Taken(
         workspace_id=start.workspace_id,
         contact=contact_of(start, facts),
-        is_met=facts.contact is not None,
         wanted=wanted,
         together=caps.together(wanted),
         lines=found,

@@ -234,7 +234,7 @@ class Tally:
 
     def _excess(self, wanted: Wanted, contact: str) -> int:
         if self.cap.count is Measure.RECIPIENTS:
-            return 0 if contact in self._contacts and self.cap.at_most else self.used + 1 - self.cap.at_most
+            return self.used + (contact not in self._contacts) - self.cap.at_most
         more = max(1, amount(self.cap, wanted))
         return self.used + more - self.cap.at_most
 

@@ -27,12 +27,15 @@ def _by_beginning() -> dict[str, tuple[str, ...]]:
 _BY_BEGINNING: Final = _by_beginning()
 
 
-@lru_cache(maxsize=4096)
 def countries_of(address: str) -> tuple[str, ...]:
     """The countries that an E.164 number or a BSUID may belong to; none where it is no country's, as satellites are."""
-    if numbers.is_bsuid(address):
+    if not address.startswith("+") and numbers.is_bsuid(address):
         return (address[:2],)
-    digits = address[1 : 1 + _LONGEST]
+    return _countries_of(address[1 : 1 + _LONGEST])
+
+
+@lru_cache(maxsize=4096)
+def _countries_of(digits: str) -> tuple[str, ...]:
     for length in range(len(digits), 0, -1):
         if (found := _BY_BEGINNING.get(digits[:length])) is not None:
             return found

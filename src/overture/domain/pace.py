@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -51,6 +52,7 @@ class Flow(Struct, frozen=True, kw_only=True):
     replies: int = 0
 
 
+@lru_cache(maxsize=1024)  # paces and lengths are few
 def interval(per_second: float, cost: int = 1) -> timedelta:
     """What a message of so many segments keeps its pool busy for."""
     return timedelta(microseconds=math.ceil(cost * 1_000_000 / per_second))
@@ -127,13 +129,3 @@ class Tail(Struct, frozen=True, kw_only=True):
 def leaves_at(tails: Sequence[Tail], now: datetime) -> datetime:
     """When an opening leaves that is accepted now."""
     return max((now, *(tail.at for tail in tails)))
-
-
-def lengthened(tail: Tail, cost: int, now: datetime) -> Tail:
-    """The queue with one more opening at its end."""
-    return Tail(
-        pool_id=tail.pool_id,
-        name=tail.name,
-        per_second=tail.per_second,
-        at=max(tail.at, now) + interval(tail.per_second, cost),
-    )

@@ -252,7 +252,7 @@ def written_for(before: Mapping[str, Mapping[int, int]], tallies: Iterable[tuple
     since = int(now.timestamp()) - _KEPT
     counted = {name: still_counting(name, buckets, since) for name, buckets in before.items()}
     counted |= {name: tally.buckets for name, tally in tallies}
-    return msgspec.json.encode({name: sorted(buckets.items()) for name, buckets in counted.items()}).decode()
+    return msgspec.json.encode({name: sorted(buckets.items()) for name, buckets in counted.items() if buckets}).decode()
 
 
 async def merge_people(tx: Writing, workspace_id: str, stays: str, goes: str) -> None:
