@@ -16,7 +16,7 @@ from overture.domain.cost import Carried
 from overture.domain.errors import Limited, Refusal
 from overture.domain.event import Event, EventKind
 from overture.domain.ports import Ids
-from overture.domain.rules import Measure
+from overture.domain.rules import Measure, Scope
 from overture.domain.sending import Facts, Replay, Start, Verdict
 from overture.store import caps as counted
 from overture.store import events, takings
@@ -196,6 +196,13 @@ class Ledger:
         await counted.save_people(tx, texts)
 
 
+def _counts_only_apart(lines: Iterable[Line]) -> bool:
+    """Whether contacts are counted apart, and no cap of the whole workspace makes their openings wait in line."""
+    return any(line.cap.per is not None for line in lines) and not any(
+        line.cap.per is None and line.scope is Scope.WORKSPACE for line in lines
+    )
+
+
 def _by_limit(one: tuple[str, tuple[Line, Tally]]) -> tuple[str, str, int]:
     workspace_id, (line, _) = one
     return workspace_id, line.name, line.cap.at_most
@@ -204,7 +211,11 @@ def _by_limit(one: tuple[str, tuple[Line, Tally]]) -> tuple[str, str, int]:
 async def hold_caps(tx: Writing, asked: Sequence[tuple[int, Start, Facts]], now: datetime) -> Ledger:
     """The caps that calls, with their numbers, fall under, held until the commit."""
     lines, wanted = _asked(asked)
-    return Ledger(await counted.hold(tx, wanted, now) if wanted else Held(now=now), lines, now)
+    apart = {an_id for an_id, found in {id(one): one for one in lines.values()}.items() if _counts_only_apart(found)}
+    alone = {(start.workspace_id, contact_of(start, facts)) for n, start, facts in asked if id(lines[n]) in apart}
+    if not wanted and not alone:
+        return Ledger(Held(now=now), lines, now)
+    return Ledger(await counted.hold(tx, wanted, alone, now), lines, now)
 
 
 async def look_at_caps(tx: Reading, asked: Sequence[tuple[int, Start, Facts]], now: datetime) -> Ledger:

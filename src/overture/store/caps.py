@@ -6,7 +6,7 @@ counted in or out (`takings`), and waits for nobody: the next opening under that
 counted from the messages themselves.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -57,6 +57,13 @@ _PEOPLE: Final = """
     SELECT c.workspace_id, c.address, c.counted
     FROM rows JOIN contact c ON c.workspace_id = rows.workspace_id AND c.address = rows.contact
 """
+_MEET: Final = RowsQuery(
+    {"workspace_id": "text", "contact": "text"},
+    """
+    SELECT /*pg: pg_advisory_xact_lock(hashtextextended(rows.workspace_id || ' ' || rows.contact, 26)) */ /*sqlite: 1 */
+    FROM rows
+    """,
+)
 _LOOK_AT_PEOPLE: Final = RowsQuery({"workspace_id": "text", "contact": "text"}, _PEOPLE)
 _HOLD_PEOPLE: Final = RowsQuery(
     {"workspace_id": "text", "contact": "text"},
@@ -163,9 +170,14 @@ class Held(Struct, frozen=True, kw_only=True):
         return Tally(cap, self.sums.get(key, {}), self.told_of(key), self.met.get(key, {}), self.now)
 
 
-async def hold(tx: Writing, asked: Sequence[Asked], now: datetime) -> Held:
-    """What caps have counted, held until the commit; what stood beside their rows is taken in."""
+async def hold(tx: Writing, asked: Sequence[Asked], alone: Collection[Person], now: datetime) -> Held:
+    """What caps have counted, held until the commit; what stood beside their rows is taken in.
+
+    `alone` are contacts, known or new, whom no cap for all makes wait: they are met by one transaction at a time, so
+    that who makes a contact and who counts on one do not wait for each other in a circle.
+    """
     shared, people, keys = _sorted_out(asked)
+    await tx.all_of(_MEET, sorted(alone))
     found = await tx.run_rows(_HOLD, shared, int(now.timestamp()))
     own = await tx.all_of(_HOLD_PEOPLE, people)
     return await _held(tx, asked, found, own, await tx.run_rows(_TAKE_CHANGES, keys), now)
