@@ -119,7 +119,8 @@ async def find_tails(tx: Reading, sender_ids: Collection[str]) -> dict[str, tupl
 async def lengthen(tx: Writing, added: Mapping[str, tuple[int, int, float]], now: datetime) -> None:
     """Lengthen pools' queues by (messages, segments) at so many a second."""
     ids = sorted(added)
-    await tx.all_of(_LOCK, [(an_id,) for an_id in ids])
+    if len(ids) > 1:  # in one order, so that nobody waits in a circle
+        await tx.all_of(_LOCK, [(an_id,) for an_id in ids])
     rows = []
     for an_id in ids:
         messages, segments, per_second = added[an_id]
