@@ -3,6 +3,7 @@
 Quiet hours hold it here, or a sender that rests.
 """
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -23,7 +24,7 @@ from tests.scripted_twilio import Hold, Refuse
 from tests.takings import taken
 from tests.turns.test_follow_ups import an_opened, passes
 from tests.turns.test_follow_ups_of_models import asks
-from tests.turns.test_tools import Model
+from tests.turns.test_tools import BOOKED, Model, booking
 from tests.world import BOOKER, World
 
 LONDON = "+447700900123"
@@ -46,6 +47,22 @@ CALLER = FlowSpec(
         "done": Node(say="See you on {day}.", end="completed"),
     },
 )
+KEEPER = """
+kind: flow
+name: Keeper
+tools:
+  - kind: http
+    name: keep
+    method: POST
+    url: "{url}/bookings"
+    timeout_seconds: 0.4
+    save: {{reference: $.ref}}
+nodes:
+  start: {{say: "Which day?", ask: {{slot: day}}, after: {{silence: 2h, goto: keep}}, goto: bye}}
+  keep: {{call: {{tool: keep}}, goto: kept}}
+  kept: {{say: "I keep {{reference}} for you. Shall I?", ask: {{slot: wanted, type: yes_no}}, goto: bye}}
+  bye: {{say: "Good.", end: completed}}
+"""
 ASKED, NUDGE, MORE = "Which day suits you?", "Shall we call you instead?", "Do you want to end here?"
 ANSWER = "See you on Monday."
 
@@ -164,6 +181,21 @@ async def test_one_that_is_in_flight_goes_on_and_is_answered(world: World) -> No
     assert await dropped(world) == []
 
 
+async def test_where_both_happen_at_once_it_is_either_read_and_answered_or_was_never_said(world: World) -> None:
+    await an_opened(world, CALLER)
+    world.clock.passes(hours=2)
+    await world.timers.look()
+    await world.takes_turns()
+    await asyncio.gather(world.out.look(), world.hears("Yes please"))
+    await world.out.drain()
+    await world.takes_turns()
+    await world.sends(3)
+    none: list[str] = []
+    left = [ASKED, NUDGE, "We will call you."], none
+    withdrawn = [ASKED, "See you on Yes please."], ["contact_wrote"]
+    assert (world.twilio.said, await dropped(world)) in (left, withdrawn)
+
+
 async def test_one_that_comes_back_from_a_failed_try_is_withdrawn_when_its_next_is_due(world: World) -> None:
     """It was in flight when the contact wrote; the agent reads them as an answer to it, for it may have arrived."""
     an_id = await an_opened(world, CALLER)
@@ -197,13 +229,30 @@ async def test_the_rest_of_one_that_has_begun_to_leave_is_said_with_the_answer(w
     assert [one.reason for one in await world.lines(an_id) if one.text == NUDGE] == ["said_in_answer", None]
 
 
-async def test_one_that_cannot_be_undone_is_said_with_the_answer(world: World) -> None:
-    """What changed something in the world keeps no place to go back to."""
+async def test_one_of_an_older_version_is_said_with_the_answer(world: World) -> None:
+    """It kept no place to go back to."""
     an_id = await a_waiting(world)
     await world.change("UPDATE turn SET went_on_from = NULL")
     await writes(world, "Monday")
     assert world.twilio.said == [ASKED, NUDGE]
     assert (await world.conversation(an_id)).place == "nudge"
+
+
+async def test_what_its_tool_changed_stays_and_is_told_with_the_answer(database_url: str) -> None:
+    async with booking(database_url, BOOKED, text=KEEPER) as (world, server, an_id):
+        await world.sends()
+        await world.takes_turns()
+        await rests(world)
+        await passes(world, hours=2)
+        assert len(server.requests) == 1
+        await world.hears("Monday")
+        await world.takes_turns()
+        await rests(world, on=False)
+        await world.sends(3)
+        assert world.twilio.said == ["Which day?", "I keep A17 for you. Shall I?"]
+        reasons = [one.reason for one in await world.lines(an_id) if one.text == world.twilio.said[1]]
+        assert reasons == ["said_in_answer", None]
+        assert len(server.requests) == 1
 
 
 async def test_one_that_handed_over_is_withdrawn_and_people_have_the_conversation(world: World) -> None:

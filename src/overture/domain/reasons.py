@@ -142,7 +142,7 @@ TABLE: Final = _table(
     (
         Reason.SAID_IN_ANSWER,
         _STAYS,
-        "The contact wrote before the rest of the follow-up left.",
+        "The contact wrote before the follow-up, or the rest of it, left.",
         "Nothing to do: the agent says it with its answer, in a message of its own.",
     ),
     (
