@@ -1,10 +1,15 @@
 """The linter names what is wrong, where, and what to do."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from overture.agents import lint, reading
 from overture.agents.lint import Finding
-from overture.domain.agent import Ask, FlowSpec, Node, PromptSpec, Variable
+from overture.domain.agent import Ask, FlowSpec, Node, Prompt, PromptSpec, Variable
+from overture.domain.model_budget import Limits, ModelBudget
+from overture.domain.rules import Rules
 from overture.domain.tool_address import Surroundings
 
 ASKS = "nodes: {start: {say: A, ask: {slot: s}, goto: start"
@@ -262,3 +267,44 @@ def test_a_prompt_agent_whose_model_is_not_there_is_warned_of(
     spec = PromptSpec(name="N", purpose="To try.", greeting="Hi.", instructions="Answer.", model=asked)
     known = Surroundings(models=None if models is None else frozenset(models))
     assert [f"{one.where}: {one.sentence}" for one in lint.lint(spec, known)] == told
+
+
+COSTLY, DAILY = Limits(cost_per_conversation=1_000), Rules(model_budget=ModelBudget(cost_per_day=1_000))
+UNPRICED = "has no price, so the agent stops before its first question to it."
+
+
+@pytest.mark.parametrize(
+    ("asked", "priced", "told"),
+    [
+        (None, set(), [f"The first model endpoint {UNPRICED}"]),
+        ("large", set(), [f"The model endpoint 'large' {UNPRICED}"]),
+        ("large", {None, "small"}, [f"The model endpoint 'large' {UNPRICED}"]),
+        ("large", {"large"}, []),
+        (None, {None, "small"}, []),
+    ],
+)
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [({"limits": COSTLY}, "limits.cost_per_conversation"), ({"rules": DAILY}, "rules.model_budget.cost_per_day")],
+)
+def test_a_limit_on_cost_without_a_price_is_warned_of(
+    asked: str | None, priced: set[str | None], told: list[str], given: dict[str, Any], where: str
+) -> None:
+    spec = PromptSpec(name="N", purpose="To try.", greeting="Hi.", instructions="Answer.", model=asked, **given)
+    asks = {
+        "start": Node(say="Hi?", ask=Ask(slot="a"), goto="b"),
+        "b": Node(prompt=Prompt(instructions="Go", model=asked), goto="start"),
+    }
+    known = Surroundings(models=frozenset({"small", "large"}), priced=frozenset(priced))
+    for one in (spec, FlowSpec(name="F", nodes=asks, **given)):
+        found = [(finding.where, finding.severity, finding.sentence) for finding in lint.lint(one, known)]
+        assert found == [(where, "warning", sentence) for sentence in told]
+        assert lint.lint(one) == []
+
+
+def test_who_limits_tokens_or_asks_no_model_needs_no_price() -> None:
+    known = Surroundings(models=frozenset({"small"}))
+    spec = PromptSpec(name="N", purpose="To try.", greeting="Hi.", instructions="Answer.")
+    assert lint.lint(msgspec.structs.replace(spec, limits=Limits(tokens_per_conversation=1_000)), known) == []
+    flow = FlowSpec(name="F", nodes={"start": Node(say="Hi?", ask=Ask(slot="a"), goto="start")}, limits=COSTLY)
+    assert lint.lint(flow, known) == []

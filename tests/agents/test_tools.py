@@ -215,6 +215,16 @@ def test_only_a_success_is_ok(status: int) -> None:
     assert not answered(b"{}", status).ok
 
 
+@pytest.mark.parametrize(("writes", "told"), [(True, "Outcome unknown."), (False, "should be the final one")])
+def test_a_redirect_says_what_it_is(writes: bool, told: str) -> None:
+    tool = HttpTool(name="look", url="https://example.com", writes=writes)
+    answer = HttpAnswer(status=303, content_type="text/html", body=b"<a href=https://elsewhere.example>")
+    content = tools.read_answer(tool, answer).content
+    assert "a redirect (303), which is not followed" in content
+    assert told in content
+    assert "elsewhere" not in content
+
+
 @pytest.mark.parametrize(
     ("question", "given", "expected"),
     [

@@ -12,6 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from overture import settings
+from overture.cli import demo_house
 from tests.cli.commands import KEY, Running, is_free, overture, running
 from tests.cli.models import model
 
@@ -31,6 +33,13 @@ def handset_of(demo: Running) -> int:
     """The process of the demo's Handset."""
     [handset] = [pid for pid in demo.children() if b"handset" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
     return handset
+
+
+@pytest.mark.parametrize("given", ["", "crm.internal, 10.0.0.0/8,::1"])
+def test_tools_reach_in_it_what_the_operator_lets_them(tmp_path: Path, given: str) -> None:
+    own = settings.read({"OVERTURE_TOOLS_MAY_REACH": given}, Path(os.devnull))
+    orders = demo_house.orders(tmp_path, port=1, handset_url="http://127.0.0.1:2", once=True, own=own)
+    assert orders.settings().tools_may_reach == own.tools_may_reach
 
 
 def test_it_plays_whole_conversations_and_again_on_the_same_data(tmp_path: Path) -> None:

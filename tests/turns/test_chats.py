@@ -5,6 +5,7 @@ from typing import Any
 from overture.actions.open_chat import Opened, open_chat
 from overture.actions.say_in_chat import Said, say_in_chat
 from overture.domain.errors import Refusal
+from tests.turns.test_follow_ups import ASKED, NUDGE, NUDGER, passes
 from tests.world import WORKSPACE, World
 
 CHAT = "0192f0c1-2345-7abc-8def-0123456789ab"
@@ -53,6 +54,28 @@ async def test_a_chat_is_opened_once(world: World) -> None:
     assert isinstance(other, Refusal)
     assert other.code == "chat_exists"
     assert await world.texts(CHAT) == ["Hello! Which day suits you?"]
+
+
+async def test_silence_counts_from_the_opening_of_a_chat(world: World) -> None:
+    await world.saves(NUDGER)
+    await opens(world)
+    await world.takes_turns()
+    assert await world.texts(CHAT) == [ASKED]
+    await passes(world, hours=1, minutes=59)
+    assert await world.texts(CHAT) == [ASKED]
+    await passes(world, minutes=1)
+    assert await world.texts(CHAT) == [ASKED, NUDGE]
+    assert isinstance(await says(world, "Monday"), Said)
+    await world.takes_turns()
+    assert (await world.texts(CHAT))[-1] == "See you on Monday."
+
+
+async def test_who_writes_before_the_clock_of_a_chat_is_set_is_answered_once(world: World) -> None:
+    await world.saves(NUDGER)
+    await opens(world)
+    assert isinstance(await says(world, "Monday"), Said)
+    await passes(world, hours=3)
+    assert await world.texts(CHAT) == [ASKED, "> Monday", "See you on Monday."]
 
 
 async def test_a_repeated_text_while_its_turn_runs_is_the_same_line(world: World) -> None:

@@ -1,6 +1,7 @@
 """What models take is counted for every step, and no budget is ever passed: not at once, not after a crash."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +12,11 @@ from overture.domain.agent import Ask, FlowSpec, Node, PromptSpec
 from overture.domain.conversation import Mode
 from overture.domain.errors import Permanent, Transient
 from overture.domain.model_budget import Limits, ModelBudget
-from overture.domain.model_use import ModelPrice, guess_tokens
+from overture.domain.model_use import ModelPrice, Use, guess_tokens
 from overture.domain.rules import Rules
 from overture.domain.turn import ModelAnswered, ModelRequest
 from overture.store import model_use, people
+from overture.store.engine import Writing
 from overture.workers.turns import TurnRoad
 from tests.world import ADA, BOB, WORKSPACE, World, a_world
 
@@ -225,3 +227,17 @@ async def test_what_was_reserved_is_given_back_where_the_model_did_nothing(
         await asks(world)
         [total] = await taken(world, an_id)
         assert (total.guesses > 0, total.input_tokens > 300) == (stays, stays)
+
+
+async def test_what_models_took_on_a_day_is_forgotten_after_four_hundred(world: World) -> None:
+    now, use = world.clock.now(), Use(input_tokens=1, output_tokens=1)
+    days = {kept: model_use.day_of(now - timedelta(days=kept)) for kept in (0, 366, 400, 401, 2_000)}
+
+    async def take(tx: Writing) -> None:
+        for day in days.values():
+            await model_use.add(tx, WORKSPACE, "a", day, use, requests=1, sign=1)
+
+    await world.store.write(take)
+    await world.timers.look()
+    found = await world.column("SELECT day FROM model_day ORDER BY day DESC")
+    assert found == [days[0], days[366], days[400]]

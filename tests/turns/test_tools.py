@@ -142,7 +142,8 @@ async def test_a_flow_calls_a_tool_and_goes_on_with_what_it_gave(database_url: s
         (http(422, "{}"), "Something is wrong here.", "done"),
         (http(429, "{}"), "Something is wrong here.", "failed"),
         (http(200, "<html>", Content_Type="text/html"), "Something is wrong here.", "done"),
-        (http(302, "", Location="http://169.254.169.254/"), "Something is wrong here.", "done"),
+        (http(302, "", Location="http://169.254.169.254/"), "I am not sure that it worked.", "unknown"),
+        (http(303, "{}", Location="/bookings/1"), "I am not sure that it worked.", "unknown"),
         (http(500, "{}"), "I am not sure that it worked.", "unknown"),
         (http(503, "{}"), "I am not sure that it worked.", "unknown"),
         (silence, "I am not sure that it worked.", "unknown"),
@@ -158,7 +159,7 @@ async def test_what_a_change_came_to_has_its_branch(database_url: str, answer: A
         assert await steps(world) == [("tool", outcome)]
 
 
-@pytest.mark.parametrize("answer", [http(500, ""), silence, reset, http(200, "<html>")])
+@pytest.mark.parametrize("answer", [http(500, ""), silence, reset, http(200, "<html>"), http(308, "", Location="/")])
 async def test_a_look_that_failed_has_its_branch_and_books_nothing(database_url: str, answer: Answer) -> None:
     async with booking(database_url, answer, first="look") as (world, server, an_id):
         await world.hears("Monday")

@@ -17,6 +17,7 @@ from overture.actions.keep_quiet import keep_quiet
 from overture.actions.keep_recipients import keep_recipients
 from overture.actions.meet_window import facts_of, meet_windows
 from overture.actions.refuse_delivery import refuse_deliveries
+from overture.actions.withdraw_follow_ups import keep_unanswered
 from overture.domain import breaker
 from overture.domain.agent import Agent, applying
 from overture.domain.channel import address_on
@@ -190,7 +191,7 @@ async def _lock_probe(tx: Writing, senders: Sequence[DueSender], now: datetime, 
 async def _claim(
     tx: Writing, sends: Sequence[outbox.Send], pacer: Pacer, now: datetime, ids: Ids, *, probes: bool = False
 ) -> list[Outgoing]:
-    sends = await meet_windows(tx, sends, now, ids)
+    sends = await meet_windows(tx, await keep_unanswered(tx, sends, now, ids), now, ids)
     authors = await _authors(tx, sends)
     able, staying = [], []
     for send in sends:

@@ -126,8 +126,10 @@ async def _commit(
             outcomes.append(refusal)
             continue
         pair = pairs.get(key)
-        weighed = draft if ground is None else await _weigh(tx, draft, present[key], pair, ground, now, ids)
-        one = written[key] = await _decide(tx, weighed, present[key], pair, now, ids)
+        weighed, way = draft, None
+        if ground is not None:
+            weighed, way = await _weigh(tx, draft, present[key], pair, ground, now, ids)
+        one = written[key] = await _decide(tx, weighed, present[key], way, pair, now, ids)
         outcomes.append(Committed(messages=len(one.lines), mode=one.after.mode))
     await _write(tx, list(written.values()), ground, now, ids)
     return outcomes
@@ -141,23 +143,29 @@ async def _weigh(
     ground: follow_up.Ground,
     now: datetime,
     ids: Ids,
-) -> Draft:
-    """A follow-up where it may still be said; else one that says nothing, and leaves the agent where it stood."""
+) -> tuple[Draft, reach_contact.Way | None]:
+    """A follow-up where it may still be said, with its way; else one that says nothing, its agent where it stood."""
     stays = nothing_said(present.place or draft.finish.place, present.expects)
     silent = msgspec.structs.replace(draft, finish=stays, state=present.state or draft.state)
     if not await follow_up.may_speak(tx, ground, present, now, ids):
-        return silent
+        return silent, None
     if not draft.finish.replies and draft.finish.control is None:
         await follow_up.drop(tx, present, Why.NOTHING_SAID.value, now, ids)
-        return draft
-    newest = msgspec.structs.replace(present, state=draft.state)
-    way = await reach_contact.find_way(tx, draft.claim, newest, pair, _said(draft.finish), now)
+        return draft, None
+    way = await _find_way(tx, draft, present, pair, now)
     if way.waits:
         await follow_up.drop(tx, present, Why.WINDOW_CLOSED.value, now, ids)
-        return silent
+        return silent, None
     if await follow_ups.find(tx, present.workspace_id, present.id) is not None:
         await follow_ups.clear(tx, (present.workspace_id, present.id), spoke=bool(way.bodies))
-    return draft
+    return draft, way
+
+
+async def _find_way(
+    tx: Writing, draft: Draft, present: Conversation, pair: Pair | None, now: datetime
+) -> reach_contact.Way:
+    newest = msgspec.structs.replace(present, state=draft.state)
+    return await reach_contact.find_way(tx, draft.claim, newest, pair, _said(draft.finish), now)
 
 
 async def _refuse(tx: Writing, draft: Draft, present: Conversation | None) -> Newer | Lost | None:
@@ -173,12 +181,17 @@ async def _refuse(tx: Writing, draft: Draft, present: Conversation | None) -> Ne
 
 
 async def _decide(
-    tx: Writing, draft: Draft, present: Conversation, pair: Pair | None, now: datetime, ids: Ids
+    tx: Writing,
+    draft: Draft,
+    present: Conversation,
+    way: reach_contact.Way | None,
+    pair: Pair | None,
+    now: datetime,
+    ids: Ids,
 ) -> _Written:
     finish, spec = draft.finish, draft.claim.agent.spec
     mode, reason, note = _mode(finish, turns_left=spec.max_turns - present.turns - 1)
-    newest = msgspec.structs.replace(present, state=draft.state)
-    way = await reach_contact.find_way(tx, draft.claim, newest, pair, _said(finish), now)
+    way = way or await _find_way(tx, draft, present, pair, now)
     lines = await expect_costs(tx, _lines(draft, present, way, now, ids), way.pair, now)
     more = present.in_seq > draft.to_seq and mode is Mode.BOT
     after = turns.After(
@@ -216,7 +229,7 @@ async def _write(
         wish = one.draft.finish.speaks_up
         if wish is not None and one.after.mode is Mode.BOT and one.after.due_at is None:
             await follow_up.schedule(tx, one.present, wish, one.after.last_seq, now, ids)
-    await turns.insert_all(tx, [_record(one.draft, one.present, waits=one.way.waits) for one in written], now)
+    await turns.insert_all(tx, [_record(one) for one in written], now)
     handed = [one.key for one in written if one.after.mode in (Mode.HUMAN, Mode.PAUSED)]
     if handed:
         await await_people(tx, handed, now, ids)
@@ -306,8 +319,9 @@ def _sends(one: _Written) -> list[outbox.NewSend]:
     ]
 
 
-def _record(draft: Draft, present: Conversation, *, waits: bool) -> turns.NewTurn:
-    said = "waits" if waits else "replied"
+def _record(one: _Written) -> turns.NewTurn:
+    draft, present = one.draft, one.present
+    said = "waits" if one.way.waits else "replied"
     return turns.NewTurn(
         id=draft.turn_id,
         shard=present.shard,
@@ -323,6 +337,16 @@ def _record(draft: Draft, present: Conversation, *, waits: bool) -> turns.NewTur
         note=draft.finish.control.note if isinstance(draft.finish.control, Pause) else None,
         path=draft.finish.path or (draft.finish.place,),
         started_at=draft.started_at,
+        went_on_from=_went_on_from(draft, present) if one.lines else None,
+    )
+
+
+def _went_on_from(draft: Draft, present: Conversation) -> turns.Standpoint | None:
+    """Where a follow-up's agent can go back to: what changed something in the world is not undone."""
+    if draft.trigger != follow_up.TRIGGER or draft.is_final or present.state is None:
+        return None
+    return turns.Standpoint(
+        state=present.state, place=present.place or draft.finish.place, expects=present.expects or ""
     )
 
 

@@ -11,6 +11,7 @@ from overture.actions import change_consent, hand_over, keep_medium
 from overture.actions.expect_costs import expect_costs
 from overture.actions.hand_over import HandOver
 from overture.actions.hold_contact import find_changed
+from overture.actions.withdraw_follow_ups import withdraw_follow_ups
 from overture.domain import reply_time
 from overture.domain.agent import Agent, Json
 from overture.domain.delivery import DeliveryStatus
@@ -86,6 +87,8 @@ class Rows:
         await self._write_messages(tx, heard_with)
         await keep_medium.note_media(tx, heard_with, self._now, self._ids)
         await threads.hear(tx, [row for n, row in self._heard.items() if n not in lost])
+        written = {n for rows in (self._hearings, self._notes, new) for n in rows if n not in lost}
+        await withdraw_follow_ups(tx, {self._heard[n][0] for n in written}, self._now, self._ids)
         await self._write_beside(tx, lost)
         await self._write_confirmations(tx, lost)
         await hand_over.hand_over(

@@ -55,7 +55,7 @@ async def open_chat(
         agent_id=agent_id,
         agent_version=agent.version,
         last_seq=0 if greeting is None else 1,
-        turn_due_at=now if greeting is None and kinds.needs_model_to_open(agent.spec) else None,
+        turn_due_at=now if _takes_a_turn(agent, greeting) else None,
         metadata=metadata,
     )
     made = await conversations.insert_where_free(tx, [new], now)
@@ -78,6 +78,11 @@ def _same(present: Conversation, agent_id: str, metadata: dict[str, Json]) -> Op
         field="chat_id",
         hint="Use a new chat id, or the agent and metadata that the chat was opened with.",
     )
+
+
+def _takes_a_turn(agent: Agent, greeting: str | None) -> bool:
+    """Whether the agent has a turn before anybody wrote: to compose its greeting, or to set its clock by it."""
+    return (greeting is None and kinds.needs_model_to_open(agent.spec)) or kinds.awaits_silence(agent.spec)
 
 
 def _greeting(agent: Agent, chat_id: str, now: datetime) -> str | None:

@@ -12,6 +12,7 @@ from overture.agents.kinds.flow import known_names
 from overture.agents.lint_asking import lint_endpoint, lint_names
 from overture.agents.lint_flow import lint_flow
 from overture.agents.lint_knowledge import lint_knowledge
+from overture.agents.lint_limits import lint_limits
 from overture.agents.lint_people import lint_people
 from overture.agents.lint_texts import Finding, error, lint_message, warning
 from overture.agents.lint_tools import lint_tools
@@ -36,19 +37,19 @@ def lint(
     `surroundings` are those of the server that calls its tools, `knowledge` the names of the bases that there are; None
     where they are not known.
     """
-    of_people = lint_people(spec, surroundings)
+    beside = [*lint_people(spec, surroundings), *lint_limits(spec, surroundings)]
     models = None if surroundings is None else surroundings.models
     match spec:
         case FlowSpec():
             known = known_names(spec)
             of_names = lint_names(spec, knowledge, models)
             of_flow = [*lint_tools(spec, known, surroundings), *lint_flow(spec), *of_names]
-            return [*_lint_common(spec, known), *of_people, *of_flow]
+            return [*_lint_common(spec, known), *beside, *of_flow]
         case PromptSpec():
             known = variables.SYSTEM.union(spec.variables)
             of_tools = lint_tools(spec, known | tools.slots(spec), surroundings)
             of_knowledge = [*lint_knowledge(spec, knowledge), *lint_endpoint("", spec.model, models)]
-            return [*_lint_common(spec, known), *of_people, *_lint_prompt(spec, known), *of_tools, *of_knowledge]
+            return [*_lint_common(spec, known), *beside, *_lint_prompt(spec, known), *of_tools, *of_knowledge]
         case _ as never:
             assert_never(never)
 

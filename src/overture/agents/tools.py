@@ -300,7 +300,7 @@ def read_answer(tool: HttpTool, answer: HttpAnswer) -> ToolReturned:
     ok = 200 <= answer.status < 300 and (said is not msgspec.UNSET or not tool.save)
     told: dict[str, Any] = {"ok": ok, "status": answer.status}
     if 300 <= answer.status < 400:
-        told["error"] = "The server wants to be asked elsewhere, which is not done."
+        told["error"] = _redirected(answer.status, changes=tool.changes)
     elif said is not msgspec.UNSET and len(text) <= SHOWN:
         told["answer"] = said
     elif text:
@@ -320,6 +320,11 @@ def read_answer(tool: HttpTool, answer: HttpAnswer) -> ToolReturned:
         content=msgspec.json.encode(told).decode(),
         saved=saved,
     )
+
+
+def _redirected(status: int, *, changes: bool) -> str:
+    said = f"The server answered with a redirect ({status}), which is not followed."
+    return f"{said} Outcome unknown. {UNSURE}" if changes else f"{said} The tool's address should be the final one."
 
 
 def failed(tool: str, sentence: str) -> ToolReturned:

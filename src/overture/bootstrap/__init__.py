@@ -310,6 +310,7 @@ class House:
                 secrets=frozenset(self.settings.secrets),
                 reach=Reach.read(self.settings.tools_may_reach),
                 models=frozenset(model.name for model in self.settings.models),
+                priced=frozenset(doors.read_prices(self.settings)),
             ),
             model_endpoints=tuple(model.name for model in self.settings.models),
             backups=self._backups,

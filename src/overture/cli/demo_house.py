@@ -25,7 +25,7 @@ _QUIET_SECONDS_ONCE: Final = 0.2  # a script writes no bursts
 
 
 def orders(data: Path, *, port: int, handset_url: str, once: bool, own: Settings) -> Orders:
-    """Everything set for the demo; of the operator's own settings only the models count.
+    """Everything set for the demo; of the operator's own settings only the models count, and what tools may reach.
 
     The operator's accounts and senders must never meet a demo, so no file of theirs is read here.
     """
@@ -40,6 +40,7 @@ def orders(data: Path, *, port: int, handset_url: str, once: bool, own: Settings
             "OVERTURE_TWILIO_BASE_URL": handset_url,
             "OVERTURE_SENDERS": f"sms:{SENDER},whatsapp:{SENDER}",
             "OVERTURE_QUIET_SECONDS": str(_QUIET_SECONDS_ONCE if once else _QUIET_SECONDS),
+            "OVERTURE_TOOLS_MAY_REACH": ",".join(own.tools_may_reach),
             "OVERTURE_LOG_LEVEL": os.environ.get("OVERTURE_LOG_LEVEL", "") or "warning",
         },
         models=own.models,

@@ -23,6 +23,8 @@ WAITS: Final = frozenset(
 )
 """Reasons for which a message did not go out because the contact has been silent for a day."""
 
+_SAID_AGAIN: Final = WAITS | {Reason.SAID_IN_ANSWER.value}
+
 
 def refusal(field: str) -> Refusal:
     """The answer to a call whose text cannot open a conversation."""
@@ -75,7 +77,7 @@ def with_all(texts: Sequence[message.Text]) -> message.Text:
 
 
 def unread(body: message.Body, status: DeliveryStatus | None, reason: str | None, *, by_turn: bool) -> str | None:
-    """The words of a message of ours that a closed window kept from the contact; None where they went out.
+    """The words of a message of ours that the contact was kept from, and that are said with its answer; None otherwise.
 
     A template that opened the conversation says in its own words what the text said; one that stands in for an answer
     (`by_turn`) does not.
@@ -83,7 +85,7 @@ def unread(body: message.Body, status: DeliveryStatus | None, reason: str | None
     match body:
         case message.Template(instead_of=str(text)) if by_turn:
             return text
-        case message.Text(text=text) if status in FAILED and reason in WAITS:
+        case message.Text(text=text) if status in FAILED and reason in _SAID_AGAIN:
             return text
         case _:
             return None

@@ -52,6 +52,8 @@ STAYS: Final[Mapping[str, str]] = {
         Reason.TEMPLATE_NOT_APPROVED,
         Reason.TEMPLATE_UNKNOWN,
         Reason.SENDER_REMOVED,
+        Reason.CONTACT_WROTE,
+        Reason.SAID_IN_ANSWER,
     )
 }
 

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     TEMPLATE_NOT_APPROVED = "template_not_approved"
     TEMPLATE_UNKNOWN = "template_unknown"
     SENDER_REMOVED = "sender_removed"
+    CONTACT_WROTE = "contact_wrote"
+    SAID_IN_ANSWER = "said_in_answer"
     NEEDS_REVIEW = "needs_review"
     CANNOT_BE_CLAIMED = "cannot_be_claimed"
     DROPPED_BY_OPERATOR = "dropped_by_operator"
@@ -130,6 +132,18 @@ TABLE: Final = _table(
         _STAYS,
         "The sender is no longer active.",
         "Put the sender back into the settings (OVERTURE_SENDERS), or write from another.",
+    ),
+    (
+        Reason.CONTACT_WROTE,
+        _STAYS,
+        "The contact wrote before the follow-up left.",
+        "Nothing to do: the agent answers what they wrote.",
+    ),
+    (
+        Reason.SAID_IN_ANSWER,
+        _STAYS,
+        "The contact wrote before the follow-up, or the rest of it, left.",
+        "Nothing to do: the agent says it with its answer, in a message of its own.",
     ),
     (
         Reason.NEEDS_REVIEW,

@@ -60,12 +60,14 @@ NOWHERE: Final = Reach()
 class Surroundings(Struct, frozen=True, kw_only=True):
     """What a server's settings give its agents: the names of the secrets there are, and what tools may reach.
 
-    `models` are the names of the model endpoints, None where they are not known.
+    `models` are the names of the model endpoints, None where they are not known; `priced` those of them that have a
+    price, with None among them where the first one has.
     """
 
     secrets: frozenset[str] = frozenset()
     reach: Reach = NOWHERE
     models: frozenset[str] | None = None
+    priced: frozenset[str | None] = frozenset()
 
 
 def objection(url: str, reach: Reach) -> str | None:

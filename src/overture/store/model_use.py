@@ -40,6 +40,7 @@ _ADD: Final = Command(
 _SUMS: Final = (
     "CAST(coalesce(sum(input_tokens + output_tokens), 0) AS bigint), CAST(coalesce(sum(cost_micros), 0) AS bigint)"
 )
+_FORGET: Final = Command("DELETE FROM model_day WHERE day < $1")
 _OF_WORKSPACE: Final = Query(f"SELECT {_SUMS} FROM model_day WHERE workspace_id = $1 AND day = $2")
 _OF_AGENT: Final = Query(f"SELECT {_SUMS} FROM model_day WHERE workspace_id = $1 AND day = $2 AND agent_id = $3")
 _OF_CONVERSATION: Final = Query(
@@ -171,6 +172,11 @@ async def list_days(tx: Reading, workspace_id: str, begins: datetime, ends: date
         )
         for row in await tx.all(query, workspace_id, day_of(begins), day_of(ends))
     ]
+
+
+async def forget_before(tx: Writing, at: datetime) -> None:
+    """Let go of the sums of days of UTC that ended before an instant."""
+    await tx.run(_FORGET, day_of(at))
 
 
 def _taken(row: tuple[int, ...] | None) -> Taken:

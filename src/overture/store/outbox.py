@@ -50,7 +50,8 @@ FACTS: Final = """
     o.tries, o.looks, o.resent, o.state, o.started_at, o.created_at, o.expires_at,
     s.account_sid, s.channel, s.address, s.messaging_service_sid, s.removed_at,
     t.contact_address, t.last_inbound_at, c.opted_out_at, c.id, c.address, v.epoch, o.confirms_opt_out, m.body,
-    o.priority, o.sent_to, v.agent_id, v.agent_version, s.rules, w.rules, m.cost_micros, c.opted_out_of
+    o.priority, o.sent_to, v.agent_id, v.agent_version, s.rules, w.rules, m.cost_micros, c.opted_out_of,
+    v.in_seq
 """
 JOINS: Final = """
     FROM outbox o
@@ -139,7 +140,8 @@ class Send(Struct, frozen=True, kw_only=True):
 
     `agent` is the (workspace, agent, version) that carries its conversation.
     `contact_address` is the form to write to, `contact_key` the address the contact was first known by, `sent_to` the
-    form that its last try went to, `template` the one that its body uses, for who has looked it up.
+    form that its last try went to, `template` the one that its body uses, for who has looked it up. `heard_seq` is the
+    number of what its contact wrote last.
     """
 
     message_id: str
@@ -178,6 +180,7 @@ class Send(Struct, frozen=True, kw_only=True):
     sent_to: str | None = None
     cost_micros: int | None = None
     template: Known | None = None
+    heard_seq: int = 0
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -320,4 +323,5 @@ def read_send(row: Any) -> Send:
         sender_rules=rules.decode(row[33]),
         workspace_rules=NONE if row[34] is None else rules.decode(row[34]),
         body=messages.decode_body(row[28]),
+        heard_seq=row[37],
     )

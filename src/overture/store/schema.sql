@@ -586,7 +586,7 @@ CREATE TABLE turn (
     note text,
     path text NOT NULL,
     started_at bigint NOT NULL,
-    finished_at bigint NOT NULL,
+    finished_at bigint NOT NULL, went_on_from text,
     PRIMARY KEY (id, shard)
 )  WITHOUT ROWID;
 

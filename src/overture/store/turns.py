@@ -108,6 +108,7 @@ _INSERT: Final = insert(
         "note": "text",
         "path": "text",
         "started_at": "bigint",
+        "went_on_from": "text",
     },
     same={"finished_at": "$1"},
 )
@@ -143,8 +144,19 @@ class TurnRecord(Struct, frozen=True, kw_only=True):
     finished_at: datetime
 
 
+class Standpoint(Struct, frozen=True, kw_only=True):
+    """Where an agent stands in a conversation, with its encoded state."""
+
+    state: str
+    place: str
+    expects: str
+
+
 class NewTurn(Struct, frozen=True, kw_only=True):
-    """A turn to be kept, with the fence and epoch under which it ran."""
+    """A turn to be kept, with the fence and epoch under which it ran.
+
+    `went_on_from` is where a follow-up's agent stood before, if it can go back there.
+    """
 
     id: str
     shard: int
@@ -160,6 +172,7 @@ class NewTurn(Struct, frozen=True, kw_only=True):
     note: str | None
     path: tuple[str, ...]
     started_at: datetime
+    went_on_from: Standpoint | None = None
 
 
 class After(Struct, frozen=True, kw_only=True):
@@ -256,6 +269,7 @@ async def insert_all(tx: Writing, ended: Sequence[NewTurn], now: datetime) -> No
             *(turn.epoch, turn.fence, turn.redrafts, turn.outcome, turn.note),
             msgspec.json.encode(turn.path).decode(),
             stored(turn.started_at),
+            None if turn.went_on_from is None else msgspec.json.encode(turn.went_on_from).decode(),
         )
         for turn in ended
     ]

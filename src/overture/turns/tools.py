@@ -2,7 +2,7 @@
 
 Which outcome an answer is depends on whether the call changes something. What only looked may look again after any
 failure. A change counts as not made where nothing was sent, or where the server said that it is too busy; after a
-silence or a server's own error nobody knows, and nobody tries again.
+silence, a redirect or a server's own error nobody knows, and nobody tries again.
 """
 
 import asyncio
@@ -78,6 +78,9 @@ async def _call(
         _log.warning("tool_failed", conversation_id=claimed.id, tool=need.tool, code=failure.code, hint=failure.hint)
         return tools.failed(need.tool, failure.description)
     told = tools.read_answer(tool, answer)
+    if 300 <= answer.status < 400:
+        _log.warning("tool_redirects", conversation_id=claimed.id, tool=need.tool, status=answer.status)
+        return replace(told, outcome="unknown" if need.changes else "failed")
     if answer.status < 500 and answer.status not in _BUSY:
         return told
     if need.changes and answer.status >= 500:

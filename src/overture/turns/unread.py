@@ -1,7 +1,8 @@
-"""What the contact has not read: words of ours that WhatsApp's closed window kept from them.
+"""What the contact has not read: words of ours that WhatsApp's closed window kept from them, or what they wrote then.
 
-The last ones, said since the contact wrote, wait to be said again; those before were said again already, and are not
-shown to the agent as if they had been read.
+A follow-up that was withdrawn whole was never said, and its agent does not see it. Of all others the last ones, said
+since the contact wrote, wait to be said again; those before were said again already, and are not shown to the agent as
+if they had been read.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from overture.domain.closed_window import unread
+from overture.domain.delivery import FAILED
 from overture.domain.message import Author, Direction, Text
+from overture.domain.reasons import Reason
 from overture.store.messages import Message
 
 
@@ -26,6 +29,8 @@ def look_back(history: Sequence[Message], conversation_id: str) -> Before:
     last_heard = max((n for n, line in enumerate(history) if line.direction is Direction.IN), default=-1)
     lines, waiting = [], []
     for n, line in enumerate(history):
+        if line.status in FAILED and line.reason == Reason.CONTACT_WROTE:
+            continue
         text = _unread(line)
         if text is None:
             lines.append(line)

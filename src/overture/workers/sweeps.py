@@ -13,7 +13,7 @@ from overture.actions.settle_delivery import Finding
 from overture.domain import matching
 from overture.domain.errors import Failure, Unavailable
 from overture.domain.ports import Ids, Provider, ProviderMessage
-from overture.store import caps, idempotency, notices, past, senders, timers, unsettled
+from overture.store import caps, idempotency, model_use, notices, past, senders, timers, unsettled
 from overture.store.batch import Batch
 from overture.store.engine import Store
 from overture.workers import looking, singly
@@ -28,6 +28,7 @@ _ENOUGH_FAILURES: Final = 3  # lists of one account that fail in a look: the oth
 _TIMERS: Final = 200
 _POISON_WAITS: Final = timedelta(hours=1)  # a timer whose conversation cannot be read: a person mends that, or nobody
 _NOTICES_KEPT: Final = timedelta(days=7)  # for who asks why nobody came
+_MODEL_DAYS_KEPT: Final = timedelta(days=400)  # a year of `overture spend`, and a month to look back on it
 _TIDIED_AT_ONCE: Final = 1000
 _TIDY_EVERY: Final = timedelta(minutes=10)
 
@@ -174,6 +175,7 @@ class TimerRoad:
             await self._store.write(lambda tx: idempotency.expire(tx, now))
             await self._store.write(lambda tx: past.forget_before(tx, now - keep_past.KEPT))
             await self._store.write(lambda tx: notices.forget_before(tx, now - _NOTICES_KEPT))
+            await self._store.write(lambda tx: model_use.forget_before(tx, now - _MODEL_DAYS_KEPT))
             await self._store.write(lambda tx: senders.resume_stopped_before(tx, now - _TIDY_EVERY))
             while await self._store.write(lambda tx: caps.forget(tx, now, _TIDIED_AT_ONCE)) == _TIDIED_AT_ONCE:
                 pass
