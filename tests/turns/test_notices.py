@@ -20,6 +20,7 @@ from overture.domain.conversation import Mode
 from overture.domain.tool_address import NOWHERE, Reach
 from overture.workers.notices import NoticeRoad
 from tests.adapters.wire import Answer, Peer, http, peer, reset, silence
+from tests.people import takes
 from tests.turns.test_people import is_handed_over, time_passes
 from tests.world import ADA, BOOKER, WORKSPACE, World, a_world
 
@@ -115,6 +116,31 @@ async def test_a_turn_that_is_left_to_a_person_is_told_of_as_well(database_url: 
         await time_passes(desk.world, 61)
         await desk.tells()
         assert [one["type"] for one in desk.told] == ["conversation.paused", "conversation.unattended"]
+
+
+async def test_a_conversation_that_cannot_even_be_read_is_told_of_reminded_of_and_given_up(database_url: str) -> None:
+    async with a_desk(database_url, OK, OK, OK) as desk:
+        rules = HandOverRules(
+            notify=Notify(url=desk.server.url), ack_within_seconds=60, otherwise=Otherwise.MESSAGE, message="Nobody."
+        )
+        await desk.world.saves(replace(BOOKER, hand_over=rules))
+        an_id = await desk.world.starts()
+        await desk.world.sends()
+        await desk.world.hears("Monday")
+        await desk.world.change("UPDATE conversation SET variables = 'not JSON'")
+        for _ in range(retry.POISON_TRIES):
+            await desk.world.takes_turns()
+            desk.world.clock.passes(minutes=5)
+        for _ in range(4):
+            await desk.tells()
+            await time_passes(desk.world, 61)
+        kinds = ["conversation.paused", "conversation.unattended", "conversation.given_up"]
+        assert [one["type"] for one in desk.told] == kinds
+        assert {one["data"]["conversation_id"] for one in desk.told} == {an_id}
+        await desk.world.sends()
+        assert desk.world.twilio.said == ["Hello Ada", "Nobody."]
+        assert (await takes(desk.world, an_id)).changed
+        assert await desk.world.value("SELECT mode FROM conversation") == Mode.HUMAN
 
 
 @pytest.mark.parametrize(("secret", "key"), [("DESK", b"a secret of the desk"), ("CODED", b"\x00\xffkey"), (None, b"")])
