@@ -71,13 +71,14 @@ _SIGNS: Final = Query(
     WHERE k.workspace_id = $1 AND k.id = $2 AND k.version = $3 AND k.space = $4
     """
 )
+# A join would walk every passage of the base for want of statistics; the set says that each is looked up by its number.
 _NUMBERS: Final = RowsQuery(
     {"number": "int"},
     """
     SELECT p.number, p.title, p.body, v.numbers
-    FROM rows JOIN passage p ON p.knowledge_id = $2 AND p.number = rows.number
-    JOIN knowledge k ON k.id = p.knowledge_id JOIN vector v ON v.entry = p.entry
-    WHERE k.workspace_id = $1 AND k.version = $3 AND k.space = $4
+    FROM knowledge k JOIN passage p ON p.knowledge_id = k.id JOIN vector v ON v.entry = p.entry
+    WHERE k.workspace_id = $1 AND k.id = $2 AND k.version = $3 AND k.space = $4
+        AND p.number IN (SELECT number FROM rows)
     """,
 )
 
