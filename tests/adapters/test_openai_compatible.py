@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 from msgspec import structs
 
+from overture.adapters.llm.embeddings import OpenAIEmbeddings
 from overture.adapters.llm.openai_compatible import ModelEndpoint, OpenAICompatible
 from overture.domain.errors import Failure, Misconfigured, Permanent, Transient
 from overture.domain.ports import ModelClient
@@ -35,6 +36,11 @@ FIXTURES = {
         {"match": {"userMessage": "broken"}, "response": {"error": {"message": "oops"}, "status": 500}},
         {"match": {"userMessage": "forbidden"}, "response": {"error": {"message": "no"}, "status": 401}},
         {"match": {"userMessage": "too long"}, "response": {"error": {"message": "context"}, "status": 400}},
+        {"match": {"inputText": "where to park"}, "response": {"embedding": [0.25, -1.0, 3]}},
+        {"match": {"inputText": "too many"}, "response": {"error": {"message": "slow down"}, "status": 429}},
+        {"match": {"inputText": "no key"}, "response": {"error": {"message": "no"}, "status": 401}},
+        {"match": {"inputText": "too long"}, "response": {"error": {"message": "context"}, "status": 400}},
+        {"match": {"inputText": "garbled"}, "response": {"embedding": [1]}, "chaos": {"malformedRate": 1.0}},
         *(
             {"match": {"userMessage": text}, "response": {"content": "Hello!"}, "chaos": {rate: 1.0}}
             for text, rate in (("dropped", "dropRate"), ("garbled", "malformedRate"), ("hung up", "disconnectRate"))
@@ -306,3 +312,31 @@ def test_where_the_library_is_missing_the_operator_is_told_what_to_install() -> 
 
 def test_an_endpoint_shows_no_key() -> None:
     assert "sk-test" not in repr(endpoint("http://127.0.0.1:9"))
+
+
+async def test_vectors_of_texts_are_had_of_an_independent_server(aimock: str) -> None:
+    async with aclosing(OpenAIEmbeddings(base_url=aimock + "/v1", model="small", api_key="sk-test")) as endpoint:
+        assert await endpoint.embed(["where to park"], timeout_seconds=5) == [[0.25, -1.0, 3.0]]
+        told = await endpoint.embed(["where to park"] + [f"line {n}" for n in range(31)], timeout_seconds=5)
+        assert told == [[0.25, -1.0, 3.0]] * 32
+    sent = (await asyncio.to_thread(_journal, aimock))[-1]
+    assert str(sent["path"]).endswith("/v1/embeddings")
+    assert sent["body"]["model"] == "small"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "code"),
+    [
+        ("too many", Transient, "embedding_http_429"),
+        ("no key", Misconfigured, "embedding_http_401"),
+        ("too long", Permanent, "embedding_http_400"),
+        ("garbled", Transient, "embedding_unreadable"),
+    ],
+)
+async def test_an_independent_server_that_makes_no_vectors_is_understood(
+    aimock: str, text: str, kind: type[Failure], code: str
+) -> None:
+    async with aclosing(OpenAIEmbeddings(base_url=aimock + "/v1", model="small")) as endpoint:
+        with pytest.raises(kind) as told:
+            await endpoint.embed([text], timeout_seconds=5)
+    assert told.value.code == code

@@ -12,6 +12,7 @@ from handset.testing import RunningHandset
 from handset.testing import running as handset_running
 from tests.cli.commands import overture
 from tests.cli.models import model
+from tests.world import a_world
 
 PUBLIC = "https://overture.example.org"
 OURS = f"{PUBLIC}/webhooks/twilio/inbound#rc=3&rp=ct,rt,5xx"
@@ -137,6 +138,15 @@ async def test_nothing_set_up_yet_is_told_with_what_to_do(tmp_path: Path) -> Non
     assert "No Twilio account is set up." in said
     assert "docs/twilio.md" in said
     assert "There is no agent yet." in said
+
+
+async def test_conversations_that_are_paused_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    async with a_world(f"sqlite:///{tmp_path / 'data' / 'overture.db'}") as world:
+        an_id = await world.starts()
+        await world.change("UPDATE conversation SET mode = 'paused', variables = 'not JSON'")
+    _, said = await doctor(tmp_path, "--data", "data")
+    assert f"Conversations are paused until a person takes them, the newest {an_id}." in said
 
 
 async def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:

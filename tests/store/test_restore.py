@@ -1,18 +1,24 @@
 """A restore sends nothing again: what the original sent after the backup is found at the provider, not repeated."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from overture.actions import reconcile_restored
+from overture.actions.hand_over import HandOver, hand_over
 from overture.adapters.clock import SystemClock
+from overture.domain.agent import HandOverRules, Notify
 from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryStatus
 from overture.store.engine import stored
+from tests.people import gives_back
 from tests.scripted_twilio import Then
 from tests.store.restoring import Roads, Safe, doubles
 from tests.workers.test_outbox import claim
-from tests.world import ADA, AGENT, BOB, OURS, WHATSAPP, WORKSPACE, World, add_sender
+from tests.world import ADA, AGENT, BOB, BOOKER, OURS, WHATSAPP, WORKSPACE, World, add_sender
 
 
 @pytest.fixture
@@ -132,6 +138,46 @@ async def test_what_the_original_answered_after_the_backup_is_not_answered_again
     assert '"reason":"restored"' in told[0]
     await world.is_told(world.twilio.taken[1], "delivered")
     assert (await world.lines(an_id))[3].status == DeliveryStatus.DELIVERED  # its SID is known again
+
+
+async def test_people_are_told_of_what_a_restore_hands_over_and_reminded_of_it(safe: Safe) -> None:
+    world = safe.world
+    await world.saves(replace(BOOKER, hand_over=HandOverRules(notify=Notify(url="https://desk.example.com/"))))
+    an_id = await goes_on_after_the_backup(safe)
+    await safe.comes_back()
+    await Roads(world).run()
+    [[kind, where, body]] = await world.rows("SELECT kind, conversation_id, body FROM notice")
+    assert (kind, where) == ("conversation.handed_over", an_id)
+    assert json.loads(body)["data"]["note"] == reconcile_restored.NOTE
+    world.clock.passes(minutes=16)
+    await world.timers.look()
+    kinds = await world.column("SELECT kind FROM notice ORDER BY id")
+    assert kinds == ["conversation.handed_over", "conversation.unattended"]
+
+
+async def test_a_conversation_that_cannot_be_read_goes_to_people_and_keeps_no_restore_waiting(safe: Safe) -> None:
+    world = safe.world
+    await world.saves(replace(BOOKER, hand_over=HandOverRules(notify=Notify(url="https://desk.example.com/"))))
+    an_id = await goes_on_after_the_backup(safe)
+    await safe.comes_back()
+    await world.change("UPDATE conversation SET variables = 'not JSON'")
+    await Roads(world).run()
+    assert await world.value("SELECT count(*) FROM sender WHERE restored_from IS NOT NULL") == 0
+    assert await world.column("SELECT mode FROM conversation") == [Mode.HUMAN]
+    assert (await world.texts(an_id))[-1] == "Monday it is. At what time?"
+    assert await world.column("SELECT conversation_id FROM notice") == [an_id]
+
+
+async def goes_on_after_the_backup(safe: Safe) -> str:
+    """A conversation in which the original answered what the backup shows as unanswered."""
+    world = safe.world
+    an_id = await world.starts()
+    await world.sends()
+    await world.hears("Monday")
+    await safe.backs_up()
+    await world.takes_turns()
+    await world.sends()
+    return an_id
 
 
 @pytest.mark.promise("P20")
@@ -298,6 +344,28 @@ async def test_timers_wait_until_what_came_meanwhile_is_known(safe: Safe) -> Non
     assert due > stored(world.clock.now())
     await world.timers.look()
     assert (await world.conversation(an_id)).mode is Mode.BOT
+
+
+async def test_no_timer_is_lost_where_several_of_a_kind_rest_until_one_instant(safe: Safe) -> None:
+    """The reminder of a hand-over rests beside that of an earlier one, which is stale: it is the one that fires."""
+    world = safe.world
+    await world.saves(replace(BOOKER, hand_over=HandOverRules(ack_within_seconds=60)))
+    an_id = await world.starts()
+    asked = HandOver(workspace_id=WORKSPACE, conversation_id=an_id, reason="asked", note="Wants a person.")
+    for _ in range(3):
+        await gives_back(world, an_id)
+        await world.store.write(lambda tx: hand_over(tx, [asked], world.clock.now(), world.ids))
+        world.clock.passes(seconds=1)
+    await world.change("UPDATE timer SET due_at = due_at - 3600000000")
+    epochs = "SELECT epoch FROM timer WHERE kind = 'unattended' ORDER BY due_at"
+    before = await world.column(epochs)
+    assert len(before) == 3
+    await safe.backs_up()
+    await safe.comes_back()
+    assert await world.column(epochs) == before
+    world.clock.passes(minutes=11)
+    await world.timers.look()
+    assert len(await world.events("conversation.unattended")) == 1
 
 
 async def test_who_it_is_stays_the_same(safe: Safe) -> None:

@@ -1,5 +1,6 @@
 """Statements are literal SQL for two engines: what differs has its place, and every one of them can be prepared."""
 
+import contextlib
 import importlib
 import pkgutil
 import re
@@ -12,7 +13,7 @@ import pytest
 
 from overture import store as store_package
 from overture.domain.errors import Unavailable
-from overture.store import postgresql, statement
+from overture.store import postgresql, statement, vectors
 from overture.store.statement import Command, Query, RowsCommand, RowsQuery, RowsStatement, Statement, insert
 from tests.world import StillClock, World, open_store
 
@@ -85,6 +86,17 @@ async def test_no_plan_walks_a_whole_workspace_for_each_row_of_a_join(postgresql
     await connection.close()
     await store.close()
     assert not walks, "\n".join(walks.values())
+
+
+async def test_near_passages_are_looked_up_by_their_numbers(sqlite_url: str) -> None:
+    """Ten thousand passages walked for two hundred cost more than all of the search beside."""
+    store = open_store(sqlite_url, StillClock())
+    await store.open()
+    text, given = next(vectors._NUMBERS.chunks([(n,) for n in range(128)], ["a workspace", "a base", 1, "small/8"]))
+    with contextlib.closing(apsw.Connection(sqlite_url.removeprefix("sqlite:///"))) as connection:
+        plan = [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", given)]
+    await store.close()
+    assert any("passage_by_number (knowledge_id=? AND number=?)" in step for step in plan), plan
 
 
 def text_of(one: RowsStatement, rows: int) -> str:

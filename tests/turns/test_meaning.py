@@ -6,6 +6,7 @@ The endpoint is scripted: its vectors say which of a few things a text is about.
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -14,8 +15,9 @@ from overture.adapters.llm.embeddings import OpenAIEmbeddings
 from overture.agents import ranking
 from overture.domain.errors import Failure, Misconfigured, Permanent, Transient
 from overture.domain.turn import NeedSearch, Searched
-from overture.store import knowledge
-from overture.store.engine import Store
+from overture.store import knowledge, vectors
+from overture.store.engine import Store, Writing
+from overture.store.statement import Row
 from overture.turns import knowledge as looking
 from overture.turns import meaning
 from overture.turns.meaning import Meaning
@@ -174,7 +176,7 @@ async def test_what_was_embedded_is_kept_when_the_worker_stops_between_batches(w
 
 async def test_another_model_or_another_length_has_everything_embedded_anew(world: World) -> None:
     await brings(world, "faq", ENGLISH)
-    road = await embeds(world, Concepts())
+    await embeds(world, Concepts())
     large = Concepts(model="large")
     assert (await finds(world, large, AUTOMOBILE)).note == "By words alone: the passages have vectors of another model."
     await embeds(world, large)
@@ -184,8 +186,69 @@ async def test_another_model_or_another_length_has_everything_embedded_anew(worl
     assert await embedded(world) == ("large/16", 9, 9)
     assert await world.value("SELECT count(*) FROM vector") == 9
     assert (await finds(world, longer, AUTOMOBILE)).passages[0].title.endswith("Parking")
-    assert await road.look() == 0  # a process that still has the first model makes its own again
+
+
+async def test_processes_with_different_models_do_not_embed_each_others_bases_for_ever(world: World) -> None:
+    old, new = Concepts(), Concepts(model="large")
+    await brings(world, "faq", ENGLISH)
+    await brings(world, "other", "# Parking\nHere.", "elsewhere")
+    await embeds(world, Concepts())
+    first = await embeds(world, old)  # it only finds what is in its space
+    second = await embeds(world, new)  # the newer settings: they win once
+    for _ in range(5):
+        while await first.look() == 0 or await second.look() == 0:
+            pass
+        world.clock.passes(minutes=10)
+    assert await embedded(world) == ("large/8", 9, 9)
+    assert sum(len(texts) for texts in old.asked) == 1
+    assert sum(len(texts) for texts in new.asked) == 1 + 10
+    assert (await finds(world, new, AUTOMOBILE)).note == ""
+    assert (await finds(world, old, AUTOMOBILE)).note == "By words alone: the passages have vectors of another model."
+    await brings(world, "faq", f"{ENGLISH}\nMore.")
+    assert await first.look() == EVERY_SECONDS
+    while await second.look() == 0:
+        pass
+    assert (await embedded(world))[0] == "large/8"
+    await embeds(world, Concepts())  # who goes back to the first model starts anew with it
     assert (await embedded(world))[0] == "small/8"
+
+
+async def test_a_text_that_is_replaced_while_vectors_are_kept_leaves_none_behind(postgresql_url: str) -> None:
+    """The new text comes in between: after the vectors were written, before they are committed."""
+
+    class Meanwhile:
+        def __init__(self, tx: Writing) -> None:
+            self._tx = tx
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._tx, name)
+
+        async def run_rows(self, *given: Any) -> Sequence[Row]:
+            rows = await self._tx.run_rows(*given)
+            tasks.append(asyncio.create_task(brings(world, "faq", "# New\nPark on the roof.")))
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            while not tasks[0].done() and not await world.value(f"{waiting} AND datname = current_database()"):
+                pass
+            return rows
+
+    async def keeps(tx: Writing) -> None:
+        await vectors.keep(cast("Writing", Meanwhile(tx)), ours, "small/8", made)
+
+    tasks: list[asyncio.Task[Any]] = []
+    async with a_world(postgresql_url) as world:
+        await brings(world, "faq", ENGLISH)
+        await world.change("UPDATE knowledge SET space = 'small/8'")
+        now = world.store.now()
+        claimed = await world.store.write(lambda tx: vectors.claim(tx, "small/8", now, now + LEASE, ours=set()))
+        assert isinstance(claimed, vectors.ToEmbed)
+        ours = claimed
+        found = await world.store.read(lambda tx: vectors.list_lacking(tx, ours, BATCH))
+        made = [vectors.Vector(entry=one.entry, signs=b"1", numbers=b"1") for one in found]
+        await world.store.write(keeps)
+        await tasks[0]
+        orphans = "SELECT count(*) FROM vector v WHERE NOT EXISTS (SELECT 1 FROM passage p WHERE p.entry = v.entry)"
+        assert await world.value(orphans) == 0
+        assert await embedded(world) == ("small/8", 0, 1)
 
 
 async def test_a_running_road_hears_within_the_hour_that_the_length_changed(world: World) -> None:

@@ -1,5 +1,6 @@
 """Hand-overs are told to the operator's server: with the fact, signed, again for a day, and only outside."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -20,6 +21,7 @@ from overture.domain.conversation import Mode
 from overture.domain.tool_address import NOWHERE, Reach
 from overture.workers.notices import NoticeRoad
 from tests.adapters.wire import Answer, Peer, http, peer, reset, silence
+from tests.people import takes
 from tests.turns.test_people import is_handed_over, time_passes
 from tests.world import ADA, BOOKER, WORKSPACE, World, a_world
 
@@ -115,6 +117,31 @@ async def test_a_turn_that_is_left_to_a_person_is_told_of_as_well(database_url: 
         await time_passes(desk.world, 61)
         await desk.tells()
         assert [one["type"] for one in desk.told] == ["conversation.paused", "conversation.unattended"]
+
+
+async def test_a_conversation_that_cannot_even_be_read_is_told_of_reminded_of_and_given_up(database_url: str) -> None:
+    async with a_desk(database_url, OK, OK, OK) as desk:
+        rules = HandOverRules(
+            notify=Notify(url=desk.server.url), ack_within_seconds=60, otherwise=Otherwise.MESSAGE, message="Nobody."
+        )
+        await desk.world.saves(replace(BOOKER, hand_over=rules))
+        an_id = await desk.world.starts()
+        await desk.world.sends()
+        await desk.world.hears("Monday")
+        await desk.world.change("UPDATE conversation SET variables = 'not JSON'")
+        for _ in range(retry.POISON_TRIES):
+            await desk.world.takes_turns()
+            desk.world.clock.passes(minutes=5)
+        for _ in range(4):
+            await desk.tells()
+            await time_passes(desk.world, 61)
+        kinds = ["conversation.paused", "conversation.unattended", "conversation.given_up"]
+        assert [one["type"] for one in desk.told] == kinds
+        assert {one["data"]["conversation_id"] for one in desk.told} == {an_id}
+        await desk.world.sends()
+        assert desk.world.twilio.said == ["Hello Ada", "Nobody."]
+        assert (await takes(desk.world, an_id)).changed
+        assert await desk.world.value("SELECT mode FROM conversation") == Mode.HUMAN
 
 
 @pytest.mark.parametrize(("secret", "key"), [("DESK", b"a secret of the desk"), ("CODED", b"\x00\xffkey"), (None, b"")])
@@ -233,7 +260,7 @@ async def test_a_dead_server_does_not_starve_a_living_one(database_url: str) -> 
         for n in range(40):
             await desk.world.change(
                 "INSERT INTO notice (id, shard, workspace_id, conversation_id, kind, body, url, state, tries, due_at,"
-                " created_at) SELECT id || $1, shard, workspace_id, conversation_id, kind, body, url, state, tries,"
+                " created_at) SELECT id || $1, shard, workspace_id, id || $1, kind, body, url, state, tries,"
                 " due_at, created_at FROM notice WHERE length(id) = 36",
                 f"-{n}",
             )
@@ -242,7 +269,65 @@ async def test_a_dead_server_does_not_starve_a_living_one(database_url: str) -> 
         )
         desk.world.clock.passes(seconds=1)
         assert await desk.road.look() == 0
+        await desk.road.drain(5)
         assert len(desk.server.requests) == 1
+
+
+async def test_a_server_that_hangs_is_waited_for_by_its_own_notices_alone(database_url: str) -> None:
+    async with a_desk(database_url, OK, OK) as desk, peer(*[silence] * 3) as hangs:
+        world = desk.world
+        first = await desk.hands_over()
+        await world.change("UPDATE notice SET url = $1", f"{hangs.url}/other")
+        for n in range(40):
+            await copies(world, first, n, f"{hangs.url}/hook/{n % 3}", conversation_id=f"c{n}")
+        await desk.road.look()
+        await arrive(hangs, 2)  # and no more of them, whatever their paths
+        await copies(world, first, 100, desk.server.url, conversation_id="other")
+        await copies(world, first, 101, desk.server.url, conversation_id="another")
+        await desk.road.look()
+        await arrive(desk.server, 2)
+        assert len(hangs.requests) == 2
+        await desk.road.drain(0)
+        assert await world.value("SELECT count(*) FROM notice WHERE state = 'delivered'") <= 2
+        assert await world.value("SELECT count(*) FROM notice WHERE tries = 1") == 4
+
+
+async def test_the_notices_of_a_conversation_are_told_one_after_the_other(database_url: str) -> None:
+    async with a_desk(database_url, *[OK] * 4, http(500), *[OK] * 2) as desk:
+        world = desk.world
+        first = await desk.hands_over()
+        for n in range(3):
+            await copies(world, first, n, desk.server.url, later=n + 1)
+        await desk.tells()
+        ids = [headers["webhook-id"][36:] for _, headers, _ in desk.server.requests]
+        assert ids == ["", "-0", "-1", "-2"]
+        await copies(world, first, 7, desk.server.url, later=10)
+        await copies(world, first, 8, desk.server.url, later=11)
+        await desk.tells()
+        assert len(desk.server.requests) == 5  # the later one waits for the one that failed, and is tried again soon
+        world.clock.passes(seconds=5)
+        await desk.tells()
+        assert [headers["webhook-id"][36:] for _, headers, _ in desk.server.requests[4:]] == ["-7", "-7", "-8"]
+
+
+async def arrive(server: Peer, count: int) -> None:
+    """Wait until so many requests have come."""
+    async with asyncio.timeout(5):
+        while len(server.requests) < count:
+            server.landed.clear()
+            await server.landed.wait()
+
+
+async def copies(
+    world: World, first: str, n: int, url: str, *, conversation_id: str | None = None, later: int = 0
+) -> None:
+    """One more notice, that is due now, like that of a conversation."""
+    await world.change(
+        "INSERT INTO notice (id, shard, workspace_id, conversation_id, kind, body, url, state, tries, due_at,"
+        " created_at) SELECT id || $2, shard, workspace_id, $3, kind, body, $4, 'waiting', 0, created_at,"
+        " created_at + $5 FROM notice WHERE conversation_id = $1 AND length(id) = 36",
+        *(first, f"-{n}", conversation_id or first, url, later),
+    )
 
 
 async def test_an_agent_that_names_no_server_tells_nobody(database_url: str) -> None:

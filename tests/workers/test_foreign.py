@@ -55,6 +55,20 @@ async def test_a_foreign_message_is_noted_and_may_hand_the_conversation_over(
     assert over == (["foreign_outbound"] if mode is Mode.HUMAN else [])
 
 
+@pytest.mark.parametrize(
+    ("change", "noted"),
+    [("conversation SET variables = 'not JSON'", True), ("message SET body = 'not JSON'", False)],
+)
+async def test_what_cannot_be_read_keeps_no_queue_shut(world: World, change: str, noted: bool) -> None:
+    an_id = await a_conversation(world)
+    await goes_by(world, "takeover")
+    said(world, "Bob of the salon here.", at=5 * MINUTE)
+    await world.change(f"UPDATE {change}")
+    await is_started(world)
+    assert await world.value("SELECT count(*) FROM sender WHERE shut_at IS NOT NULL") == 0
+    assert [row[1] for row in await world.events("conversation.taken_over")] == [an_id] * noted
+
+
 async def test_a_takeover_silences_the_agent_at_once_and_takes_back_what_it_queued(world: World) -> None:
     an_id = await a_conversation(world)
     await goes_by(world, "takeover")

@@ -1,7 +1,7 @@
 """Await people: a hand-over that nobody acknowledges is told of once more, and then what its agent says happens.
 
 The timers carry the epoch of the hand-over. Whoever takes the conversation, hands it back or ends it moves that on, so
-that nothing fires stale.
+that nothing fires stale. What a caller gave is not read here: what cannot be read is told of as well.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _NOBODY = "nobody came"
 
 async def await_people(tx: Writing, keys: Sequence[tuple[str, str]], now: datetime, ids: Ids) -> None:
     """Set the timers of (workspace, conversation) that were handed over just now, and tell. The caller commits."""
-    found = await conversations.find_all(tx, keys)
+    found = await conversations.find_all(tx, keys, unread=True)
     handed = [one for one in found.values() if one.mode in (Mode.HUMAN, Mode.PAUSED)]
     versions = await _agents(tx, handed)
     await timers.insert_all(
@@ -53,7 +53,7 @@ async def await_people(tx: Writing, keys: Sequence[tuple[str, str]], now: dateti
 
 async def await_hand_back(tx: Writing, key: tuple[str, str], now: datetime) -> None:
     """Set the timer of a conversation that was taken over just now, where its agent has it back after a while."""
-    found = await conversations.find_all(tx, [key])
+    found = await conversations.find_all(tx, [key], unread=True)
     versions = await _agents(tx, list(found.values()))
     for one in found.values():
         spec = _spec(versions, one)
@@ -64,7 +64,8 @@ async def await_hand_back(tx: Writing, key: tuple[str, str], now: datetime) -> N
 
 async def fire(tx: Writing, due: Sequence[Timer], now: datetime, ids: Ids) -> None:
     """Act on timers of this kind that are due; they are out of the store already. The caller commits."""
-    found = await conversations.lock_all(tx, [(timer.workspace_id, timer.conversation_id) for timer in due])
+    keys = [(timer.workspace_id, timer.conversation_id) for timer in due]
+    found = await conversations.lock_all(tx, keys, unread=True)
     versions = await _agents(tx, list(found.values()))
     for timer in due:
         present = found.get((timer.workspace_id, timer.conversation_id))

@@ -1,6 +1,7 @@
 """Deliver notices: each is claimed, sent by its road with no transaction open, and what came of it is recorded."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,12 +14,24 @@ from overture.store import events, notices
 from overture.store.engine import Writing
 
 TRY_SECONDS: Final = 10.0  # for one answer: who is told has only to keep it
+AT_ONCE: Final = 48  # tools are called through the same client, which has a hundred connections
+AT_ONCE_THERE: Final = 2  # at one server: it only has to keep them, and it takes 24 that hang to hold others up
 LEASE: Final = timedelta(seconds=60)  # well beyond a try: what is claimed again is sent again
 
 
-async def claim_notices(tx: Writing, limit: int, now: datetime) -> Sequence[Notice]:
-    """What is to be delivered now, at most `limit`. The caller commits before it sends."""
-    return await notices.claim_due(tx, now, now + LEASE, limit)
+async def claim_notices(
+    tx: Writing, urls: Sequence[str], on_their_way: Mapping[str, int], now: datetime
+) -> Sequence[Notice]:
+    """What is to be delivered now to these URLs, beside so many by server. The caller commits before it sends."""
+    there, claimed = Counter(on_their_way), list[Notice]()
+    for url in urls:
+        server = rules.server_of(url)
+        room = min(AT_ONCE_THERE - there[server], AT_ONCE - there.total())
+        if room > 0:
+            found = await notices.claim_due(tx, url, now, now + LEASE, room)
+            there[server] += len(found)
+            claimed += found
+    return claimed
 
 
 async def record_notice(

@@ -25,7 +25,7 @@ async def end_conversation(
 
     `hide` takes it out of the API's sight as well; messages, attempts and ledger stay on record.
     """
-    conversation = await conversations.find_locked(tx, workspace_id, conversation_id)
+    conversation = await conversations.find_locked(tx, workspace_id, conversation_id, unread=True)
     if conversation is None or conversation.deleted_at is not None:
         return False
     if conversation.mode is not Mode.ENDED:

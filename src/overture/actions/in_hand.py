@@ -1,4 +1,7 @@
-"""Conversations that a verb of people's changes: found and held, or refused with what to do."""
+"""Conversations that a verb of people's changes: found and held, or refused with what to do.
+
+What a caller gave (variables, metadata) is no part of it: one in which that cannot be read is theirs all the more.
+"""
 
 from overture.domain.conversation import Mode
 from overture.domain.errors import Unknown, WrongMode
@@ -9,7 +12,7 @@ from overture.store.engine import Writing
 
 async def hold(tx: Writing, workspace_id: str, conversation_id: str) -> Conversation:
     """A conversation, held until the commit. Raises Unknown."""
-    found = await conversations.find_locked(tx, workspace_id, conversation_id)
+    found = await conversations.find_locked(tx, workspace_id, conversation_id, unread=True)
     if found is None or found.deleted_at is not None:
         raise unknown(conversation_id)
     return found

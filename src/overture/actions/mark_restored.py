@@ -5,10 +5,12 @@ after it stands in the provider's records alone. So whatever was on its way beco
 and timers wait: see docs/decisions/0012.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from overture.actions import settle_delivery
 from overture.domain.agent import Json
@@ -20,6 +22,7 @@ from overture.store.accounts import ShutBecause
 from overture.store.engine import Writing
 
 TIMERS_REST: Final = timedelta(minutes=10)  # thrice what settling takes; a timer that ends something may be late
+_MOMENT: Final = timedelta(microseconds=1)  # what instants are counted in
 # Settling counts its time from when a message was made, which is long ago; the provider is to be given all of it from
 # the restore on, for the original may have died a moment before. So there are as many looks as fill it, and these are
 # counted below zero.
@@ -40,26 +43,24 @@ async def mark_restored(tx: Writing, now: datetime, ids: Ids) -> Marked:
     unsettled = await restores.doubt_all(tx, Reason.RESTORED, due_at=now, looks=_LOOKS)
     await accounts.shut_all(tx, ShutBecause.RESTORE, now)
     senders = await restores.mark_senders(tx, known_to, now)
-    rested = now + TIMERS_REST
-    await timers.insert_all(
-        tx,
-        [
-            timers.Timer(
-                due_at=rested,
-                conversation_id=conversation_id,
-                kind=timers.TimerKind(kind),
-                shard=shard,
-                workspace_id=workspace_id,
-                epoch=epoch,
-                after_seq=after_seq,
-            )
-            for conversation_id, kind, shard, workspace_id, epoch, after_seq in await restores.take_timers_before(
-                tx, rested
-            )
-        ],
-    )
+    await _let_timers_rest(tx, now + TIMERS_REST)
     said: dict[str, Json] = {"known_to": known_to.isoformat(), "unsettled": unsettled}
     workspaces = await restores.list_workspaces(tx)
     told = [events.make(ids, EventKind.DATABASE_RESTORED, workspace, None, now, **said) for workspace in workspaces]
     await events.insert_all(tx, told, now)
     return Marked(known_to=known_to, unsettled=unsettled, senders=senders)
+
+
+async def _let_timers_rest(tx: Writing, until: datetime) -> None:
+    """Put timers off that are due before an instant: each a moment before it, in their order, so that all have room.
+
+    A conversation may have several of one kind, of several epochs, and the stale one must not be the one that stays.
+    """
+    taken = await timers.take_before(tx, until)
+    ahead: Counter[tuple[str, timers.TimerKind]] = Counter()
+    rested = []
+    for one in sorted(taken, key=lambda timer: timer.due_at, reverse=True):
+        of = (one.conversation_id, one.kind)
+        ahead[of] += 1
+        rested.append(replace(one, due_at=until - _MOMENT * ahead[of]))
+    await timers.insert_all(tx, rested)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from overture.actions import write_down
@@ -95,26 +96,43 @@ async def _said_by_us(tx: Reading, live: Conversation) -> list[matching.Rival]:
     ]
 
 
+async def _still_foreign(
+    tx: Reading, account_sid: str, of_pair: Sequence[Foreign], live: Conversation, thread_id: str
+) -> list[ProviderMessage]:
+    """Those of a pair that nothing of ours may have made, oldest first, now that the conversation is held."""
+    by_sid = {one.message.sid: one.message for one in of_pair if one.message.created_at >= live.created_at}
+    try:
+        rivals = [*await rivals_of(tx, thread_id), *await _said_by_us(tx, live)]
+    except msgspec.MsgspecError:  # it cannot be told what is ours; the other pairs, and the mark, do not wait for that
+        return []
+    said = [
+        message
+        for message in await find_unknown(tx, account_sid, by_sid.values())
+        if not any(matching.may_have_made(rival, message) for rival in rivals)
+    ]
+    return sorted(said, key=lambda message: (message.created_at, message.sid))
+
+
 async def _judge(tx: Writing, account_sid: str, of_pair: Sequence[Foreign], now: datetime, ids: Ids) -> int:
     sender, contact = of_pair[0].sender, of_pair[0].contact
     [pair] = await threads.read_pairs(tx, [(sender.workspace_id, contact, sender.id)])
     if pair.thread is None or pair.live is None:
         return 0
-    live = await conversations.find_locked(tx, sender.workspace_id, pair.live.id)
+    live = await conversations.find_locked(tx, sender.workspace_id, pair.live.id, unread=True)
     if live is None or live.mode is Mode.ENDED or await foreign.is_busy(tx, pair.thread.id):
         return 0
-    by_sid = {one.message.sid: one.message for one in of_pair if one.message.created_at >= live.created_at}
-    rivals = [*await rivals_of(tx, pair.thread.id), *await _said_by_us(tx, live)]
-    said = [
-        message
-        for message in await find_unknown(tx, account_sid, by_sid.values())  # again, now that the pair is held
-        if not any(matching.may_have_made(rival, message) for rival in rivals)
-    ]
-    said.sort(key=lambda message: (message.created_at, message.sid))
+    said = await _still_foreign(tx, account_sid, of_pair, live, pair.thread.id)
     if not said:
         return 0
     lines = await write_down.write_down(
-        tx, live, said, account_sid=account_sid, thread_id=pair.thread.id, author=Author.OPERATOR, now=now, ids=ids
+        tx,
+        (live.workspace_id, live.id),
+        said,
+        account_sid=account_sid,
+        thread_id=pair.thread.id,
+        author=Author.OPERATOR,
+        now=now,
+        ids=ids,
     )
     await people.mark_answered(tx, live.workspace_id, live.id)
     told = [

@@ -14,8 +14,8 @@ from overture.store.engine import Writing
 async def put_off_turn(tx: Writing, key: tuple[str, str], told: str, now: datetime, ids: Ids) -> bool:
     """Leave a turn that could not even be claimed, by its (workspace, conversation), for later, or for a person.
 
-    `told` is the end of a traceback; whether a person is to look at it now. Nothing of the conversation is read.
-    Where another worker has seen to it meanwhile, nothing is done. The caller commits.
+    `told` is the end of a traceback; whether a person is to look at it now. What may be unreadable is not read. Where
+    another worker has seen to it meanwhile, nothing is done. The caller commits.
     """
     tries = await turns.lock_tries(tx, key, now)
     if tries is None:
@@ -30,14 +30,12 @@ async def put_off_turn(tx: Writing, key: tuple[str, str], told: str, now: dateti
 async def park_turn(tx: Writing, claimed: Conversation, told: str, now: datetime, ids: Ids) -> bool:
     """Leave the conversation of a claimed turn to a person, since all that was tried failed; whether it was ours to.
 
-    People are told, as of every hand-over: it could be read when it was claimed. The caller commits.
+    The caller commits.
     """
-    present = await conversations.find_locked(tx, claimed.workspace_id, claimed.id)
+    present = await conversations.find_locked(tx, claimed.workspace_id, claimed.id, unread=True)
     if present is None or present.fence != claimed.fence or present.epoch != claimed.epoch:
         return False
-    key = (claimed.workspace_id, claimed.id)
-    await _park(tx, key, told, now, ids)
-    await await_people(tx, [key], now, ids)
+    await _park(tx, (claimed.workspace_id, claimed.id), told, now, ids)
     return True
 
 
@@ -46,3 +44,4 @@ async def _park(tx: Writing, key: tuple[str, str], told: str, now: datetime, ids
     workspace_id, conversation_id = key
     paused = events.make(ids, EventKind.CONVERSATION_PAUSED, workspace_id, conversation_id, now, reason="poison")
     await events.insert_all(tx, [paused], now)
+    await await_people(tx, [key], now, ids)

@@ -12,17 +12,17 @@ from typing import Final
 
 from msgspec import Struct
 
+from overture.actions.await_people import await_people
 from overture.actions.give_back import give_back
 from overture.actions.write_down import write_down
 from overture.domain import reasons, variants
 from overture.domain.channel import address_on, split_address
-from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryStatus
 from overture.domain.event import EventKind
 from overture.domain.message import Author
 from overture.domain.ports import Ids, ProviderMessage
 from overture.domain.reasons import Reason
-from overture.store import conversations, events, messages, outbox, recovered, restores, threads
+from overture.store import events, messages, outbox, recovered, restores, threads
 from overture.store.engine import Reading, Writing
 from overture.store.restores import Pending, RestoredSender
 
@@ -79,19 +79,14 @@ async def reconcile_pairs(tx: Writing, ahead: Sequence[Ahead], pending: Pending,
         if pair.thread is None:
             continue  # they met after the backup: nothing here can go wrong with them
         workspace, live = one.sender.workspace_id, pair.live
-        if live is not None and await _is_behind(tx, workspace, live.id, pending):
-            await restores.hand_over(tx, workspace, live.id, NOTE)
+        if live is not None and await restores.hand_over(tx, workspace, live.id, NOTE, pending.restored_at):
+            await _tell(tx, (workspace, live.id), now, ids)
             handed_over += 1
-            event = events.make(
-                ids, EventKind.CONVERSATION_HANDED_OVER, workspace, live.id, now, note=NOTE, reason="restored"
-            )
-            await events.insert_all(tx, [event], now)
         an_id = pair.thread.last_conversation_id if live is None else live.id
-        of = None if an_id is None else await conversations.find(tx, workspace, an_id)
-        if of is not None:
+        if an_id is not None:
             await write_down(
                 tx,
-                of,
+                (workspace, an_id),
                 one.said,
                 account_sid=pending.account_sid,
                 thread_id=pair.thread.id,
@@ -102,12 +97,11 @@ async def reconcile_pairs(tx: Writing, ahead: Sequence[Ahead], pending: Pending,
     return handed_over
 
 
-async def _is_behind(tx: Writing, workspace_id: str, conversation_id: str, pending: Pending) -> bool:
-    """Whether an agent carries a conversation that was there before the restore, or that heard what may be answered."""
-    found = await conversations.find_locked(tx, workspace_id, conversation_id)
-    if found is None or found.mode not in (Mode.BOT, Mode.PAUSED):
-        return False
-    return found.created_at < pending.restored_at or found.in_seq > found.handled_seq
+async def _tell(tx: Writing, key: tuple[str, str], now: datetime, ids: Ids) -> None:
+    """Tell of a conversation that people have now, as of every hand-over."""
+    event = events.make(ids, EventKind.CONVERSATION_HANDED_OVER, *key, now, note=NOTE, reason="restored")
+    await events.insert_all(tx, [event], now)
+    await await_people(tx, [key], now, ids)
 
 
 async def _take_back(tx: Writing, thread_ids: Sequence[str], pending: Pending, now: datetime, ids: Ids) -> None:

@@ -6,17 +6,17 @@ So it is known from then on: whoever meets the SID again finds it claimed, and i
 from collections.abc import Sequence
 from datetime import datetime
 
+from overture.domain.ids import shard_of
 from overture.domain.message import Author, Direction, Text
 from overture.domain.ports import Ids, ProviderMessage
 from overture.domain.sending import Priority
 from overture.store import attempts, conversations, messages
-from overture.store.conversations import Conversation
 from overture.store.engine import Writing
 
 
 async def write_down(
     tx: Writing,
-    of: Conversation,
+    key: tuple[str, str],
     said: Sequence[ProviderMessage],
     *,
     account_sid: str,
@@ -25,17 +25,21 @@ async def write_down(
     now: datetime,
     ids: Ids,
 ) -> list[messages.NewMessage]:
-    """Write lines into a conversation, oldest first; nobody answers them. The caller commits."""
+    """Write lines into a (workspace, conversation), oldest first; nobody answers them. The caller commits.
+
+    It is not read: people who find that they cannot either find what was said there.
+    """
+    workspace_id, conversation_id = key
+    shard = shard_of(conversation_id)
     lines = []
     for one in said:
-        noted = await conversations.note(tx, [(of.workspace_id, of.id)], now)
-        seq, epoch = noted[of.workspace_id, of.id]
+        seq, epoch = (await conversations.note(tx, [key], now))[key]
         line = messages.NewMessage(
-            id=ids.new(one.created_at, of.shard),
-            workspace_id=of.workspace_id,
-            conversation_id=of.id,
+            id=ids.new(one.created_at, shard),
+            workspace_id=workspace_id,
+            conversation_id=conversation_id,
             seq=seq,
-            shard=of.shard,
+            shard=shard,
             direction=Direction.OUT,
             author=author,
             body=Text(text=in_words(one)),

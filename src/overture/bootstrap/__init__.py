@@ -200,6 +200,7 @@ class House:
             (
                 lambda: turns.drain(ending.TURNS_SECONDS),
                 lambda: out.drain(ending.SENDS_SECONDS),
+                lambda: notices.drain(ending.NOTICES_SECONDS),
                 settle.give_up,
                 outcomes.settle,
             )

@@ -60,6 +60,11 @@ async def _ask(client: Client, settings: Settings, *, runs: bool) -> AsyncIterat
         if (left := await client.list_inbox(kind, limit=1)).events and runs:
             why = "found no conversation and no agent" if kind == "unrouted" else "failed again and again"
             yield note(f"There are webhooks that {why}, the first of {left.events[0].received_at:%Y-%m-%d %H:%M}.")
+    if (paused := await client.list_conversations(mode="paused", limit=1)).conversations:
+        told = (
+            f"Conversations are paused until a person takes them, the newest {paused.conversations[0].conversation_id}."
+        )
+        yield note(told, "`overture conversations list --mode paused` lists them, `show` tells why.")
     for model in (await client.list_models()).models:
         check = f"`overture model check {model.name}` finds out what it can do."
         if model.checked is None:

@@ -7,6 +7,7 @@ no words of the contact; who is told asks for the conversation with a key of its
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -46,6 +47,11 @@ class Notice(Struct, frozen=True, kw_only=True):
     secret: str | None
     tries: int
     created_at: datetime
+
+
+def server_of(url: str) -> str:
+    """The server that a URL names, whatever its path: it is one that hangs, or is away."""
+    return urlsplit(url).netloc
 
 
 def again_at(notice: Notice, now: datetime) -> datetime | None:

@@ -140,10 +140,9 @@ _NOTE: Final = RowsCommand(
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
-
 _MICROSECOND: Final = timedelta(microseconds=1)
-
 NEVER: Final = 2**62  # later than any instant
+_Key = tuple[str, str]
 
 
 class Conversation(Struct, frozen=True, kw_only=True):
@@ -269,21 +268,21 @@ async def find(tx: Reading, workspace_id: str, conversation_id: str) -> Conversa
     return _conversation_or_none(await tx.one(_GET, workspace_id, conversation_id))
 
 
-async def find_all(tx: Reading, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Conversation]:
-    """Conversations by (workspace, id)."""
-    found = (conversation(row) for row in await tx.all_of(_FIND_ALL, sorted(set(wanted))))
+async def find_all(tx: Reading, wanted: Sequence[_Key], *, unread: bool = False) -> dict[_Key, Conversation]:
+    """Conversations by (workspace, id); `unread` without what their callers gave, which may be unreadable."""
+    found = (conversation(row, unread=unread) for row in await tx.all_of(_FIND_ALL, sorted(set(wanted))))
     return {(one.workspace_id, one.id): one for one in found}
 
 
-async def lock_all(tx: Writing, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Conversation]:
-    """Conversations by (workspace, id), held until the commit."""
-    found = (conversation(row) for row in await tx.all_of(_LOCK_ALL, sorted(set(wanted))))
+async def lock_all(tx: Writing, wanted: Sequence[_Key], *, unread: bool = False) -> dict[_Key, Conversation]:
+    """As `find_all`, held until the commit."""
+    found = (conversation(row, unread=unread) for row in await tx.all_of(_LOCK_ALL, sorted(set(wanted))))
     return {(one.workspace_id, one.id): one for one in found}
 
 
-async def find_locked(tx: Writing, workspace_id: str, conversation_id: str) -> Conversation | None:
+async def find_locked(tx: Writing, workspace_id: str, an_id: str, *, unread: bool = False) -> Conversation | None:
     """One conversation, held until the commit."""
-    return _conversation_or_none(await tx.one(_LOCK, workspace_id, conversation_id))
+    return _conversation_or_none(await tx.one(_LOCK, workspace_id, an_id), unread=unread)
 
 
 async def list_page(
@@ -359,7 +358,7 @@ async def note(tx: Writing, keys: Sequence[tuple[str, str]], now: datetime) -> d
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
-def conversation(row: Row) -> Conversation:
+def conversation(row: Row, *, unread: bool = False) -> Conversation:
     """A row in the order of the columns, as a conversation."""
     return Conversation(
         id=row[0],
@@ -385,8 +384,8 @@ def conversation(row: Row) -> Conversation:
         state=row[20],
         place=row[21],
         expects=row[22],
-        variables=_decode(row[23]),
-        metadata=_decode(row[24]),
+        variables={} if unread else _decode(row[23]),
+        metadata={} if unread else _decode(row[24]),
         start_digest=row[25],
         previous_conversation_id=row[26],
         created_at=instant(row[27]),
@@ -396,5 +395,5 @@ def conversation(row: Row) -> Conversation:
     )
 
 
-def _conversation_or_none(row: Row | None) -> Conversation | None:
-    return None if row is None else conversation(row)
+def _conversation_or_none(row: Row | None, *, unread: bool = False) -> Conversation | None:
+    return None if row is None else conversation(row, unread=unread)

@@ -24,10 +24,16 @@ _INSERT: Final = insert(
     },
     same={"state": "'waiting'", "tries": "0", "due_at": "$1", "created_at": "$1"},
 )
+# A notice waits for the one before it of its conversation, unless that was put off for longer than a claim lasts.
 _CLAIM: Final = Command(
     """
     UPDATE notice SET due_at = $2, tries = tries + 1 WHERE id IN (
-        SELECT id FROM notice WHERE due_at <= $1 ORDER BY tries, due_at LIMIT $3 /*pg: FOR UPDATE SKIP LOCKED */
+        SELECT n.id FROM notice n WHERE n.due_at <= $1 AND n.url = $4 AND NOT EXISTS (
+            SELECT 1 FROM notice e
+            WHERE e.workspace_id = n.workspace_id AND e.conversation_id = n.conversation_id AND e.state = 'waiting'
+                AND e.due_at <= $2 AND (e.created_at, e.id) < (n.created_at, n.id)
+        )
+        ORDER BY n.tries, n.due_at LIMIT $3 /*pg: FOR UPDATE SKIP LOCKED */
     ) RETURNING id, shard, workspace_id, conversation_id, kind, body, url, secret, tries, created_at
     """
 )
@@ -37,7 +43,7 @@ _SETTLE: Final = Command(
     WHERE id = $1 AND tries = $2 AND state = 'waiting' RETURNING id
     """
 )
-_ANY_DUE: Final = Query("SELECT 1 FROM notice WHERE due_at <= $1 LIMIT 1")
+_DUE_URLS: Final = Query("SELECT url FROM notice WHERE due_at <= $1 GROUP BY url ORDER BY min(due_at), url LIMIT $2")
 _NEXT_DUE: Final = Query("SELECT min(due_at) FROM notice WHERE due_at IS NOT NULL AND due_at > $1")
 _LIST: Final = Query(
     """
@@ -82,9 +88,12 @@ async def insert_all(tx: Writing, new: Sequence[NewNotice], now: datetime) -> No
     await tx.run_rows(_INSERT, rows, stored(now))
 
 
-async def claim_due(tx: Writing, now: datetime, lease_until: datetime, limit: int) -> list[Notice]:
-    """Notices that are due, those that failed least often first; nobody else takes them until the lease is over."""
-    rows = await tx.run(_CLAIM, stored(now), stored(lease_until), limit)
+async def claim_due(tx: Writing, url: str, now: datetime, lease_until: datetime, limit: int) -> list[Notice]:
+    """Notices that are due at a server, those that failed least often first; nobody else has them until the lease ends.
+
+    Of a conversation the earliest alone.
+    """
+    rows = await tx.run(_CLAIM, stored(now), stored(lease_until), limit, url)
     return [
         Notice(
             id=row[0],
@@ -112,9 +121,9 @@ async def settle(
     )
 
 
-async def is_any_due(tx: Reading, now: datetime) -> bool:
-    """Whether there is anything to deliver: looking takes no lock that writing would."""
-    return await tx.one(_ANY_DUE, stored(now)) is not None
+async def list_due_urls(tx: Reading, now: datetime, limit: int) -> list[str]:
+    """The servers that are to be told something, who waits longest first: looking takes no lock that writing would."""
+    return [row[0] for row in await tx.all(_DUE_URLS, stored(now), limit)]
 
 
 async def find_next_due(tx: Reading, now: datetime) -> datetime | None:

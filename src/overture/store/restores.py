@@ -42,9 +42,6 @@ _DOUBT: Final = Command(
 _MARK_SENDERS: Final = Command(
     "UPDATE sender SET restored_from = $1, restored_at = $2 WHERE removed_at IS NULL RETURNING id"
 )
-_PUT_OFF_TIMERS: Final = Command(
-    "DELETE FROM timer WHERE due_at < $1 RETURNING conversation_id, kind, shard, workspace_id, epoch, after_seq"
-)
 _PENDING: Final = Query(
     """
     SELECT s.account_sid, min(s.restored_from), max(s.restored_at), max(a.swept_at),
@@ -78,7 +75,8 @@ _HAND_OVER: Final = Command(
     """
     UPDATE conversation SET mode = 'human', mode_note = $3, epoch = epoch + 1, fence = fence + 1, turn_leased = FALSE,
         turn_due_at = NULL, reply_due_at = NULL, first_pending_at = NULL, handled_seq = in_seq
-    WHERE workspace_id = $1 AND id = $2 AND mode IN ('bot', 'paused') RETURNING id
+    WHERE workspace_id = $1 AND id = $2 AND mode IN ('bot', 'paused') AND (created_at < $4 OR in_seq > handled_seq)
+    RETURNING id
     """
 )
 _CLEAR: Final = Command(
@@ -145,11 +143,6 @@ async def mark_senders(tx: Writing, known_to: datetime, now: datetime) -> int:
     return len(await tx.run(_MARK_SENDERS, stored(known_to), stored(now)))
 
 
-async def take_timers_before(tx: Writing, at: datetime) -> list[tuple[str, str, int, str, int, int]]:
-    """Take timers that are due before an instant: (conversation, kind, shard, workspace, epoch, after_seq)."""
-    return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in await tx.run(_PUT_OFF_TIMERS, stored(at))]
-
-
 async def list_pending(tx: Reading) -> list[Pending]:
     """Accounts that came back with a backup and were not reconciled yet."""
     return [
@@ -188,9 +181,12 @@ async def lock_waiting(tx: Writing, thread_ids: Sequence[str], restored_at: date
     ]
 
 
-async def hand_over(tx: Writing, workspace_id: str, conversation_id: str, note: str) -> bool:
-    """Leave a conversation to people, in a new epoch; whether it was the agent's."""
-    return bool(await tx.run(_HAND_OVER, workspace_id, conversation_id, note))
+async def hand_over(tx: Writing, workspace_id: str, conversation_id: str, note: str, restored_at: datetime) -> bool:
+    """Leave a conversation to people, in a new epoch; whether it was the agent's.
+
+    One that began after the restore goes on, unless its agent heard in it what may have been answered.
+    """
+    return bool(await tx.run(_HAND_OVER, workspace_id, conversation_id, note, stored(restored_at)))
 
 
 async def clear(tx: Writing, account_sid: str) -> int:

@@ -32,6 +32,12 @@ _TAKE: Final = Command(
     ) RETURNING due_at, conversation_id, kind, shard, workspace_id, epoch, after_seq
     """
 )
+_TAKE_BEFORE: Final = Command(
+    """
+    DELETE FROM timer WHERE due_at < $1
+    RETURNING due_at, conversation_id, kind, shard, workspace_id, epoch, after_seq
+    """
+)
 _LIST_DUE: Final = Query(
     """
     SELECT workspace_id, due_at, conversation_id, kind, shard FROM timer WHERE due_at <= $1 ORDER BY due_at LIMIT $2
@@ -87,6 +93,11 @@ async def insert_all(tx: Writing, timers: Sequence[Timer]) -> None:
 async def take_due(tx: Writing, now: datetime, limit: int) -> list[Timer]:
     """Take timers that are due out of the store: they fire in this very commit, once."""
     return [_timer(row) for row in await tx.run(_TAKE, stored(now), limit)]
+
+
+async def take_before(tx: Writing, at: datetime) -> list[Timer]:
+    """Take every timer out of the store that is due before an instant, of all workspaces, to be set anew."""
+    return [_timer(row) for row in await tx.run(_TAKE_BEFORE, stored(at))]
 
 
 async def list_due(tx: Reading, now: datetime, limit: int) -> list[Key]:

@@ -1,7 +1,8 @@
 """The embeddings' road: vectors of knowledge, a batch of one base at a time, made while nobody waits for them.
 
 What is kept is kept by batches, so a start goes on where the last end was. The endpoint is asked now and then what it
-makes: where that is another model's, or of another length, every base is embedded anew.
+makes: where that is another model's, or of another length, every base is embedded anew. But only once: where another
+process takes a base of ours into its own space, its settings are the newer ones, and what is there is left to it.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from overture.domain.knowledge import space_of
 from overture.domain.ports import Embeddings
 from overture.store import vectors
 from overture.store.engine import Store
-from overture.store.vectors import Lacking, ToEmbed, Vector
+from overture.store.vectors import Lacking, Taken, ToEmbed, Vector
 
 ROAD: Final = "embeddings"
 EVERY_SECONDS: Final = 60.0
@@ -25,6 +26,7 @@ BATCH: Final = 32
 SECONDS: Final = 30.0  # for a batch: a small machine's own endpoint takes its time
 LEASE: Final = timedelta(minutes=2)
 ASKED_EVERY: Final = timedelta(hours=1)
+_HINT: Final = "Give all processes the same OVERTURE_EMBEDDING_MODEL; until then this one searches by words."
 _ASKS: Final = "What does the endpoint make?"
 
 _log: Final = log.get(__name__)
@@ -39,6 +41,7 @@ class EmbeddingRoad:
         self._space: str | None = None
         self._asked_at: datetime | None = None
         self._failures = 0
+        self._ours: set[str] | None = set()
 
     async def look(self) -> float | None:
         """Embed one batch; the seconds until more may be due."""
@@ -48,11 +51,26 @@ class EmbeddingRoad:
         if space is None:
             return retry.delay(self._failures).total_seconds()
         now = self._store.now()
-        claimed = await self._store.write(lambda tx: vectors.claim(tx, space, now, now + LEASE))
-        if claimed is None:
-            return EVERY_SECONDS
-        await self._embed(claimed, space)
+        ours = self._ours
+        claimed = await self._store.write(lambda tx: vectors.claim(tx, space, now, now + LEASE, ours=ours))
+        match claimed:
+            case None:
+                await self._know_ours(space)
+                return EVERY_SECONDS
+            case Taken():
+                _log.warning(
+                    "embedding_model_outdated", base=claimed.name, ours=space, theirs=claimed.space, hint=_HINT
+                )
+                self._ours = None
+            case ToEmbed():
+                if ours is not None:
+                    ours.add(claimed.id)
+                await self._embed(claimed, space)
         return 0
+
+    async def _know_ours(self, space: str) -> None:
+        if self._ours is not None:
+            self._ours.update(await self._store.read(lambda tx: vectors.list_in_space(tx, space)))
 
     async def _find_space(self) -> str | None:
         now = self._store.now()
@@ -64,7 +82,10 @@ class EmbeddingRoad:
                 _log.warning("embeddings_wait", code=failure.code, why=failure.description)
                 return None
             self._failures, self._asked_at = 0, now
-            self._space = space_of(self._embeddings.model, len(numbers))
+            space = space_of(self._embeddings.model, len(numbers))
+            if space != self._space:
+                self._space, self._ours = space, set()
+                await self._know_ours(space)
         return self._space
 
     async def _embed(self, claimed: ToEmbed, space: str) -> None:
@@ -91,7 +112,7 @@ class EmbeddingRoad:
             _log.warning("passage_not_embedded", passage=lacking[0].passage.number, code=refused.code)
             return [Vector(entry=lacking[0].entry, signs=b"", numbers=b"")]
         if space_of(self._embeddings.model, len(told[0])) != space:
-            self._space = None
+            self._asked_at = None
             raise Transient("embedding_changed", "The embedding endpoint makes other vectors than a moment ago.")
         return await asyncio.to_thread(_packed, lacking, told)
 

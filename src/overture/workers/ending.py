@@ -14,6 +14,7 @@ from overture import log
 
 TURNS_SECONDS: Final = 7.0
 SENDS_SECONDS: Final = 8.5  # the provider client's own limit, and the record of what came of it
+NOTICES_SECONDS: Final = 3.5  # one that is cut off is told again
 
 Step = Callable[[], Awaitable[object]]
 

@@ -32,7 +32,7 @@ async def one_by_one(
         except Unavailable:
             raise
         except Exception as wrong:
-            _log.exception("work_stumbles", road=road)
+            _log.exception("work_stumbles", road=road, key=str(key))
             await put_off(key, told(wrong))
 
 

@@ -104,7 +104,7 @@ class TurnRoad:
             if await self._store.write(
                 lambda tx: put_off_turn.put_off_turn(tx, key, told, self._store.now(), self._ids)
             ):
-                metrics.parked("turns").inc()
+                _tell_of_pause(key[1])
 
         keys = await self._store.read(lambda tx: turns.list_due(tx, self._store.now(), room))
         await singly.one_by_one("turns", keys, do=claim, put_off=put_off)
@@ -156,7 +156,7 @@ class TurnRoad:
         except Unavailable:
             return  # the claim runs out by itself, and the turn is run once more
         if parked:
-            metrics.parked("turns").inc()
+            _tell_of_pause(claim.conversation.id)
 
     async def _release(self, claim: TurnClaim) -> None:
         due_at = self._store.now() + retry.delay(claim.conversation.tries)
@@ -164,3 +164,8 @@ class TurnRoad:
             await self._store.write(lambda tx: turns.release(tx, claim.conversation, due_at))
         except Unavailable:
             return  # the claim runs out by itself
+
+
+def _tell_of_pause(conversation_id: str) -> None:
+    metrics.parked("turns").inc()
+    _log.error("conversation_paused", conversation_id=conversation_id, why="Its turn failed again and again.")

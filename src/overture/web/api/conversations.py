@@ -12,7 +12,7 @@ from overture.domain.conversation import Mode
 from overture.domain.delivery import DeliveryState, DeliveryStatus
 from overture.domain.message import Author, Direction
 from overture.domain.reasons import Reason
-from overture.store import conversations, deliveries, messages
+from overture.store import deliveries, messages, people
 from overture.store.deliveries import Course
 from overture.store.engine import Reading
 from overture.store.messages import Message
@@ -93,8 +93,8 @@ async def list_messages(call: Call[None, ListMessages]) -> MessageList:
     an_id, asked = call.path["conversation_id"], call.query
 
     async def look(tx: Reading) -> tuple[list[Message], dict[str, Course], bool]:
-        found = await conversations.find(tx, call.workspace_id, an_id)
-        if found is None or found.deleted_at is not None:
+        found = await people.find(tx, call.workspace_id, an_id)
+        if found is None:
             raise in_hand.unknown(an_id)
         lines = await messages.list_after(tx, call.workspace_id, an_id, asked.after, asked.limit + 1)
         ours = [line.id for line in lines if line.direction is Direction.OUT]
