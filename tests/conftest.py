@@ -44,6 +44,23 @@ def postgresql_url(postgresql: Databases) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def postgresql_template(postgresql: Databases) -> Iterator[str]:
+    """A PostgreSQL database with the schema and without rows, to be copied and never connected to."""
+    url = postgresql.create()
+    postgresql.bring_up(url)
+    yield url
+    postgresql.drop(url)
+
+
+@pytest.fixture
+def migrated_postgresql_url(postgresql: Databases, postgresql_template: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database with the schema and without rows, dropped after the test."""
+    url = postgresql.create(template=postgresql_template)
+    yield url
+    postgresql.drop(url)
+
+
+@pytest.fixture(scope="session")
 def shared_postgresql_url(postgresql: Databases) -> Iterator[str]:
     """The URL of one PostgreSQL database for all tests of this process that empty it before they use it.
 
