@@ -46,6 +46,7 @@ from overture.workers.inbox import InboxRoad
 from overture.workers.outbox import OutboxRoad
 from overture.workers.sweeps import SettleRoad, TimerRoad
 from overture.workers.turns import TurnRoad
+from tests.prepared import prepare
 from tests.scripted_twilio import ScriptedTwilio
 from tests.timed_store import TimedStore
 
@@ -332,6 +333,8 @@ def open_store(url: str, clock: Clock, *, pool_size: int = 4) -> Store:
 async def a_world(url: str, *, model: ModelClient | None = None, furnish: bool = True) -> AsyncIterator[World]:
     """A world over a database; a second one over the same PostgreSQL is another process (without `furnish`)."""
     clock = StillClock()
+    if furnish:
+        prepare(url)
     store = TimedStore(open_store(url, clock), clock)
     await store.open()
     if furnish and not url.startswith("sqlite:"):

@@ -10,6 +10,12 @@ from tests.world import World, a_world
 
 
 @pytest.fixture
+def postgresql_url(migrated_postgresql_url: str) -> str:
+    """The URL of a PostgreSQL database with the schema and without rows."""
+    return migrated_postgresql_url
+
+
+@pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
     """A database with one agent and two senders, and the roads."""
     async with a_world(database_url) as world:

@@ -35,6 +35,7 @@ from overture.store.statement import Query
 from overture.web.app import make_app
 from overture.web.parts import Parts
 from overture.workers.accounts import AccountsRoad
+from tests.prepared import prepare
 from tests.web.asgi import Client
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
@@ -104,8 +105,15 @@ def open_store(url: str) -> Store:
 
 
 @pytest.fixture
+def postgresql_url(migrated_postgresql_url: str) -> str:
+    """The URL of a PostgreSQL database with the schema and without rows."""
+    return migrated_postgresql_url
+
+
+@pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     """An open database with three agents and two senders."""
+    prepare(database_url)
     store = open_store(database_url)
     await store.open()
     await store.write(lambda tx: _furnish(tx, store))
@@ -122,6 +130,7 @@ async def world(store: Store) -> World:
 @asynccontextmanager
 async def furnished(url: str) -> AsyncIterator[World]:
     """The application over a new database, furnished as `store` is."""
+    prepare(url)
     store = open_store(url)
     await store.open()
     try:
