@@ -1,4 +1,4 @@
-"""Databases that have their schema already: what the migrations make together is made once, and copied for each test."""
+"""Databases that have their schema already: what the migrations make is made once, and copied for each test."""
 
 import functools
 import tempfile
