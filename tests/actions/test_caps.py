@@ -74,6 +74,24 @@ async def test_a_batch_is_counted_call_by_call(world: World) -> None:
     assert await used(world) == 3
 
 
+async def test_calls_of_one_batch_share_a_cap_whoever_their_agents_and_senders_are(world: World) -> None:
+    other = "+15550107777"
+    await add_sender(world, SMS, other)
+    await world.saves(BOOKER, "free")
+    await caps_are(world, cap(2), cap(3))
+    asked = [
+        world.asks(),
+        world.asks(to_number=BOB, agent_id="free"),
+        world.asks(to_number=CARL, from_number=other),
+    ]
+    answers = await world.starts_all(*asked)
+    assert [type(answer) for answer in answers] == [Started, Started, Limited]
+    assert [json.loads(buckets)[0][1] for (buckets,) in await world.rows("SELECT buckets FROM cap")] == [2]
+    told = await world.rows("SELECT kind, data FROM event WHERE kind LIKE 'cap.%' ORDER BY id")
+    assert sorted((kind, json.loads(data)["at_most"]) for kind, data in told) == [("cap.reached", 2)]
+    refused(await world.answers(to_number=CARL))
+
+
 async def test_what_is_refused_for_another_reason_counts_nothing(world: World) -> None:
     await caps_are(world, cap(1))
     await world.hears("STOP")

@@ -20,7 +20,7 @@ from overture.domain.rules import Measure, Scope
 from overture.domain.sending import Facts, Replay, Start, Verdict
 from overture.store import caps as counted
 from overture.store import events, takings
-from overture.store.caps import Asked, Counted, Held, Person, key_of
+from overture.store.caps import Asked, Counted, Held, Key, Person, key_of
 from overture.store.engine import Reading, Writing
 from overture.store.takings import NOBODY, Reservation, Take, Taking
 
@@ -57,6 +57,7 @@ class Ledger:
         self._held: Final = held
         self._lines: Final = lines
         self._groups: Final[dict[tuple[str, int], _Group]] = {}
+        self._tallies: Final[dict[tuple[Key, int], Tally]] = {}
         self._firsts: Final[dict[tuple[int, Wanted], str | Limited]] = {}
         self._taken: Final[dict[int, _Taken]] = {}
         self._now: Final = now
@@ -69,8 +70,7 @@ class Ledger:
         together = caps.together(wanted)
         group = self._group(start.workspace_id, found)
         own = () if facts.contact is None else self._own(start.workspace_id, group.own, contact)
-        is_first = facts.contact is None and len(group.own) > 0
-        first = self._first(found, group.own, together, contact) if is_first else None
+        first = self._first(found, group.own, together, contact) if facts.contact is None else None
         if isinstance(first, Limited):
             return first
         for line, tally in (*group.shared, *own):
@@ -124,16 +124,21 @@ class Ledger:
         known = self._groups.get((workspace_id, id(lines)))
         if known is None:
             known = self._groups[workspace_id, id(lines)] = _Group(
-                shared=tuple((line, self._tally(workspace_id, line, NOBODY)) for line in lines if line.cap.per is None),
+                shared=tuple((line, self._shared(workspace_id, line)) for line in lines if line.cap.per is None),
                 own=tuple(line for line in lines if line.cap.per is not None),
             )
         return known
 
     def _own(self, workspace_id: str, lines: Iterable[Line], contact: str) -> tuple[tuple[Line, Tally], ...]:
-        return tuple((line, self._tally(workspace_id, line, contact)) for line in lines)
+        return tuple((line, self._held.tally(key_of(workspace_id, line, contact), line.cap)) for line in lines)
 
-    def _tally(self, workspace_id: str, line: Line, contact: str) -> Tally:
-        return self._held.tally(key_of(workspace_id, line, contact), line.cap)
+    def _shared(self, workspace_id: str, line: Line) -> Tally:
+        """One tally for all groups that a cap counts: what one of them takes, the others find taken."""
+        key = key_of(workspace_id, line, NOBODY)
+        limited = (key, line.cap.at_most)
+        if (tally := self._tallies.get(limited)) is None:
+            tally = self._tallies[limited] = self._held.tally(key, line.cap)
+        return tally
 
     def _first(
         self, lines: tuple[Line, ...], own: Sequence[Line], together: Wanted, contact: str
@@ -155,6 +160,7 @@ class Ledger:
     def _count_again(self, taken: Iterable[_Taken]) -> None:
         """Count anew, without the calls that were lost. What contacts count apart is theirs alone."""
         self._groups.clear()
+        self._tallies.clear()
         for one in taken:
             for _, tally in self._group(one.workspace_id, one.lines).shared:
                 tally.add(one.together, one.contact)
@@ -166,15 +172,18 @@ class Ledger:
         saved = {key: Counted(self._held.sums[key], self._held.told_of(key)) for key in changed}
         news: list[Event] = []
         at = int(self._now.timestamp())
-        shared = [(group[0], one) for group, lines in groups.items() for one in self._group(group[0], lines).shared]
-        for workspace_id, (line, tally) in sorted(shared, key=_by_limit):
-            key = key_of(workspace_id, line, NOBODY)
+        shared = {
+            (key_of(group[0], line, NOBODY), line.cap.at_most): (line, tally)
+            for group, lines in groups.items()
+            for line, tally in self._group(group[0], lines).shared
+        }
+        for (key, _), (line, tally) in sorted(shared.items(), key=lambda one: one[0]):
             told = saved[key].told if key in saved else self._held.told_of(key)
             near, reached = tally.news()
             if reached:
-                news.append(_told(EventKind.CAP_REACHED, workspace_id, line, tally, self._now, ids))
+                news.append(_told(EventKind.CAP_REACHED, key[0], line, tally, self._now, ids))
             elif near:
-                news.append(_told(EventKind.CAP_NEARLY_REACHED, workspace_id, line, tally, self._now, ids))
+                news.append(_told(EventKind.CAP_NEARLY_REACHED, key[0], line, tally, self._now, ids))
             told = Told(near_at=at if near else told.near_at, reached_at=at if reached else told.reached_at)
             saved[key] = Counted(tally.buckets, told)
         await counted.save(tx, saved, self._now)
@@ -201,11 +210,6 @@ def _counts_only_apart(lines: Iterable[Line]) -> bool:
     return any(line.cap.per is not None for line in lines) and not any(
         line.cap.per is None and line.scope is Scope.WORKSPACE for line in lines
     )
-
-
-def _by_limit(one: tuple[str, tuple[Line, Tally]]) -> tuple[str, str, int]:
-    workspace_id, (line, _) = one
-    return workspace_id, line.name, line.cap.at_most
 
 
 async def hold_caps(tx: Writing, asked: Sequence[tuple[int, Start, Facts]], now: datetime) -> Ledger:
