@@ -27,7 +27,7 @@ class Cluster(Struct, frozen=True, kw_only=True):
 @contextmanager
 def postgresql() -> Iterator[Cluster]:
     """A private cluster with an empty database, on the core of this process."""
-    with databases.server(None, durable=True) as server:
+    with databases.server(None) as server:
         asyncio.run(_set_up(server.url))
         folder = Path(parse_qs(urlsplit(server.url).query)["host"][0])
         pid = int((folder / "postmaster.pid").read_text().splitlines()[0])

