@@ -54,8 +54,8 @@ async def play(stage: Stage, words: Mapping[str, str], *, once: bool) -> None:
         if person.phone in words:
             with stage.screen.step(f"{person.name} writes first, which opens the WhatsApp window for a day"):
                 await stage.handset.types(person.phone, person.sender, words[person.phone])
+    follower = Follower(stage.screen, stage.client, stage.people, SystemClock().now())  # who reads on may call at once
     _tell(stage)
-    follower = Follower(stage.screen, stage.client, stage.people, SystemClock().now())
     if once:
         await _play_script(stage, follower)
         return
