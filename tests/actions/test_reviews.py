@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from overture.actions.drop_message import drop_message
-from overture.actions.end_conversation import end_conversation
 from overture.actions.in_review import Decided
 from overture.actions.resend_message import resend_message
-from overture.domain.agent import EndReason
 from overture.domain.delivery import DeliveryState, DeliveryStatus
 from overture.domain.errors import Conflict, NotAllowed, Problem, Unknown
 from overture.domain.message import Template
 from overture.store.engine import instant
+from tests.people import ends
 from tests.scripted_twilio import Refuse, Then
 from tests.world import ADA, BOB, WHATSAPP, WORKSPACE, World
 
@@ -172,16 +171,7 @@ async def test_the_next_message_waits_for_neither(world: World, decide: Any) -> 
 
 async def test_an_ended_conversations_message_is_not_sent_any_more(world: World) -> None:
     conversation, message_id = await in_review(world)
-    await world.store.write(
-        lambda tx: end_conversation(
-            tx,
-            workspace_id=WORKSPACE,
-            conversation_id=conversation,
-            reason=EndReason.CANCELLED,
-            now=world.clock.now(),
-            ids=world.ids,
-        )
-    )
+    await ends(world, conversation)
     moved = await refused(resend(world, message_id))
     assert (type(moved), moved.code, moved.field) == (NotAllowed, "conversation_moved_on", "message_id")
     assert "ended or was taken over" in moved.description

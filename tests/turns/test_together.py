@@ -5,12 +5,12 @@ from msgspec.structs import replace
 from overture.actions import claim_turns, commit_turn
 from overture.actions.claim_turns import TurnClaim
 from overture.actions.commit_turn import Committed, Draft, Lost, Newer
-from overture.actions.end_conversation import end_conversation
 from overture.domain.agent import EndReason
 from overture.domain.conversation import Mode
 from overture.domain.turn import End, Finish
 from overture.store import turns
 from overture.store.batch import Batch
+from tests import people
 from tests.world import NOON, WORKSPACE, World
 
 PEOPLE = [f"+155502000{n:02}" for n in range(5)]
@@ -45,16 +45,7 @@ async def test_each_of_many_turns_comes_to_what_it_would_have_come_to_alone(worl
     says, is_silent, ends, hears_more, is_over = (await _claimed(world)).values()
     await world.hears("or Tuesday", by=PEOPLE[3])
     gone = is_over.conversation.id
-    await world.store.write(
-        lambda tx: end_conversation(
-            tx,
-            workspace_id=WORKSPACE,
-            conversation_id=gone,
-            reason=EndReason.CANCELLED,
-            now=world.clock.now(),
-            ids=world.ids,
-        )
-    )
+    await people.ends(world, gone)
     drafts = [
         _draft(world, says, "One.", "Two."),
         _draft(world, is_silent),

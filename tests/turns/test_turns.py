@@ -10,13 +10,13 @@ import pytest
 
 from overture.actions import claim_turns, commit_turn
 from overture.actions.claim_turns import TurnClaim
-from overture.actions.end_conversation import end_conversation
 from overture.domain.agent import Ask, EndReason, FlowSpec, Node, PromptSpec
 from overture.domain.conversation import Mode
 from overture.domain.errors import Permanent, Transient
 from overture.domain.turn import Finish, ModelRequest
 from overture.store import turns
 from overture.turns.run_turn import run_turn
+from tests.people import ends
 from tests.world import BOOKER, NOON, WORKSPACE, ScriptedModel, World, a_world
 
 PROMPT = PromptSpec(
@@ -172,16 +172,7 @@ async def test_more_lines_than_a_turn_reads_are_answered_by_the_next(database_ur
 async def test_a_turn_whose_conversation_ended_meanwhile_says_nothing(database_url: str, ending: str) -> None:
     async with prompted(database_url) as (world, model, an_id):
         endings: dict[str, Callable[[], Awaitable[Any]]] = {
-            "an end": lambda: world.store.write(
-                lambda tx: end_conversation(
-                    tx,
-                    workspace_id=WORKSPACE,
-                    conversation_id=an_id,
-                    reason=EndReason.CANCELLED,
-                    now=world.clock.now(),
-                    ids=world.ids,
-                )
-            ),
+            "an end": lambda: ends(world, an_id),
             "an opt-out": lambda: world.hears("STOP"),
             "a new conversation": lambda: world.starts(text="Anew"),
         }
