@@ -13,7 +13,7 @@ from overture.domain.errors import Invalid, Unknown
 from overture.domain.explaining import Asking, Said
 from overture.domain.rules import RequireConsent
 from overture.domain.sending import KnownContact
-from overture.store import agents, consents, queues, rules, senders, threads
+from overture.store import agents, consents, rules, senders, threads
 from overture.store import caps as counted
 from overture.store.caps import Asked
 from overture.store.engine import Reading
@@ -81,7 +81,6 @@ async def _ask(
     lines = caps.lines(ruling, agent_id=None if agent is None else agent.id, sender_id=sender_id)
     asked = [Asked(workspace_id=workspace_id, line=line, contact=key) for line in lines]
     held = await counted.look(tx, asked, now) if asked else counted.Held(now=now)
-    tails = await queues.find_tails(tx, {sender.id}) if sender is not None and sender.paced else {}
     return Asking(
         to_number=address,
         channel=channel,
@@ -94,7 +93,7 @@ async def _ask(
         stopped_because=None if sender is None else sender.stopped_because,
         is_priced=sender is not None and sender.prices_revision is not None,
         lacks=await _lacks(tx, workspace_id, channel, agent, contact, consent_rule.required(ruling)),
-        tails=() if sender is None else tails.get(sender.id, ()),
+        tails=() if sender is None else sender.tails,
     )
 
 

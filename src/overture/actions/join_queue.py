@@ -35,7 +35,9 @@ class Queues:
         """
         if not facts.queues or not isinstance(verdict, Open | Join) or verdict.times.is_deferred:
             return None
-        at = max([self._now, *(self._end(tail) for tail in facts.queues)])
+        at = self._now
+        for tail in facts.queues:
+            at = max(at, self._end(tail))
         if at < verdict.times.expires_at:
             if carried:
                 self._lengthen(facts.queues, sum([one.segments for one in carried]))

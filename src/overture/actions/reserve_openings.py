@@ -33,6 +33,25 @@ class _Group(Struct, frozen=True, kw_only=True):
 
     shared: tuple[tuple[Line, Tally], ...]
     own: tuple[Line, ...]
+    counts_recipients: bool
+
+
+class _Alike(Struct, kw_only=True):
+    """Openings that each take `together` of one group's caps: `count` of them fit, of which the tallies know nothing
+    yet, and `left` more do.
+    """
+
+    group: _Group
+    together: Wanted
+    left: int
+    count: int = 0
+
+    def settle(self) -> None:
+        """Let the tallies know."""
+        if self.count:
+            for _, tally in self.group.shared:
+                tally.add_alike(self.together, self.count)
+        self.left = self.count = 0
 
 
 class _Taken(Struct, frozen=True, kw_only=True):
@@ -60,6 +79,7 @@ class Ledger:
         self._tallies: Final[dict[tuple[Key, int], Tally]] = {}
         self._firsts: Final[dict[tuple[int, Wanted], str | Limited]] = {}
         self._taken: Final[dict[int, _Taken]] = {}
+        self._alike: _Alike | None = None
         self._now: Final = now
 
     def decide(self, n: int, start: Start, facts: Facts, verdict: Verdict, carried: Sequence[Carried]) -> Verdict:
@@ -73,11 +93,16 @@ class Ledger:
         first = self._first(found, group.own, together, contact) if facts.contact is None else None
         if isinstance(first, Limited):
             return first
-        for line, tally in (*group.shared, *own):
+        alike = self._alike_of(group, together)
+        asked = own if alike.left else (*group.shared, *own)
+        for line, tally in asked:
             if (refused := caps.refuse(line, tally, together, contact)) is not None:
                 return refused
-        for _, tally in (*group.shared, *own):
+        for _, tally in asked:
             tally.add(together, contact)
+        if alike.left:
+            alike.left -= 1
+            alike.count += 1
         self._taken[n] = _Taken(
             workspace_id=start.workspace_id,
             contact=contact,
@@ -108,6 +133,7 @@ class Ledger:
         """
         if not self._taken and not self._held.changed:
             return
+        self._settle()
         taken = {n: one for n, one in self._taken.items() if n not in lost}
         if len(taken) < len(self._taken):
             self._count_again(taken.values())
@@ -115,7 +141,8 @@ class Ledger:
         for n, one in taken.items():
             carriers = carriers_of(n)
             pages.note(one, carriers)
-            reservations += _recipients(one, carriers, self._now)
+            if self._group(one.workspace_id, one.lines).counts_recipients:
+                reservations += _recipients(one, carriers, self._now)
         await takings.keep(tx, pages.kept, reservations)
         await self._save(tx, taken.values(), ids)
         await self._save_people(tx, taken.values(), [self._taken[n] for n in self._taken if n in lost and n in made])
@@ -126,8 +153,25 @@ class Ledger:
             known = self._groups[workspace_id, id(lines)] = _Group(
                 shared=tuple((line, self._shared(workspace_id, line)) for line in lines if line.cap.per is None),
                 own=tuple(line for line in lines if line.cap.per is not None),
+                counts_recipients=any(line.cap.count is Measure.RECIPIENTS for line in lines),
             )
         return known
+
+    def _alike_of(self, group: _Group, together: Wanted) -> _Alike:
+        """What is counted of openings alike: many a round are, and caps are asked once how many more of them fit."""
+        alike = self._alike
+        if alike is None or alike.group is not group or alike.together != together:
+            self._settle()
+            left = 0 if group.counts_recipients else min((one.room(together) for _, one in group.shared), default=0)
+            alike = self._alike = _Alike(group=group, together=together, left=left)
+        elif not alike.left:
+            alike.settle()
+        return alike
+
+    def _settle(self) -> None:
+        if self._alike is not None:
+            self._alike.settle()
+            self._alike = None
 
     def _own(self, workspace_id: str, lines: Iterable[Line], contact: str) -> tuple[tuple[Line, Tally], ...]:
         return tuple((line, self._held.tally(key_of(workspace_id, line, contact), line.cap)) for line in lines)

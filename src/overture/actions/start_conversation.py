@@ -35,7 +35,7 @@ from overture.domain.sending import (
 )
 from overture.domain.template import Button, Known, render
 from overture.domain.template_opening import OwnTemplate
-from overture.store import agents, prices, queues, senders, templates, threads
+from overture.store import agents, prices, senders, templates, threads
 from overture.store.engine import Reading, Writing
 from overture.store.senders import Sender
 
@@ -195,7 +195,6 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
     opening_with = [_own_template(start, agent, now) for start, agent in zip(asked, agents_of, strict=True)]
     known_templates = await _read_templates(tx, asked, sender_ids, opening_with)
     tables = await prices.find_all_in_force(tx, ((s.workspace_id, s.prices_revision) for s in sender_ids if s))
-    tails = await queues.find_tails(tx, {one.id for one in sender_ids if one is not None and one.paced})
     rulings = _rulings(agents_of, sender_ids)
     lacking = await find_lacking(tx, asked, agents_of, rulings, pairs)
     facts = []
@@ -223,7 +222,7 @@ async def _read_facts(tx: Reading, asked: Sequence[Start], now: datetime) -> lis
                 rules=ruling,
                 prices=tables.get(start.workspace_id),
                 lacks_consent=lacks,
-                queues=() if sender is None else tails.get(sender.id, ()),
+                queues=() if sender is None else sender.tails,
             )
         )
     return facts

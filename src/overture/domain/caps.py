@@ -196,6 +196,15 @@ class Tally:
             return self.cap.at_most > 0
         return max(1, amount(self.cap, wanted)) <= self.cap.at_most
 
+    def room(self, wanted: Wanted) -> int:
+        """How many openings that each take so much fit one after the other, whoever they are for."""
+        each = 1 if self.cap.count is Measure.RECIPIENTS else max(1, amount(self.cap, wanted))
+        return max(0, (self.cap.at_most - self._used) // each)
+
+    def add_alike(self, wanted: Wanted, times: int) -> None:
+        """Count several openings that each take so much, of a cap that counts no recipients."""
+        self.change(self._start, amount(self.cap, wanted) * times)
+
     def add(self, wanted: Wanted, contact: str) -> None:
         """Count an opening."""
         start = self._start

@@ -71,13 +71,21 @@ class PriceTable:
 
     def find(self, channel: Channel, category: Category, number: str) -> Price | None:
         """The row that counts for a number: the one with the longest prefix."""
-        known = self._kinds.get((channel, category))
-        if known is None:
-            return None
-        for length in range(min(self._longest, len(number)), 0, -1):
-            if (micros := known.get(number[:length])) is not None:
-                return Price(channel=channel, prefix=number[:length], category=category, micros=micros)
-        return None
+        prefix, micros = self._found(channel, category, number)
+        return None if micros is None else Price(channel=channel, prefix=prefix, category=category, micros=micros)
+
+    def micros_of(self, channel: Channel, category: Category, number: str) -> int | None:
+        """The price for a number."""
+        return self._found(channel, category, number)[1]
+
+    def _found(self, channel: Channel, category: Category, number: str) -> tuple[str, int | None]:
+        if known := self._kinds.get((channel, category)):
+            prefix = number[: self._longest]
+            while prefix:
+                if (micros := known.get(prefix)) is not None:
+                    return prefix, micros
+                prefix = prefix[:-1]
+        return "", None
 
 
 def estimate(
@@ -95,8 +103,8 @@ def estimate(
         return None
     match channel:
         case Channel.SMS:
-            row = table.find(channel, Category.SEGMENT, number)
-            return None if row is None else Cost(micros=row.micros * segments, currency=table.currency)
+            each = table.micros_of(channel, Category.SEGMENT, number)
+            return None if each is None else Cost(micros=each * segments, currency=table.currency)
         case Channel.WHATSAPP:
             wanted = [Category.SERVICE]
             if is_template:
@@ -104,8 +112,8 @@ def estimate(
                     return None
                 if not (category is TemplateCategory.UTILITY and is_window_open):
                     wanted.append(_OF_TEMPLATE[category])
-            rows = [table.find(channel, one, number) for one in wanted]
-            micros = [row.micros for row in rows if row is not None]
+            found = [table.micros_of(channel, one, number) for one in wanted]
+            micros = [one for one in found if one is not None]
             return Cost(micros=sum(micros), currency=table.currency) if len(micros) == len(wanted) else None
         case Channel.API:
             return None

@@ -71,7 +71,7 @@ def next_allowed(applying: Applying, address: str, now: datetime, *, time_zone: 
     demands = demands_of(applying, address, time_zone)
     if not demands:
         return now
-    minute = now.replace(second=0, microsecond=0)
+    minute = _minute_of(now)
     found = _next(demands, minute)
     return now if found == minute else found
 
@@ -92,7 +92,7 @@ def times_of(
 
 def explain(applying: Applying, address: str, now: datetime, *, time_zone: str | None = None) -> list[Explained]:
     """Everything that quiet hours say of an address now, rule by rule and zone by zone."""
-    minute = now.replace(second=0, microsecond=0)
+    minute = _minute_of(now)
     told = []
     for demand in demands_of(applying, address, time_zone):
         for name in demand.zones:
@@ -179,6 +179,12 @@ def _minutes(time: TimeOfDay) -> int:
     return int(time[:2]) * 60 + int(time[3:])
 
 
+@lru_cache(maxsize=64)  # many messages are asked about at one instant
+def _minute_of(now: datetime) -> datetime:
+    return now.replace(second=0, microsecond=0)
+
+
+@lru_cache(maxsize=16384)
 def _next(demands: tuple[Demand, ...], minute: datetime) -> datetime | None:
     """The first whole minute from one on that every demand allows in every zone.
 

@@ -30,23 +30,25 @@ _KEPT: Final = (
 )
 _NAMED: Final = {"workspace_id": "text", "name": "text"}
 _APART: Final = {**_NAMED, "contact": "text"}
+_IS_CHANGED: Final = """
+    EXISTS (SELECT 1 FROM cap_change c
+            WHERE c.workspace_id = {of}.workspace_id AND c.cap = {of}.name AND c.contact = '')
+"""
+_FOUND: Final = f"""
+    SELECT rows.workspace_id, rows.name, coalesce(cap.buckets, '[]'), cap.near_at, cap.reached_at,
+        {_IS_CHANGED.format(of="rows")}
+    FROM rows LEFT JOIN cap ON cap.workspace_id = rows.workspace_id AND cap.name = rows.name
+"""
 _HOLD: Final = RowsCommand(
     _NAMED,
-    """
+    f"""
     /*pg: INSERT INTO cap (workspace_id, name, buckets, until) SELECT workspace_id, name, '[]', $1 FROM rows
     ON CONFLICT (workspace_id, name) DO UPDATE SET name = excluded.name
-    RETURNING workspace_id, name, buckets, near_at, reached_at */
-    /*sqlite: SELECT c.workspace_id, c.name, c.buckets, c.near_at, c.reached_at
-    FROM rows JOIN cap c ON c.workspace_id = rows.workspace_id AND c.name = rows.name */
+    RETURNING workspace_id, name, buckets, near_at, reached_at, {_IS_CHANGED.format(of="cap")} */
+    /*sqlite: {_FOUND} */
     """,
 )
-_LOOK: Final = RowsQuery(
-    _NAMED,
-    """
-    SELECT c.workspace_id, c.name, c.buckets, c.near_at, c.reached_at
-    FROM rows JOIN cap c ON c.workspace_id = rows.workspace_id AND c.name = rows.name
-    """,
-)
+_LOOK: Final = RowsQuery(_NAMED, _FOUND)
 _SAVE: Final = insert(
     "cap",
     {**_NAMED, "buckets": "text", "near_at": "bigint", "reached_at": "bigint", "until": "bigint"},
@@ -176,25 +178,33 @@ async def hold(tx: Writing, asked: Sequence[Asked], alone: Collection[Person], n
     `alone` are contacts, known or new, whom no cap for all makes wait: they are met by one transaction at a time, so
     that who makes a contact and who counts on one do not wait for each other in a circle.
     """
-    shared, people, keys = _sorted_out(asked)
+    shared, apart = _sorted_out(asked)
     await tx.all_of(_MEET, sorted(alone))
     found = await tx.run_rows(_HOLD, shared, int(now.timestamp()))
-    own = await tx.all_of(_HOLD_PEOPLE, people)
-    return await _held(tx, asked, found, own, await tx.run_rows(_TAKE_CHANGES, keys), now)
+    own = await tx.all_of(_HOLD_PEOPLE, _people(apart))
+    return await _held(tx, asked, found, own, await tx.run_rows(_TAKE_CHANGES, [*_changed(found), *apart]), now)
 
 
 async def look(tx: Reading, asked: Sequence[Asked], now: datetime) -> Held:
     """What caps have counted, only looked at."""
-    shared, people, keys = _sorted_out(asked)
-    found, own = await tx.all_of(_LOOK, shared), await tx.all_of(_LOOK_AT_PEOPLE, people)
-    return await _held(tx, asked, found, own, await tx.all_of(_CHANGES, keys), now)
+    shared, apart = _sorted_out(asked)
+    found, own = await tx.all_of(_LOOK, shared), await tx.all_of(_LOOK_AT_PEOPLE, _people(apart))
+    return await _held(tx, asked, found, own, await tx.all_of(_CHANGES, [*_changed(found), *apart]), now)
 
 
-def _sorted_out(asked: Iterable[Asked]) -> tuple[list[tuple[str, str]], list[Person], list[Key]]:
-    """The caps that count for all together, the contacts whose own are asked for, and the keys of both."""
+def _sorted_out(asked: Iterable[Asked]) -> tuple[list[tuple[str, str]], list[Key]]:
+    """The caps that count for all together, and those that count their contacts apart."""
     keys = sorted({one.key for one in asked})
-    shared = [(workspace_id, name) for workspace_id, name, contact in keys if contact == NOBODY]
-    return shared, sorted({(key[0], key[2]) for key in keys if key[2] != NOBODY}), keys
+    return [key[:2] for key in keys if key[2] == NOBODY], [key for key in keys if key[2] != NOBODY]
+
+
+def _people(apart: Iterable[Key]) -> list[Person]:
+    return sorted({(key[0], key[2]) for key in apart})
+
+
+def _changed(found: Iterable[Row]) -> list[Key]:
+    """Of caps that count for all together, those beside which something stands."""
+    return [(row[0], row[1], NOBODY) for row in found if row[5]]
 
 
 async def _held(

@@ -1,28 +1,26 @@
 """Stored queues: where each pool's ends, so that an accept tells how long an opening waits, and counts nothing."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from overture.domain.channel import Channel
-from overture.domain.pace import Tail, interval
+from overture.domain.pace import PoolKind, Tail, interval
 from overture.store.engine import Reading, Writing, instant, instant_or_none, stored
 from overture.store.statement import Query, RowsCommand, RowsQuery
 
-_TAILS: Final = RowsQuery(
-    {"sender_id": "text"},
-    """
-    SELECT m.sender_id, p.id, CASE WHEN p.kind = 'sender' THEN p.name ELSE p.kind || ' ' || p.name END,
-        p.per_second, coalesce(q.tail_at, 0)
-    FROM rows JOIN pool_member m ON m.sender_id = rows.sender_id JOIN pool p ON p.id = m.pool_id
-    LEFT JOIN queue q ON q.pool_id = p.id
-    WHERE p.paced
-    ORDER BY p.id
-    """,
-)
+TAILS_OF_SENDER: Final = """
+    (SELECT /*pg: json_agg(json_build_array(pool.id, pool.kind, pool.name, pool.per_second, queue.tail_at))::text */
+        /*sqlite: json_group_array(json_array(pool.id, pool.kind, pool.name, pool.per_second, queue.tail_at)) */
+     FROM pool_member JOIN pool ON pool.id = pool_member.pool_id LEFT JOIN queue ON queue.pool_id = pool.id
+     WHERE pool_member.sender_id = sender.id AND pool.paced)
+"""
+"""A column of a query over `sender`: the ends of the queues that each stands in, for `read_tails`."""
+
 _LOCK: Final = RowsQuery(
     {"pool_id": "text"},
     """
@@ -65,19 +63,20 @@ _SET: Final = RowsCommand(
 )
 _WAITING: Final = """
     (SELECT count(*) FROM outbox o
-     WHERE o.sender_id = s.id AND o.state = 'queued' AND o.priority = {priority} AND o.due_at <= $2)
+     WHERE o.sender_id = sender.id AND o.state = 'queued' AND o.priority = {priority} AND o.due_at <= $2)
 """
 _OLDEST: Final = """
-    (SELECT min(o.due_at) FROM outbox o WHERE o.sender_id = s.id AND o.state = 'queued' AND o.priority = {priority})
+    (SELECT min(o.due_at) FROM outbox o
+     WHERE o.sender_id = sender.id AND o.state = 'queued' AND o.priority = {priority})
 """
 _LIST: Final = Query(
     f"""
-    SELECT s.id, s.channel, s.address, {_WAITING.format(priority=0)}, {_WAITING.format(priority=1)},
+    SELECT sender.id, sender.channel, sender.address, {_WAITING.format(priority=0)}, {_WAITING.format(priority=1)},
         (SELECT count(*) FROM outbox o
-         WHERE o.sender_id = s.id AND o.state = 'queued' AND o.priority IN (0, 1) AND o.due_at > $2),
+         WHERE o.sender_id = sender.id AND o.state = 'queued' AND o.priority IN (0, 1) AND o.due_at > $2),
         {_OLDEST.format(priority=0)}, {_OLDEST.format(priority=1)},
-        s.stopped_because, s.shut_because
-    FROM sender s WHERE s.workspace_id = $1 AND s.removed_at IS NULL ORDER BY s.channel, s.address
+        sender.stopped_because, sender.shut_because, {TAILS_OF_SENDER}
+    FROM sender WHERE sender.workspace_id = $1 AND sender.removed_at IS NULL ORDER BY sender.channel, sender.address
     """
 )
 _EXPIRING: Final = Query(
@@ -88,6 +87,9 @@ _EXPIRING: Final = Query(
     ) waiting WHERE expires_at < $2 + place * $3
     """
 )
+
+
+_read_tails: Final = msgspec.json.Decoder(list[tuple[str, str, str, float, int | None]]).decode
 
 
 class SenderQueue(Struct, frozen=True, kw_only=True):
@@ -105,15 +107,17 @@ class SenderQueue(Struct, frozen=True, kw_only=True):
     expiring: int = 0
 
 
-async def find_tails(tx: Reading, sender_ids: Collection[str]) -> dict[str, tuple[Tail, ...]]:
-    """The ends of the queues of senders that are in pools."""
-    if not sender_ids:
-        return {}
-    found: dict[str, tuple[Tail, ...]] = {}
-    for row in await tx.all_of(_TAILS, [(an_id,) for an_id in sorted(sender_ids)]):
-        tail = Tail(pool_id=row[1], name=row[2], per_second=row[3], at=instant(row[4]))
-        found[row[0]] = (*found.get(row[0], ()), tail)
-    return found
+def read_tails(told: str | None) -> tuple[Tail, ...]:
+    """The ends of a sender's queues, by what `TAILS_OF_SENDER` found."""
+    return tuple(
+        Tail(
+            pool_id=pool_id,
+            name=name if kind == PoolKind.SENDER else f"{kind} {name}",
+            per_second=per_second,
+            at=instant(tail_at or 0),
+        )
+        for pool_id, kind, name, per_second, tail_at in sorted(() if told is None else _read_tails(told))
+    )
 
 
 async def lengthen(tx: Writing, added: Mapping[str, tuple[int, int, float]], now: datetime) -> None:
@@ -150,11 +154,10 @@ async def recount(tx: Writing, now: datetime) -> None:
 async def list_all(tx: Reading, workspace_id: str, now: datetime) -> list[SenderQueue]:
     """What waits at each sender in use of a workspace."""
     rows = await tx.all(_LIST, workspace_id, stored(now))
-    tails = await find_tails(tx, [row[0] for row in rows])
     found = []
     for row in rows:
         due = [at for at in (instant_or_none(row[6]), instant_or_none(row[7])) if at is not None]
-        of_sender, count = tails.get(row[0], ()), row[3] + row[4]
+        of_sender, count = read_tails(row[10]), row[3] + row[4]
         found.append(
             SenderQueue(
                 sender_id=row[0],

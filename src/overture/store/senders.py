@@ -8,14 +8,16 @@ from msgspec import Struct
 
 from overture.domain.account import Origin
 from overture.domain.channel import Channel
+from overture.domain.pace import Tail
 from overture.domain.rules import NONE, Rules
 from overture.domain.sender import ForeignOutbound, InboundWay, KeywordHandling, SenderKind
 from overture.store import rules
 from overture.store.accounts import ShutBecause
 from overture.store.engine import Reading, Writing, instant_or_none, stored
+from overture.store.queues import TAILS_OF_SENDER, read_tails
 from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
 
-_COLUMNS: Final = """
+_COLUMNS: Final = f"""
     sender.id, sender.workspace_id, sender.account_sid, sender.channel, sender.address, sender.kind,
     sender.messaging_service_sid, sender.keyword_handling, sender.inbound_agent_id, sender.activated_at,
     sender.stopped_at, sender.stopped_because, sender.removed_at, sender.webhook_seen_at,
@@ -23,7 +25,7 @@ _COLUMNS: Final = """
     sender.rules, (SELECT workspace.rules FROM workspace WHERE workspace.id = sender.workspace_id),
     (SELECT workspace.prices_revision FROM workspace WHERE workspace.id = sender.workspace_id),
     (SELECT pool.per_second FROM pool WHERE pool.id = sender.id),
-    EXISTS (SELECT 1 FROM pool_member WHERE pool_member.sender_id = sender.id)
+    {TAILS_OF_SENDER}
 """
 _UPSERT: Final = Command(
     """
@@ -112,8 +114,8 @@ class Sender(Struct, frozen=True, kw_only=True):
     """One address of ours on one channel.
 
     `webhook_seen_at` is when a signed webhook of its own first reached us, `past_read_at` when the day before its
-    activation was read, `prices_revision` names its workspace's price table. `pace_per_second` is its own pace; `paced`
-    whether it is in any pool.
+    activation was read, `prices_revision` names its workspace's price table. `pace_per_second` is its own pace; `tails`
+    are the ends of the queues that it stands in.
     """
 
     id: str
@@ -138,7 +140,7 @@ class Sender(Struct, frozen=True, kw_only=True):
     workspace_rules: Rules = NONE
     prices_revision: str | None = None
     pace_per_second: float | None = None
-    paced: bool = False
+    tails: tuple[Tail, ...] = ()
 
     @property
     def is_polled(self) -> bool:
@@ -304,5 +306,5 @@ def _sender(row: Row) -> Sender:
         workspace_rules=NONE if row[19] is None else rules.decode(row[19]),
         prices_revision=row[20],
         pace_per_second=row[21],
-        paced=bool(row[22]),
+        tails=read_tails(row[22]),
     )

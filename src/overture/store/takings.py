@@ -166,11 +166,11 @@ _read_takes: Final = msgspec.json.Decoder(tuple[Take, ...]).decode
 
 async def keep(tx: Writing, takings: Sequence[Taking], reservations: Sequence[Reservation]) -> None:
     """Keep what messages take: of caps that are held, and of those that count recipients."""
-    texts: dict[tuple[Take, ...], str] = {}  # messages of one length take the same
+    texts: dict[int, str] = {}  # messages of one length take the same
     rows = []
     for one in takings:
-        if (text := texts.get(one.takes)) is None:
-            text = texts[one.takes] = msgspec.json.encode(one.takes).decode()
+        if (text := texts.get(id(one.takes))) is None:
+            text = texts[id(one.takes)] = msgspec.json.encode(one.takes).decode()
         rows.append((one.message_id, one.shard, one.workspace_id, one.contact, text, one.until))
     await tx.run_rows(_SAVE_TAKINGS, sorted(rows))
     await tx.run_rows(_RESERVE, sorted(msgspec.structs.astuple(one) for one in reservations))
