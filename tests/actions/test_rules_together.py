@@ -1,5 +1,6 @@
 """The rules of sending in combination: caps, quiet hours, people and ends that meet in one conversation."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -9,7 +10,7 @@ from overture.actions.openings import Answer, Started
 from overture.actions.write_message import Message, write_message
 from overture.domain.agent import EndReason, OnActive, PromptSpec
 from overture.domain.errors import Limited
-from overture.domain.rules import Cap, Measure, QuietHours, Rules
+from overture.domain.rules import Cap, Measure, QuietHours, RequireConsent, Rules
 from tests.people import ends, gives_back, takes
 from tests.pricing import has_prices
 from tests.takings import taken, takings
@@ -139,3 +140,15 @@ async def test_an_opening_that_the_end_of_its_conversation_passes_does_not_leave
     await world.sends()
     assert "Good morning!" not in world.twilio.said
     assert (await world.lines(an_id))[0].reason == "cancelled"
+
+
+async def test_what_joins_without_consent_is_told_as_what_opens_is(world: World) -> None:
+    await world.saves(msgspec.structs.replace(BOOKER, on_active=OnActive.JOIN))
+    await world.rules(Rules(require_consent=RequireConsent.WARN))
+    an_id = await world.starts()
+    [[started, _]] = await world.events("conversation.started")
+    assert json.loads(started)["warnings"] == ["consent_missing"]
+    assert not await world.events("consent.missing")
+    joined = await world.answers(text="One more thing")
+    assert joined == Started(conversation_id=an_id, warnings=("consent_missing",))
+    assert [row[1] for row in await world.events("consent.missing")] == [an_id]

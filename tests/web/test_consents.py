@@ -290,8 +290,10 @@ async def test_a_rule_that_asks_for_consent_refuses_or_warns(world: World) -> No
     await let(world, Rules(require_consent=RequireConsent.WARN))
     warned = await opens(world, BOB, initial_message="Even more")
     assert (warned.status, warned.headers["overture-warning"]) == (200, "consent_missing")
-    row = await world.store.read(lambda tx: tx.one(Query("SELECT count(*) FROM event WHERE kind = 'consent.missing'")))
-    assert row == (1,)
+    events = Query("SELECT data FROM event WHERE kind = 'conversation.started' ORDER BY id")
+    [*before, last] = [json.loads(row[0]) for row in await world.store.read(lambda tx: tx.all(events))]
+    assert last["warnings"] == ["consent_missing"]
+    assert not any("warnings" in one for one in before)
     asked = {"agent_id": AGENT, "channel": "sms", "to_number": BOB, "from_number": SMS_SENDER}
     would = await world.client.post("/v2/chat/outbound?dry_run=true", asked)
     assert would.json["response"]["warnings"] == ["consent_missing"]

@@ -13,7 +13,7 @@ from overture.domain import pace
 from overture.domain.cost import Carried
 from overture.domain.errors import Limited
 from overture.domain.pace import Tail
-from overture.domain.sending import Facts, Join, Open, Verdict
+from overture.domain.sending import Facts, Opens, Verdict
 from overture.store import queues
 from overture.store.engine import Writing
 from overture.store.messages import NewMessage
@@ -33,16 +33,17 @@ class Queues:
 
         One that waits for its recipient's morning joins when it is due.
         """
-        if not facts.queues or not isinstance(verdict, Open | Join) or verdict.times.is_deferred:
+        if not facts.queues or not isinstance(verdict, Opens) or verdict.times.is_deferred:
             return None
-        at = self._now
-        for tail in facts.queues:
-            at = max(at, self._end(tail))
+        ends = [self._ends.get(tail.pool_id, tail.at) for tail in facts.queues]
+        at = max(self._now, *ends)
         if at < verdict.times.expires_at:
             if carried:
-                self._lengthen(facts.queues, sum([one.segments for one in carried]))
+                cost = sum([one.segments for one in carried])
+                for tail, end in zip(facts.queues, ends, strict=True):
+                    self._ends[tail.pool_id] = max(end, self._now) + pace.interval(tail.per_second, cost)
             return None
-        slowest = max(facts.queues, key=self._end)
+        slowest = facts.queues[ends.index(max(ends))]
         waits = ceil((at - self._now).total_seconds())
         lasts = int((verdict.times.expires_at - self._now).total_seconds())
         return Limited(
@@ -68,10 +69,3 @@ class Queues:
                 added[tail.pool_id] = (messages + 1, segments + cost, tail.per_second)
         if added:
             await queues.lengthen(tx, added, self._now)
-
-    def _lengthen(self, tails: Sequence[Tail], cost: int) -> None:
-        for tail in tails:
-            self._ends[tail.pool_id] = max(self._end(tail), self._now) + pace.interval(tail.per_second, cost)
-
-    def _end(self, tail: Tail) -> datetime:
-        return self._ends.get(tail.pool_id, tail.at)

@@ -80,7 +80,6 @@ class Plan:
         self._timers: Final[dict[int, timers.Timer]] = {}
         self._consents: Final[dict[int, contacts.ConsentChange]] = {}
         self._events: Final[dict[int, Event]] = {}
-        self._warned: Final[dict[int, Event]] = {}
         self._keys_won: set[int] = set()
         self._made: set[int] = set()
         self._queues: Final = Queues(now)
@@ -103,7 +102,10 @@ class Plan:
                     self._known[n] = (start.workspace_id, facts.contact)
                 self._joins[n] = (start, facts, join, carried)
                 self._key(n, start, live.id)
-                return self._started(n, start, facts, live.id, times)
+                warnings = consent_rule.warnings(facts.lacks_consent)
+                if warnings:
+                    self._events[n] = self._lacking(start, facts, live.id)
+                return self._started(n, start, live.id, times, warnings)
 
     async def write(self, tx: Writing) -> set[int]:
         """Write the plan; the calls that another process overtook, to be decided again."""
@@ -125,7 +127,7 @@ class Plan:
         await timers.insert_all(tx, _kept(self._timers, lost))
         if self._consents:
             await contacts.record_changes(tx, _kept(self._consents, lost), self._now)
-        await events.insert_all(tx, [*_kept(self._events, lost), *_kept(self._warned, lost)], self._now)
+        await events.insert_all(tx, _kept(self._events, lost), self._now)
         return lost
 
     def _carriers(self, n: int) -> list[Carrier]:
@@ -168,7 +170,9 @@ class Plan:
             epoch=0,
             after_seq=0,
         )
-        started = events.make(
+        warnings = consent_rule.warnings(facts.lacks_consent)
+        warned: dict[str, Json] = {"warnings": list(warnings)} if warnings else {}
+        self._events[n] = events.make(
             self._ids,
             EventKind.CONVERSATION_STARTED,
             start.workspace_id,
@@ -176,20 +180,20 @@ class Plan:
             self._now,
             agent_id=facts.agent.id,
             channel=start.channel.value,
+            **warned,
         )
-        self._events[n] = started
         self._say(n, start, facts, (conversation_id, shard, thread_id), carried, first_seq=1, epoch=0)
         if start.consent is not None:
             self._consents[n] = self._evidence(start, facts.agent, contact)
-        return self._started(n, start, facts, conversation_id, opened.times)
+        return self._started(n, start, conversation_id, opened.times, warnings)
 
-    def _started(self, n: int, start: Start, facts: Facts, conversation_id: str, times: Times) -> Started:
+    def _started(self, n: int, start: Start, conversation_id: str, times: Times, warnings: tuple[str, ...]) -> Started:
         if is_unusual(start, times):
             self._times[n] = (start, conversation_id, times)
         return Started(
             conversation_id=conversation_id,
             scheduled_for=times.due_at if times.is_deferred else None,
-            warnings=self._warn(n, start, facts, conversation_id),
+            warnings=warnings,
         )
 
     def _contact(self, n: int, start: Start, facts: Facts) -> KnownContact:
@@ -263,14 +267,10 @@ class Plan:
             self._messages.setdefault(n, []).append(new)
             self._sends.setdefault(n, []).append(send)
 
-    def _warn(self, n: int, start: Start, facts: Facts, conversation_id: str) -> tuple[str, ...]:
-        told = consent_rule.warnings(facts.lacks_consent)
-        if told:
-            data = {} if facts.contact is None else {"contact_id": facts.contact.id}
-            self._warned[n] = events.make(
-                self._ids, EventKind.CONSENT_MISSING, start.workspace_id, conversation_id, self._now, **data
-            )
-        return told
+    def _lacking(self, start: Start, facts: Facts, conversation_id: str) -> Event:
+        """That a call which joins a conversation lacks consent; of one that is opened its own event tells it."""
+        who: dict[str, Json] = {} if facts.contact is None else {"contact_id": facts.contact.id}
+        return events.make(self._ids, EventKind.CONSENT_MISSING, start.workspace_id, conversation_id, self._now, **who)
 
     def _evidence(self, start: Start, agent: Agent, contact: KnownContact) -> contacts.ConsentChange:
         return contacts.ConsentChange(

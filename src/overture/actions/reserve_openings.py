@@ -29,11 +29,13 @@ Carrier = tuple[str, int]
 
 
 class _Group(Struct, frozen=True, kw_only=True):
-    """The caps that many calls fall under: what counts them all, and those that count each contact apart."""
+    """The caps (`lines`) that many calls fall under: what counts them all, and those that count each contact apart."""
 
-    shared: tuple[tuple[Line, Tally], ...]
-    own: tuple[Line, ...]
-    counts_recipients: bool
+    workspace_id: str
+    lines: tuple[Line, ...]
+    shared: tuple[tuple[Line, Tally], ...] = ()
+    own: tuple[Line, ...] = ()
+    counts_recipients: bool = False
 
 
 class _Alike(Struct, kw_only=True):
@@ -55,16 +57,15 @@ class _Alike(Struct, kw_only=True):
 
 
 class _Taken(Struct, frozen=True, kw_only=True):
-    """An opening that fits: what each of its messages takes, under these caps.
+    """An opening that fits: what each of its messages takes of its group's caps.
 
     `own` is what counts its contact apart; of one that is met with this call it is `first` for its row.
     """
 
-    workspace_id: str
+    group: _Group
     contact: str
     wanted: tuple[Wanted, ...]
     together: Wanted
-    lines: tuple[Line, ...]
     own: tuple[tuple[Line, Tally], ...] = ()
     first: str | None = None
 
@@ -103,15 +104,7 @@ class Ledger:
         if alike.left:
             alike.left -= 1
             alike.count += 1
-        self._taken[n] = _Taken(
-            workspace_id=start.workspace_id,
-            contact=contact,
-            wanted=wanted,
-            together=together,
-            lines=found,
-            own=own,
-            first=first,
-        )
+        self._taken[n] = _Taken(group=group, contact=contact, wanted=wanted, together=together, own=own, first=first)
         return verdict
 
     def written_for(self, n: int) -> str | None:
@@ -141,7 +134,7 @@ class Ledger:
         for n, one in taken.items():
             carriers = carriers_of(n)
             pages.note(one, carriers)
-            if self._group(one.workspace_id, one.lines).counts_recipients:
+            if one.group.counts_recipients:
                 reservations += _recipients(one, carriers, self._now)
         await takings.keep(tx, pages.kept, reservations)
         await self._save(tx, taken.values(), ids)
@@ -151,6 +144,8 @@ class Ledger:
         known = self._groups.get((workspace_id, id(lines)))
         if known is None:
             known = self._groups[workspace_id, id(lines)] = _Group(
+                workspace_id=workspace_id,
+                lines=lines,
                 shared=tuple((line, self._shared(workspace_id, line)) for line in lines if line.cap.per is None),
                 own=tuple(line for line in lines if line.cap.per is not None),
                 counts_recipients=any(line.cap.count is Measure.RECIPIENTS for line in lines),
@@ -206,12 +201,12 @@ class Ledger:
         self._groups.clear()
         self._tallies.clear()
         for one in taken:
-            for _, tally in self._group(one.workspace_id, one.lines).shared:
+            for _, tally in self._group(one.group.workspace_id, one.group.lines).shared:
                 tally.add(one.together, one.contact)
 
     async def _save(self, tx: Writing, taken: Iterable[_Taken], ids: Ids) -> None:
         """Keep what caps count for all together, and tell of those that are nearly, or wholly, used up."""
-        groups = {(one.workspace_id, id(one.lines)): one.lines for one in taken}
+        groups = {(group.workspace_id, id(group.lines)): group.lines for group in (one.group for one in taken)}
         changed = (key for key in self._held.changed if key[2] == NOBODY)
         saved = {key: Counted(self._held.sums[key], self._held.told_of(key)) for key in changed}
         news: list[Event] = []
@@ -242,10 +237,10 @@ class Ledger:
         }
         for one in taken:
             if one.own:
-                person = (one.workspace_id, one.contact)
+                person = (one.group.workspace_id, one.contact)
                 own = ((line.name, tally) for line, tally in one.own)
                 texts[person] = counted.written_for(people.get(person, {}), own, self._now)
-        texts |= {(one.workspace_id, one.contact): None for one in unmade if one.first is not None}
+        texts |= {(one.group.workspace_id, one.contact): None for one in unmade if one.first is not None}
         await counted.save_people(tx, texts)
 
 
@@ -281,11 +276,10 @@ async def count_again(tx: Writing, start: Start, facts: Facts, carriers: Sequenc
         return
     wanted = (Wanted(segments=0),) * len(carriers)
     taken = _Taken(
-        workspace_id=start.workspace_id,
+        group=_Group(workspace_id=start.workspace_id, lines=found),
         contact=contact_of(start, facts),
         wanted=wanted,
         together=caps.together(wanted),
-        lines=found,
     )
     pages = _Pages(now)
     pages.note(taken, carriers)
@@ -310,10 +304,8 @@ def wanted_of(carried: Sequence[Carried]) -> tuple[Wanted, ...]:
     """What each message of an opening takes. One that is yet to be composed is a message; the rest is not known."""
     if not carried:
         return (Wanted(segments=0),)
-    return tuple(
-        Wanted(segments=one.segments, cost_micros=None if (cost := one.counted.cost) is None else cost.micros)
-        for one in carried
-    )
+    costs = [(one.segments, one.counted.cost) for one in carried]
+    return tuple([Wanted(segments=n, cost_micros=None if cost is None else cost.micros) for n, cost in costs])
 
 
 def _asked(asked: Sequence[tuple[int, Start, Facts]]) -> tuple[dict[int, tuple[Line, ...]], list[Asked]]:
@@ -350,13 +342,13 @@ class _Pages:
     def note(self, taken: _Taken, carriers: Sequence[Carrier]) -> None:
         """Note what each message of an opening takes."""
         for (message_id, shard), wanted in zip(carriers, taken.wanted, strict=True):
-            if (takes := self._takes(taken.lines, wanted)) is None:
+            if (takes := self._takes(taken.group.lines, wanted)) is None:
                 return
             self.kept.append(
                 Taking(
                     message_id=message_id,
                     shard=shard,
-                    workspace_id=taken.workspace_id,
+                    workspace_id=taken.group.workspace_id,
                     contact=taken.contact,
                     takes=takes[0],
                     until=takes[1],
@@ -386,13 +378,13 @@ def _takes(lines: Iterable[Line], wanted: Wanted, now: datetime) -> tuple[tuple[
 
 
 def _recipients(taken: _Taken, carriers: Sequence[Carrier], now: datetime) -> list[Reservation]:
-    under = {line.name: line.cap for line in taken.lines if line.cap.count is Measure.RECIPIENTS}
+    under = {line.name: line.cap for line in taken.group.lines if line.cap.count is Measure.RECIPIENTS}
     return [
         Reservation(
             message_id=message_id,
             cap=name,
             shard=shard,
-            workspace_id=taken.workspace_id,
+            workspace_id=taken.group.workspace_id,
             contact=taken.contact,
             bucket=caps.bucket(cap, now),
             until=caps.until(cap, caps.bucket(cap, now)),

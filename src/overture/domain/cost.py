@@ -9,7 +9,7 @@ from overture.domain import prices, segments, window
 from overture.domain.channel import Channel
 from overture.domain.message import Body, Template, Text, shown
 from overture.domain.prices import Cost, PriceTable
-from overture.domain.sending import ByTurn, Facts, Join, Open, Start, Verdict, parts
+from overture.domain.sending import ByTurn, Facts, Opens, Start, Verdict, parts
 from overture.domain.template import Known
 
 
@@ -34,7 +34,7 @@ class Carried(Struct, frozen=True, kw_only=True):
 
 def carry(start: Start, facts: Facts, verdict: Verdict, now: datetime) -> tuple[Carried, ...]:
     """The messages that a verdict opens with, one after the other; none where the agent composes them later."""
-    if not isinstance(verdict, Open | Join) or isinstance(verdict.opening, ByTurn):
+    if not isinstance(verdict, Opens) or isinstance(verdict.opening, ByTurn):
         return ()
     heard = None if facts.thread is None else facts.thread.last_inbound_at
     is_open = window.is_open(heard, now)

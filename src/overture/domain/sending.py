@@ -177,7 +177,8 @@ class Join(Struct, frozen=True, kw_only=True):
     live: LiveConversation
 
 
-Verdict: TypeAlias = Open | Join | Replay | Refusal
+Opens: TypeAlias = Open | Join
+Verdict: TypeAlias = Opens | Replay | Refusal
 
 
 def decide_start(asked: Start, facts: Facts, now: datetime) -> Verdict:

@@ -125,14 +125,14 @@ class Endpoint:
 
     async def _send(self, given: Any, send: Send, an_id: bytes) -> None:
         answer = given if isinstance(given, Answer) else Answer(body=given, status=self.route.status)
-        if isinstance(answer.body, AsyncIterator):
-            metrics.requests(self.route.method, self.route.paths[0], answer.status).inc()
-            await answers.send_pieces(
-                send, answer.body, content_type=answer.content_type or b"", request_id=an_id, extra=answer.headers
-            )
-            return
-        body = answer.body if isinstance(answer.body, bytes) else answers.encode(answer.body)
         metrics.requests(self.route.method, self.route.paths[0], answer.status).inc()
+        body = answer.body
+        if not isinstance(body, bytes):
+            if isinstance(body, AsyncIterator):
+                content_type = answer.content_type or b""
+                await answers.send_pieces(send, body, content_type=content_type, request_id=an_id, extra=answer.headers)
+                return
+            body = answers.encode(body)
         await answers.send_bytes(
             send,
             status=answer.status,

@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
+from msgspec import Struct
+
 from overture.domain.access import Principal, Scope
 from overture.web import answers
 from overture.web.answers import Headers
@@ -72,8 +74,7 @@ class Call(Generic[BodyT, QueryT]):
         return self.principal.workspace_id
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """An answer that is more than a body with status 200.
 
     `body` is bytes as they are, an iterator of pieces that are sent as they come, or a value for JSON.

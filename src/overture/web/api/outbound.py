@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 
@@ -174,11 +175,15 @@ async def create_outbound_chat(
     match await call.parts.starts.submit(start):
         case Started(conversation_id=an_id, replayed=replayed, scheduled_for=scheduled_for, warnings=warnings):
             shown = OutboundChatResponse(response=ConversationStarted(conversation_id=an_id))
-            warned = tuple((b"overture-warning", code.encode()) for code in warnings)
-            headers = (_REPLAYED if replayed else ()) + _scheduled(scheduled_for) + warned
+            headers = (_REPLAYED if replayed else ()) + _scheduled(scheduled_for) + _warned(warnings)
             return Answer(body=answers.encode(shown), headers=headers) if headers else shown
         case refusal:
             return refusal
+
+
+@cache  # they are few
+def _warned(warnings: tuple[str, ...]) -> answers.Headers:
+    return tuple((b"overture-warning", code.encode()) for code in warnings)
 
 
 def _scheduled(at: datetime | None) -> answers.Headers:
