@@ -4,6 +4,7 @@ Each pool's queue has an end, kept apart from the messages: nobody counts them w
 batch lengthen it one after the other.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
@@ -61,11 +62,13 @@ class Queues:
 
     async def write(self, tx: Writing, sends: Sequence[NewSend]) -> None:
         """Lengthen the queues by what was queued."""
+        if not self._joins:
+            return
+        joins = Counter([join for send in sends if (join := self._joins.get(send.message_id)) is not None])
         added: dict[str, tuple[int, int, float]] = {}
-        for send in sends:
-            cost, tails = self._joins.get(send.message_id, (0, ()))
+        for (cost, tails), times in joins.items():
             for tail in tails:
                 messages, segments, _ = added.get(tail.pool_id, (0, 0, 0.0))
-                added[tail.pool_id] = (messages + 1, segments + cost, tail.per_second)
+                added[tail.pool_id] = (messages + times, segments + cost * times, tail.per_second)
         if added:
             await queues.lengthen(tx, added, self._now)

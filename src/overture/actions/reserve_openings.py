@@ -310,24 +310,21 @@ def wanted_of(carried: Sequence[Carried]) -> tuple[Wanted, ...]:
 
 def _asked(asked: Sequence[tuple[int, Start, Facts]]) -> tuple[dict[int, tuple[Line, ...]], list[Asked]]:
     """The caps of each call, and what is to be asked of them: of contacts who are new nothing is counted yet."""
-    groups: dict[tuple[int, str, str | None], tuple[Line, ...]] = {}
+    groups: dict[tuple[int, str, str | None], tuple[tuple[Line, ...], list[Line], list[Line]]] = {}
     lines: dict[int, tuple[Line, ...]] = {}
     wanted: list[Asked] = []
     for n, start, facts in asked:
         group = (id(facts.rules), "" if facts.agent is None else facts.agent.id, facts.sender_id)
-        if (found := groups.get(group)) is None:
-            found = groups[group] = lines_of(facts)
-            wanted += [
-                Asked(workspace_id=start.workspace_id, line=line, contact=NOBODY)
-                for line in found
-                if line.cap.per is None
-            ]
-        lines[n] = found
-        wanted += [
-            Asked(workspace_id=start.workspace_id, line=line, contact=contact_of(start, facts))
-            for line in found
-            if line.cap.count is Measure.RECIPIENTS or (line.cap.per is not None and facts.contact is not None)
-        ]
+        if (known := groups.get(group)) is None:
+            found = lines_of(facts)
+            of_new = [line for line in found if line.cap.count is Measure.RECIPIENTS]
+            of_known = [line for line in found if line.cap.count is Measure.RECIPIENTS or line.cap.per is not None]
+            known = groups[group] = found, of_new, of_known
+            for_all = (line for line in found if line.cap.per is None)
+            wanted += [Asked(workspace_id=start.workspace_id, line=line, contact=NOBODY) for line in for_all]
+        lines[n], of_new, of_known = known
+        for line in of_new if facts.contact is None else of_known:
+            wanted.append(Asked(workspace_id=start.workspace_id, line=line, contact=contact_of(start, facts)))
     return lines, wanted
 
 

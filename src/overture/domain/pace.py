@@ -117,7 +117,7 @@ def after(flow: Flow, at: datetime, cost: int, *, opening: bool) -> Flow:
     )
 
 
-class Tail(Struct, frozen=True, kw_only=True):
+class Tail(Struct, frozen=True, kw_only=True, cache_hash=True):
     """The end of a pool's queue: what is accepted now leaves at `at`, if that is not past."""
 
     pool_id: str
