@@ -11,7 +11,7 @@ from overture.domain.rules import Cap, Measure, Per, QuietHours, RequireConsent,
 from overture.store import prices, rules, senders
 from overture.store.engine import Writing
 
-_MANY: Final = 10**9
+_MANY: Final = 10**12
 _PER_SECOND: Final = 10_000.0  # more than any server accepts, so that the queue never fills
 
 EVERY: Final = Rules(

@@ -114,6 +114,11 @@ class _Watched:
             await self._note(command.postgresql)
         return await self._tx.run_rows(command, rows, *scalars)
 
+    async def put(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> None:
+        if rows:
+            await self._note(command.postgresql)
+        await self._tx.put(command, rows, *scalars)
+
 
 class CountedStore:
     """A store that passes a boundary on both sides of each commit."""

@@ -66,6 +66,9 @@ class Watched:
     async def run_rows(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> Sequence[Row]:
         return self._note(await self._tx.run_rows(command, rows, *scalars))
 
+    async def put(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> None:
+        await self._tx.put(command, rows, *scalars)
+
     def _note(self, rows: Sequence[Row]) -> Sequence[Row]:
         self._seen.extend(tuple(row) for row in rows)
         return rows

@@ -1,6 +1,7 @@
 """What both engines promise: one commit or nothing, readers that cannot write, and a word for every bad day."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,24 @@ import pytest
 from overture.domain.errors import Invalid, Misconfigured, Unavailable
 from overture.store.engine import Reading, Writing
 from overture.store.sqlite import SqliteStore
-from overture.store.statement import Command, Query
+from overture.store.statement import Command, Query, Row, RowsCommand, insert
 from tests.databases import Databases, name_of
 from tests.world import StillClock, World, open_store
 
 ADD = Command("INSERT INTO workspace (id, name, created_at) VALUES ($1, $2, 0)")
 COUNT = Query("SELECT count(*) FROM workspace")
+INTO = insert("workspace", {"id": "text", "name": "text"}, same={"created_at": "0"})
+MEET = insert(
+    "contact", {"workspace_id": "text", "address": "text", "id": "text"}, same={"shard": "1", "created_at": "$1"}
+)
+RENAME = RowsCommand(
+    {"id": "text", "name": "text"}, "UPDATE workspace SET name = rows.name FROM rows WHERE workspace.id = rows.id"
+)
+RETURNING = RowsCommand(
+    {"id": "text"},
+    "UPDATE workspace SET name = name WHERE id IN (SELECT id FROM rows) RETURNING id, name",
+)
+NAMES = Query("SELECT id, name FROM workspace WHERE id IN ('a', 'b') ORDER BY id")
 ALL = Query("SELECT id FROM workspace ORDER BY id")
 
 
@@ -52,6 +65,51 @@ async def test_a_work_that_raises_leaves_nothing_and_harms_no_neighbour(world: W
     assert not isinstance(outcomes[2], Unavailable)
     assert outcomes[3] == "third"
     assert await world.column("SELECT id FROM workspace ORDER BY id") == ["first", "second", "third"]
+
+
+async def test_what_is_put_is_there_for_whatever_is_asked_next(world: World) -> None:
+    async def puts(tx: Writing) -> list[Sequence[Row]]:
+        seen = []
+        await tx.put(INTO, [])
+        await tx.put(INTO, [("a", "first"), ("b", "first")])
+        await tx.put(RENAME, [("a", "second")])  # it must find what was put before
+        await tx.put(MEET, [("a", "+15550001", "c")], 3)
+        seen.append(await tx.all(NAMES))
+        await tx.put(RENAME, [("b", "third")])
+        seen.append(await tx.run_rows(RETURNING, [("b",)]))
+        await tx.put(RENAME, [("a", "fourth")])
+        seen.append([await tx.one(Query("SELECT name FROM workspace WHERE id = 'a'")) or ()])
+        await tx.put(RENAME, [("a", "fifth")])
+        await tx.run(Command("UPDATE workspace SET name = name || '!' WHERE id = 'a'"))
+        await tx.put(RENAME, [("b", "last")])
+        return seen
+
+    seen = await world.store.write(puts)
+    assert [[tuple(row) for row in rows] for rows in seen] == [
+        [("a", "second"), ("b", "first")],
+        [("b", "third")],
+        [("fourth",)],
+    ]
+    assert await world.column("SELECT name FROM workspace WHERE id IN ('a', 'b') ORDER BY id") == ["fifth!", "last"]
+    assert await world.column("SELECT address FROM contact WHERE workspace_id = 'a'") == ["+15550001"]
+
+
+async def test_what_is_put_is_undone_with_the_rest_and_its_fault_is_told(world: World) -> None:
+    async def raises(tx: Writing) -> None:
+        await tx.put(INTO, [("a", "first")])
+        raise Invalid("no", "No.")
+
+    async def clashes(tx: Writing) -> None:
+        await tx.put(INTO, [("b", "first")])
+        await tx.put(MEET, [("b", "+15550001", "c")], 3)
+        await tx.put(INTO, [("b", "again")])
+
+    before = await count(world)
+    for works, fault in ((raises, Invalid), (clashes, Exception)):
+        with pytest.raises(fault):
+            await world.store.write(works)
+    assert await count(world) == before
+    assert await world.column("SELECT id FROM contact WHERE workspace_id IN ('a', 'b')") == []
 
 
 async def test_a_reader_cannot_write(world: World) -> None:

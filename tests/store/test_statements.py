@@ -14,7 +14,7 @@ import pytest
 from overture import store as store_package
 from overture.domain.errors import Unavailable
 from overture.store import postgresql, statement, vectors
-from overture.store.statement import Command, Query, RowsCommand, RowsQuery, RowsStatement, Statement, insert
+from overture.store.statement import Command, Query, RowsCommand, RowsQuery, RowsStatement, Statement, insert, together
 from tests.world import StillClock, World, open_store
 
 
@@ -69,6 +69,49 @@ async def test_every_statement_can_be_prepared_on_postgresql(postgresql_url: str
     assert not wrong
 
 
+async def test_a_command_knows_every_table_it_touches(postgresql_url: str) -> None:
+    """By what it knows, it is decided which commands may be one statement (`together`)."""
+    store = open_store(postgresql_url, StillClock())
+    await store.open()
+    connection = await asyncpg.connect(postgresql_url, server_settings={"plan_cache_mode": "force_generic_plan"})
+    commands = {name: one for name, one in STATEMENTS.items() if isinstance(one, RowsCommand)}
+    for name, one in commands.items():
+        values = ", ".join(["NULL"] * parameters_of(one.postgresql))
+        await connection.execute(f"PREPARE p AS {one.postgresql}")
+        [[plan]] = await connection.fetch(f"EXPLAIN (FORMAT JSON) EXECUTE p({values})")
+        await connection.execute("DEALLOCATE p")
+        touched = set(re.findall(r'"Relation Name": "(\w+)"', plan))
+        written = set(re.findall(r'"Operation": "\w+",[^{}]*?"Relation Name": "(\w+)"', plan))
+        assert written, name
+        assert (touched - one.tables, written - one.written) == (set(), set()), name
+    await connection.close()
+    await store.close()
+
+
+def test_commands_that_touch_the_same_table_are_never_one_statement() -> None:
+    into = insert("workspace", {"id": "text"})
+    of = RowsCommand({"id": "text"}, "UPDATE contact SET name = workspace.name FROM rows JOIN workspace ON true")
+    other = RowsCommand({"id": "text"}, "DELETE FROM contact WHERE id IN (SELECT id FROM rows)")
+    looks = RowsCommand({"id": "text"}, "UPDATE thread SET id = '' WHERE id IN (SELECT contact.id FROM contact)")
+    apart = insert("event", {"id": "text"})
+    assert into.meets(into)
+    assert into.meets(of)
+    assert of.meets(into)
+    assert of.meets(other)
+    assert other.meets(looks)
+    assert looks.meets(other)
+    assert not any(one.meets(apart) or apart.meets(one) for one in (into, of, other, looks))
+
+
+def test_the_parameters_of_commands_that_are_one_statement_follow_each_other() -> None:
+    first, second = "UPDATE a SET b = $1 WHERE c = $2", "UPDATE d SET e = $11, f = $1, g = $1"
+    assert together((first,)) == first
+    assert together((first, second, first)) == (
+        "WITH w2 AS (UPDATE a SET b = $14 WHERE c = $15), w1 AS (UPDATE d SET e = $13, f = $3, g = $3), "
+        f"w0 AS ({first}) SELECT 1 WHERE FALSE"
+    )
+
+
 async def test_no_plan_walks_a_whole_workspace_for_each_row_of_a_join(postgresql_url: str) -> None:
     """An id tells a join what to look up: without statistics a workspace, or a whole index, seems to do as well."""
     store = open_store(postgresql_url, StillClock())
@@ -105,7 +148,7 @@ def text_of(one: RowsStatement, rows: int) -> str:
 
 
 def parameters_of(text: str) -> int:
-    return max((int(number) for number in re.findall(r"\?(\d+)", text)), default=0)
+    return max((int(number) for number in re.findall(r"[?$](\d+)", text)), default=0)
 
 
 @pytest.mark.parametrize(

@@ -154,12 +154,12 @@ class Finished(Struct, frozen=True, kw_only=True):
 
 async def insert_all(tx: Writing, attempts: Sequence[NewAttempt], now: datetime) -> None:
     """Record tries before they are made."""
-    await tx.run_rows(_INSERT, [_new(attempt) for attempt in attempts], stored(now))
+    await tx.put(_INSERT, [_new(attempt) for attempt in attempts], stored(now))
 
 
 async def insert_planned(tx: Writing, attempts: Sequence[tuple[NewAttempt, datetime]]) -> None:
     """Record tries before they are made, each with its own instant."""
-    await tx.run_rows(_INSERT_PLANNED, [(*_new(attempt), stored(at)) for attempt, at in attempts])
+    await tx.put(_INSERT_PLANNED, [(*_new(attempt), stored(at)) for attempt, at in attempts])
 
 
 def _new(a: NewAttempt) -> Row:
@@ -184,7 +184,7 @@ async def finish(tx: Writing, finished: Sequence[Finished], now: datetime) -> No
         (f.message_id, f.number, f.shard, f.state.value, f.sid, f.status, f.error_code, f.reason, f.duplicate)
         for f in finished
     ]
-    await tx.run_rows(_FINISH, sorted(rows, key=lambda row: row[:2]), stored(now))
+    await tx.put(_FINISH, sorted(rows, key=lambda row: row[:2]), stored(now))
 
 
 async def find(tx: Reading, by_sid: Sequence[tuple[str, str]], by_number: Sequence[tuple[str, int]]) -> list[Attempt]:

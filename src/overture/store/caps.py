@@ -261,12 +261,12 @@ async def save(tx: Writing, counted: Mapping[Key, Counted], now: datetime) -> No
         )
         for key, one in counted.items()
     ]
-    await tx.run_rows(_SAVE, sorted(rows))
+    await tx.put(_SAVE, sorted(rows))
 
 
 async def save_people(tx: Writing, counted: Mapping[Person, str | None]) -> None:
     """Keep what contacts' own caps have counted, as `written_for` them; the caller holds the contacts."""
-    await tx.run_rows(_SAVE_PEOPLE, sorted((*person, text) for person, text in counted.items()))
+    await tx.put(_SAVE_PEOPLE, sorted((*person, text) for person, text in counted.items()))
 
 
 def written_for(before: Mapping[str, Mapping[int, int]], tallies: Iterable[tuple[str, Tally]], now: datetime) -> str:
@@ -289,7 +289,7 @@ async def merge_people(tx: Writing, workspace_id: str, stays: str, goes: str) ->
                 for start, count in buckets
             ],
         )
-    await tx.run_rows(_SAVE_PEOPLE, [(workspace_id, goes, None)])
+    await tx.put(_SAVE_PEOPLE, [(workspace_id, goes, None)])
     await tx.run(_HAND_CHANGES_ON, workspace_id, goes, stays)
 
 

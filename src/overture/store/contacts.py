@@ -144,18 +144,18 @@ async def hold(tx: Writing, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, 
 
 async def name_unnamed(tx: Writing, names: Sequence[tuple[str, str, str]]) -> None:
     """Give contacts, as (workspace, address, name), the names they go by, where none is known."""
-    await tx.run_rows(_SET_NAMES, sorted(names))
+    await tx.put(_SET_NAMES, sorted(names))
 
 
 async def set_opt_out(tx: Writing, changes: Sequence[tuple[str, str, datetime | None]]) -> None:
     """Set or lift the opt-out of contacts, as (workspace, address, since when)."""
     rows = [(workspace, address, None if at is None else stored(at)) for workspace, address, at in changes]
-    await tx.run_rows(_SET_OPT_OUT, sorted(rows, key=lambda row: row[:2]))
+    await tx.put(_SET_OPT_OUT, sorted(rows, key=lambda row: row[:2]))
 
 
 async def record_changes(tx: Writing, changes: Sequence[ConsentChange], now: datetime) -> None:
     """Append to the consent ledger; a row that is in it already is not written twice."""
-    await tx.run_rows(
+    await tx.put(
         _RECORD_CHANGE,
         [
             (

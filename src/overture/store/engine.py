@@ -56,6 +56,13 @@ class Writing(Reading, Protocol):
 
     async def run_rows(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> Sequence[Row]: ...
 
+    async def put(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> None:
+        """Write a set of rows of which nothing is asked back: before anything else is asked, or the commit.
+
+        PostgreSQL is sent all that was put since in one statement; what touches the same tables is kept apart.
+        """
+        ...
+
 
 class Store(Protocol):
     """A database with its connections."""

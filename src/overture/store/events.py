@@ -48,4 +48,4 @@ def make(
 async def insert_all(tx: Writing, events: Sequence[Event], now: datetime) -> None:
     """Write events that happen now."""
     rows = [(e.id, e.shard, e.workspace_id, e.conversation_id, e.kind.value, _encode(e.data).decode()) for e in events]
-    await tx.run_rows(_INSERT, rows, stored(now))
+    await tx.put(_INSERT, rows, stored(now))

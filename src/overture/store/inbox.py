@@ -150,12 +150,12 @@ async def lock_one(tx: Writing, key: tuple[str, int], now: datetime) -> Kept | N
 async def finish(tx: Writing, handled: Sequence[Handled]) -> None:
     """Record what became of webhooks; the body of one that is done is let go."""
     rows = [(h.id, h.shard, h.state, h.outcome[-_LONGEST_OUTCOME:], h.workspace_id) for h in handled]
-    await tx.run_rows(_FINISH, sorted(rows, key=lambda row: row[0]))
+    await tx.put(_FINISH, sorted(rows, key=lambda row: row[0]))
 
 
 async def try_again(tx: Writing, later: Sequence[tuple[str, int, datetime]]) -> None:
     """Look at (id, shard) again, not before an instant."""
-    await tx.run_rows(_AGAIN, sorted((an_id, shard, stored(at)) for an_id, shard, at in later))
+    await tx.put(_AGAIN, sorted((an_id, shard, stored(at)) for an_id, shard, at in later))
 
 
 async def find_next_due(tx: Reading, now: datetime) -> datetime | None:

@@ -101,7 +101,7 @@ class Medium(Struct, frozen=True, kw_only=True):
 async def insert_all(tx: Writing, media: Sequence[NewMedium], now: datetime) -> None:
     """Note media that are to be fetched, due at once."""
     rows = [(m.id, m.shard, m.workspace_id, m.conversation_id, m.seq, m.number, m.account_sid, m.url) for m in media]
-    await tx.run_rows(_INSERT, rows, stored(now))
+    await tx.put(_INSERT, rows, stored(now))
 
 
 async def claim_due(tx: Writing, now: datetime, lease_until: datetime, limit: int) -> list[ToFetch]:

@@ -217,7 +217,7 @@ async def insert_all(
         )
         for m in messages
     ]
-    await tx.run_rows(_INSERT, rows, stored(now), stored_or_none(expires_at))
+    await tx.put(_INSERT, rows, stored(now), stored_or_none(expires_at))
 
 
 async def insert_openings(tx: Writing, messages: Sequence[NewMessage], *, now: datetime, expires_at: datetime) -> None:
@@ -230,7 +230,7 @@ async def insert_openings(tx: Writing, messages: Sequence[NewMessage], *, now: d
         )
         for m in messages
     ]
-    await tx.run_rows(_INSERT_OPENINGS, rows, stored(now), stored(expires_at))
+    await tx.put(_INSERT_OPENINGS, rows, stored(now), stored(expires_at))
 
 
 async def list_after(tx: Reading, workspace_id: str, conversation_id: str, seq: int, limit: int) -> list[Message]:
@@ -258,7 +258,7 @@ async def set_statuses(tx: Writing, changes: Sequence[StatusChange]) -> None:
     stays on record, whatever is heard of it later.
     """
     rows = [(c.workspace_id, c.conversation_id, c.seq, c.status.value, c.error_code, c.reason, c.sid) for c in changes]
-    await tx.run_rows(_SET_STATUS, sorted(rows, key=lambda row: row[:3]))
+    await tx.put(_SET_STATUS, sorted(rows, key=lambda row: row[:3]))
 
 
 async def find_all(tx: Reading, keys: Sequence[tuple[str, str, int]]) -> dict[str, Message]:
@@ -271,18 +271,18 @@ async def set_bodies(tx: Writing, bodies: Sequence[tuple[str, str, int, Body]]) 
 
     What they were expected to cost goes with their words.
     """
-    await tx.run_rows(_SET_BODY, sorted((ws, an_id, seq, encode_body(body)) for ws, an_id, seq, body in bodies))
+    await tx.put(_SET_BODY, sorted((ws, an_id, seq, encode_body(body)) for ws, an_id, seq, body in bodies))
 
 
 async def set_costs(tx: Writing, costs: Sequence[tuple[str, str, int, Cost]]) -> None:
     """Let messages, as (workspace, conversation, seq, cost), be expected to cost something else."""
     rows = sorted((ws, an_id, seq, cost.micros, cost.currency) for ws, an_id, seq, cost in costs)
-    await tx.run_rows(_SET_COST, rows)
+    await tx.put(_SET_COST, rows)
 
 
 async def flag_possible_duplicates(tx: Writing, keys: Sequence[tuple[str, str, int]]) -> None:
     """Mark (workspace, conversation, seq) as one that the provider may have taken twice."""
-    await tx.run_rows(_FLAG, sorted(keys))
+    await tx.put(_FLAG, sorted(keys))
 
 
 def encode_body(body: Body) -> str:

@@ -85,7 +85,7 @@ async def insert_all(tx: Writing, new: Sequence[NewNotice], now: datetime) -> No
         (one.id, one.shard, one.workspace_id, one.conversation_id, one.kind.value, one.body, one.url, one.secret)
         for one in new
     ]
-    await tx.run_rows(_INSERT, rows, stored(now))
+    await tx.put(_INSERT, rows, stored(now))
 
 
 async def claim_due(tx: Writing, url: str, now: datetime, lease_until: datetime, limit: int) -> list[Notice]:

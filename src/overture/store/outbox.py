@@ -231,7 +231,7 @@ async def insert_all(
         (s.message_id, s.shard, s.workspace_id, s.conversation_id, s.thread_id, s.sender_id, s.seq, s.epoch)
         for s in sends
     ]
-    await tx.run_rows(_INSERT, rows, stored(now), stored(expires_at), int(priority), confirms_opt_out)
+    await tx.put(_INSERT, rows, stored(now), stored(expires_at), int(priority), confirms_opt_out)
 
 
 async def lock_messages(tx: Writing, keys: Sequence[tuple[str, int]]) -> dict[str, Send]:
@@ -257,7 +257,7 @@ async def update(tx: Writing, changes: Sequence[Change]) -> None:
         )
         for c in changes
     ]
-    await tx.run_rows(_UPDATE, sorted(rows, key=lambda row: row[0]))
+    await tx.put(_UPDATE, sorted(rows, key=lambda row: row[0]))
 
 
 async def delete(tx: Writing, keys: Sequence[tuple[str, int]]) -> None:

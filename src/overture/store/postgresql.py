@@ -17,7 +17,7 @@ from overture.domain.errors import Misconfigured, Unavailable
 from overture.domain.ports import Clock
 from overture.store import migrate
 from overture.store.engine import Reading, Writing
-from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery
+from overture.store.statement import Command, Query, Row, RowsCommand, RowsQuery, together
 
 T = TypeVar("T")
 
@@ -57,13 +57,15 @@ _BUSY: Final = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 
 
 class PostgresqlTransaction:
-    """A transaction on one connection."""
+    """A transaction on one connection. What is `put` waits for the next statement: each is a way to the server."""
 
     def __init__(self, connection: Any) -> None:
         self._connection: Final = connection
+        self._put: Final[list[tuple[RowsCommand, str, list[Any]]]] = []
 
     async def all(self, query: Query, *scalars: Any) -> Sequence[Row]:
         """Every row of a query."""
+        await self.settle()
         return await self._connection.fetch(query.postgresql, *scalars)  # type: ignore[no-any-return]
 
     async def all_of(self, query: RowsQuery, rows: Sequence[Row], *scalars: Any) -> Sequence[Row]:
@@ -72,21 +74,49 @@ class PostgresqlTransaction:
 
     async def one(self, query: Query, *scalars: Any) -> Row | None:
         """The first row of a query."""
+        await self.settle()
         return await self._connection.fetchrow(query.postgresql, *scalars)  # type: ignore[no-any-return]
 
     async def run(self, command: Command, *scalars: Any) -> Sequence[Row]:
         """Write; the rows it returns."""
+        await self.settle()
         return await self._connection.fetch(command.postgresql, *scalars)  # type: ignore[no-any-return]
 
     async def run_rows(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> Sequence[Row]:
         """Write a set of rows; the rows it returns."""
         return await self._rows(command, rows, scalars)
 
+    async def put(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> None:
+        """Write a set of rows, with others that are put, before the next statement."""
+        if not rows:
+            return
+        if any(command.meets(other) for other, _, _ in self._put):
+            await self.settle()
+        text, bound = command.bound(rows)
+        self._put.append((command, text, [*scalars, *bound]))
+
+    async def settle(self) -> None:
+        """Write what was put."""
+        if self._put:
+            texts = tuple([text for _, text, _ in self._put])
+            values = [value for _, _, values in self._put for value in values]
+            self._put.clear()
+            await self._connection.fetch(together(texts), *values)
+
     async def _rows(self, statement: RowsQuery | RowsCommand, rows: Sequence[Row], scalars: Sequence[Any]) -> list[Row]:
         if not rows:
             return []
+        await self.settle()
         text, bound = statement.bound(rows)
         return await self._connection.fetch(text, *scalars, *bound)  # type: ignore[no-any-return]
+
+
+async def within(connection: Any, work: Callable[[Any], Awaitable[T]]) -> T:
+    """Run in the transaction that a connection is in, whose owner commits."""
+    tx = PostgresqlTransaction(connection)
+    done = await work(tx)
+    await tx.settle()
+    return done
 
 
 class PostgresqlStore:
@@ -187,7 +217,7 @@ class PostgresqlStore:
                     readonly=readonly, isolation="repeatable_read" if readonly else "read_committed"
                 ),
             ):
-                return await work(PostgresqlTransaction(connection))
+                return await within(connection, work)
         except _AWAY as away:
             if isinstance(away, ValueError):
                 raise  # a value that no parameter can carry: asyncpg's word for it is a kind of InterfaceError

@@ -129,7 +129,7 @@ async def lengthen(tx: Writing, added: Mapping[str, tuple[int, int, float]], now
     for an_id in ids:
         messages, segments, per_second = added[an_id]
         rows.append((an_id, interval(per_second, segments) // timedelta(microseconds=1), messages, segments))
-    await tx.run_rows(_LENGTHEN, rows, stored(now))
+    await tx.put(_LENGTHEN, rows, stored(now))
 
 
 async def is_any_kept(tx: Reading) -> bool:

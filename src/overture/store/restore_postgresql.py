@@ -15,7 +15,7 @@ import asyncpg
 from overture.domain.errors import Conflict, Misconfigured, Unavailable
 from overture.store import backup_postgresql, migrate
 from overture.store.engine import Writing
-from overture.store.postgresql import PostgresqlTransaction
+from overture.store.postgresql import within
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ async def _finish(
     async with connection.transaction():
         await connection.executemany("INSERT INTO migration VALUES ($1, $2, $3)", ledger)
         await migrate.up_postgresql(connection, now)
-        marked = await mark(PostgresqlTransaction(connection), now)
+        marked = await within(connection, lambda tx: mark(tx, now))
     await connection.execute("ANALYZE")
     return marked
 

@@ -70,6 +70,10 @@ class SqliteTransaction:
         """Write a set of rows; the rows it returns."""
         return self._chunked(command, rows, scalars)
 
+    async def put(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> None:
+        """Write a set of rows."""
+        self._chunked(command, rows, scalars)
+
     def _chunked(self, statement: RowsQuery | RowsCommand, rows: Sequence[Row], scalars: Sequence[Any]) -> list[Row]:
         found: list[Row] = []
         for text, bound in statement.chunks(rows, scalars):

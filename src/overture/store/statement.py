@@ -11,6 +11,7 @@ What both share is written once. What differs has its place here:
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 
 Row: TypeAlias = tuple[Any, ...]
@@ -24,6 +25,8 @@ _BETWEEN: Final = (
 )
 _NOTHING: Final = "\x1e"  # stands for NULL
 _PACKED: Final = frozenset({"text", "int", "bigint", "boolean"})
+_TABLE: Final = re.compile(r"\b(?:INTO|UPDATE|FROM|JOIN)\s+([a-z_]+)")
+_WRITTEN: Final = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)")
 
 _LARGEST_CHUNK: Final = 64  # rows of one VALUES list: beyond it the parser's time outgrows what a statement costs
 
@@ -136,6 +139,35 @@ class RowsQuery(RowsStatement):
 
 class RowsCommand(RowsStatement):
     """Writes a set of rows; what it RETURNs comes back as rows."""
+
+    def __init__(self, columns: dict[str, str], sql: str) -> None:
+        super().__init__(columns, sql)
+        text = for_postgresql(sql)
+        self.tables: Final = frozenset(_TABLE.findall(text)) - {"rows"}
+        self.written: Final = frozenset(_WRITTEN.findall(text))
+
+    def meets(self, other: "RowsCommand") -> bool:
+        """Whether one of two writes a table that the other one reads or writes: then they cannot be one statement."""
+        return not (self.written.isdisjoint(other.tables) and other.written.isdisjoint(self.tables))
+
+
+@lru_cache(maxsize=512)
+def together(texts: tuple[str, ...]) -> str:
+    """Writes of which nothing is asked back, as one statement for PostgreSQL; their parameters follow each other.
+
+    The server runs such writes from the last one to the first, so that is how they are listed.
+    """
+    if len(texts) == 1:
+        return texts[0]
+    parts, before = list[str](), 0
+    for n, text in enumerate(texts):
+        parts.append(f"w{n} AS ({_PLACEHOLDER.sub(partial(_moved, by=before), text)})")
+        before += max(int(number) for number in _PLACEHOLDER.findall(text))
+    return f"WITH {', '.join(reversed(parts))} SELECT 1 WHERE FALSE"
+
+
+def _moved(placeholder: re.Match[str], *, by: int) -> str:
+    return f"${int(placeholder[1]) + by}"
 
 
 def insert(table: str, columns: dict[str, str], tail: str = "", *, same: dict[str, str] | None = None) -> RowsCommand:

@@ -172,8 +172,8 @@ async def keep(tx: Writing, takings: Sequence[Taking], reservations: Sequence[Re
         if (text := texts.get(id(one.takes))) is None:
             text = texts[id(one.takes)] = msgspec.json.encode(one.takes).decode()
         rows.append((one.message_id, one.shard, one.workspace_id, one.contact, text, one.until))
-    await tx.run_rows(_SAVE_TAKINGS, sorted(rows))
-    await tx.run_rows(_RESERVE, sorted(msgspec.structs.astuple(one) for one in reservations))
+    await tx.put(_SAVE_TAKINGS, sorted(rows))
+    await tx.put(_RESERVE, sorted(msgspec.structs.astuple(one) for one in reservations))
 
 
 async def keep_more(tx: Writing, takings: Sequence[Taking]) -> None:
@@ -262,7 +262,7 @@ async def _note(tx: Writing, takings: Sequence[tuple[Taking, int]]) -> None:
 
 async def note(tx: Writing, changes: Iterable[Change]) -> None:
     """Note beside caps what the next who holds them is to take in."""
-    await tx.run_rows(_NOTE, sorted(changes))
+    await tx.put(_NOTE, sorted(changes))
 
 
 def _taking(row: Row) -> Taking:

@@ -236,17 +236,17 @@ async def hear(tx: Writing, heard: Sequence[tuple[str, int, datetime, str]]) -> 
 
     What was written before the last message that is known changes nothing.
     """
-    await tx.run_rows(_HEARD, sorted((an_id, shard, stored(at), address) for an_id, shard, at, address in heard))
+    await tx.put(_HEARD, sorted((an_id, shard, stored(at), address) for an_id, shard, at, address in heard))
 
 
 async def set_last_conversations(tx: Writing, opened: Sequence[tuple[str, int, str]]) -> None:
     """Record the conversation that was opened last: (thread, shard, conversation)."""
-    await tx.run_rows(_SET_LAST, sorted(opened))
+    await tx.put(_SET_LAST, sorted(opened))
 
 
 async def close_windows(tx: Writing, closed: Sequence[tuple[str, int, datetime]]) -> None:
     """Forget windows that the provider says are closed, unless the contact wrote since: (thread, shard, since)."""
-    await tx.run_rows(_CLOSE_WINDOW, sorted((an_id, shard, stored(at)) for an_id, shard, at in closed))
+    await tx.put(_CLOSE_WINDOW, sorted((an_id, shard, stored(at)) for an_id, shard, at in closed))
 
 
 async def _facts(tx: Reading, rows: Sequence[Row]) -> list[PairFacts]:

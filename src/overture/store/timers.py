@@ -81,7 +81,7 @@ class Timer(Struct, frozen=True, kw_only=True):
 
 async def insert_all(tx: Writing, timers: Sequence[Timer]) -> None:
     """Set timers."""
-    await tx.run_rows(
+    await tx.put(
         _INSERT,
         [
             (stored(t.due_at), t.conversation_id, t.kind.value, t.shard, t.workspace_id, t.epoch, t.after_seq)

@@ -258,7 +258,7 @@ async def finish_all(tx: Writing, left: Sequence[tuple[Conversation, After]], no
         )
         for claimed, after in left
     ]
-    await tx.run_rows(_FINISH, sorted(rows, key=lambda row: row[:2]), stored(now))
+    await tx.put(_FINISH, sorted(rows, key=lambda row: row[:2]), stored(now))
 
 
 async def insert_all(tx: Writing, ended: Sequence[NewTurn], now: datetime) -> None:
@@ -273,7 +273,7 @@ async def insert_all(tx: Writing, ended: Sequence[NewTurn], now: datetime) -> No
         )
         for turn in ended
     ]
-    await tx.run_rows(_INSERT, rows, stored(now))
+    await tx.put(_INSERT, rows, stored(now))
 
 
 async def list_of_conversation(tx: Reading, workspace_id: str, conversation_id: str) -> list[TurnRecord]:

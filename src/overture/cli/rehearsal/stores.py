@@ -70,6 +70,10 @@ class _Counted:
         self._store.changes += len(rows)
         return await self._tx.run_rows(command, rows, *scalars)
 
+    async def put(self, command: RowsCommand, rows: Sequence[Row], *scalars: Any) -> None:
+        self._store.changes += len(rows)
+        await self._tx.put(command, rows, *scalars)
+
 
 class DoomedStore:
     """A worker's store until the commit of its first turn: that is rolled back, and the worker reaches nothing more."""
