@@ -112,6 +112,17 @@ def test_the_parameters_of_commands_that_are_one_statement_follow_each_other() -
     )
 
 
+async def test_commands_that_are_one_statement_run_in_the_order_in_which_they_were_put(postgresql_url: str) -> None:
+    """So they lock rows in the order in which they would one by one."""
+    connection = await asyncpg.connect(postgresql_url)
+    await connection.execute("CREATE SEQUENCE turn_of; CREATE TABLE a (n int); CREATE TABLE b (n int)")
+    await connection.execute("CREATE TABLE c (n int, of text)")
+    into = ["INSERT INTO a SELECT nextval('turn_of')", "INSERT INTO b SELECT nextval('turn_of')"]
+    await connection.fetch(together((*into, "INSERT INTO c SELECT nextval('turn_of'), $1")), "them")
+    assert [await connection.fetchval(f"SELECT n FROM {table}") for table in "abc"] == [1, 2, 3]
+    await connection.close()
+
+
 async def test_no_plan_walks_a_whole_workspace_for_each_row_of_a_join(postgresql_url: str) -> None:
     """An id tells a join what to look up: without statistics a workspace, or a whole index, seems to do as well."""
     store = open_store(postgresql_url, StillClock())

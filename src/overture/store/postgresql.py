@@ -36,7 +36,7 @@ _SESSION: Final = {
     "enable_material": "off",  # it reads a whole index once, where an empty table made that look like one row
     "application_name": "overture",
 }
-_STATEMENTS: Final = 400  # prepared ones a connection keeps: all of ours, each in two forms
+_STATEMENTS: Final = 800  # prepared ones a connection keeps: all of ours in two forms, and those that are sent together
 _CHANNEL: Final = "overture"
 _MEASURE_EVERY: Final = timedelta(seconds=30)
 _PARTED: Final = timedelta(seconds=1)
