@@ -162,7 +162,7 @@ def together(texts: tuple[str, ...]) -> str:
     parts, before = list[str](), 0
     for n, text in enumerate(texts):
         parts.append(f"w{n} AS ({_PLACEHOLDER.sub(partial(_moved, by=before), text)})")
-        before += max(int(number) for number in _PLACEHOLDER.findall(text))
+        before += max((int(number) for number in _PLACEHOLDER.findall(text)), default=0)
     return f"WITH {', '.join(reversed(parts))} SELECT 1 WHERE FALSE"
 
 
