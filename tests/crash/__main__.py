@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     asked.add_argument("--plan", action="append", choices=list(plans.BY_NAME), metavar="PLAN", help="only this plan")
     asked.add_argument("--database", action="append", choices=plans.DATABASES, help="only this database")
     asked.add_argument("--kill", type=_positive, metavar="N", help="only the N-th boundary")
+    asked.add_argument("--of", metavar="NAME", help="with --kill: the N-th boundary of this name ('before send')")
     asked.add_argument(
         "--again", type=_positive, metavar="N", help="with --kill: the second life dies at its N-th boundary"
     )
@@ -77,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plan_names=tuple(given.plan or plans.BY_NAME),
         databases=tuple(given.database or plans.DATABASES),
         kill=given.kill,
+        of=given.of,
         again=given.again,
         every=given.every,
         sample=given.sample,

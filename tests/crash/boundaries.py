@@ -34,12 +34,24 @@ _CHANGES: Final = Query(
 
 
 class Boundaries:
-    """Counts, writes down, and sends the signal `number` to its own process at boundary `stop_at`."""
+    """Counts, writes down, and sends the signal `number` to its own process at boundary `stop_at`.
 
-    def __init__(self, path: Path, *, clock: Clock, stop_at: int | None = None, number: int = signal.SIGKILL) -> None:
+    With `stop_of` only boundaries of that name are counted for it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        stop_at: int | None = None,
+        stop_of: str | None = None,
+        number: int = signal.SIGKILL,
+    ) -> None:
         self._file: Final = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._clock: Final = clock
-        self._stop_at: Final = stop_at
+        self._left = stop_at
+        self._stop_of: Final = stop_of
         self._number: Final = number
         self._lock: Final = threading.Lock()  # SQLite commits in a thread of its own
         self._passed = 0
@@ -49,8 +61,10 @@ class Boundaries:
         with self._lock:
             self._passed += 1
             os.write(self._file, f"{self._passed} {self._clock.now().isoformat()} {name}\n".encode())
-            if self._passed == self._stop_at:
-                os.kill(os.getpid(), self._number)
+            if self._left is not None and self._stop_of in {None, name}:
+                self._left -= 1
+                if self._left == 0:
+                    os.kill(os.getpid(), self._number)
 
 
 class Passed(Struct, frozen=True, kw_only=True):

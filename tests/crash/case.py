@@ -98,6 +98,7 @@ class _Play:
             boundaries=self._folder / f"boundaries-{number}",
             log=self._folder / f"server-{number}.log",
             stop_at=stops.get(number),
+            stop_of=self._case.of if number == 1 else None,
             stop_by=self._plan.stop_by,
             bug=self._case.bug,
         )

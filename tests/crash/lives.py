@@ -24,13 +24,16 @@ _FORKED.set_forkserver_preload(["tests.crash.serving", "tests.crash.handsets", "
 
 
 class ServerLife(Struct, frozen=True, kw_only=True):
-    """What a life of the server begins with. `stop_at`: the boundary at which it sends itself the signal."""
+    """What a life of the server begins with. `stop_at`: the boundary at which it sends itself the signal;
+    with `stop_of` it is counted among those of that name.
+    """
 
     environment: dict[str, str]
     timescale: Timescale
     boundaries: Path
     log: Path
     stop_at: int | None = None
+    stop_of: str | None = None
     stop_by: int = signal.SIGKILL
     bug: str | None = None
 

@@ -17,12 +17,15 @@ class Noted(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Case(Noted, frozen=True, kw_only=True, omit_defaults=True):
     """Which case: the plan of faults, the database, the boundary of its first life at which the server dies.
 
-    `kill` None: it is left alone. `again` is the boundary of its second life at which it dies once more.
+    `kill` None: it is left alone. With `of` the boundary is counted among those of that name: where many do different
+    things side by side, the N-th of all is another one from life to life. `again` is the boundary of its second life at
+    which it dies once more.
     """
 
     plan: str
     database: str
     kill: int | None = None
+    of: str | None = None
     again: int | None = None
     bug: str | None = None
 

@@ -104,6 +104,7 @@ def read(path: Path) -> Iterable[Record]:
 def name_of(case: Case) -> str:
     """A case in the words that play it again."""
     killed = "" if case.kill is None else f" --kill {case.kill}"
+    killed += "" if case.of is None else f" --of {case.of!r}"
     again = "" if case.again is None else f" --again {case.again}"
     bug = "" if case.bug is None else f" --bug {case.bug!r}"
     return f"--plan {case.plan} --database {case.database}{killed}{again}{bug}"

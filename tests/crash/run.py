@@ -30,15 +30,16 @@ Told = Callable[[Record, Sequence[Finding]], None]
 class Wish(Struct, frozen=True, kw_only=True):
     """What somebody wants to have played.
 
-    `kill` None: every boundary of the clean plan and every `every`-th of each other, another part of them with each
-    seed, so that as many seeds go through all; or `sample` of them, of each plan on each database. `within`: draw the
-    sample from so many first ones, without counting how many there are. `bug`: one that is put into the server on
-    purpose.
+    `kill` and `of` are those of a case. `kill` None: every boundary of the clean plan and every `every`-th of each
+    other, another part of them with each seed, so that as many seeds go through all; or `sample` of them, of each plan
+    on each database. `within`: draw the sample from so many first ones, without counting how many there are. `bug`: one
+    that is put into the server on purpose.
     """
 
     plan_names: tuple[str, ...] = tuple(plans.BY_NAME)
     databases: tuple[str, ...] = plans.DATABASES
     kill: int | None = None
+    of: str | None = None
     again: int | None = None
     every: int = 8
     sample: int | None = None
@@ -100,7 +101,7 @@ class Run:
     async def _play_plan(self, plan: Plan, database: str) -> None:
         case = Case(plan=plan.name, database=database, bug=self._wish.bug)
         if self._wish.kill is not None:
-            await self._play_case(replace(case, kill=self._wish.kill, again=self._wish.again))
+            await self._play_case(replace(case, kill=self._wish.kill, of=self._wish.of, again=self._wish.again))
             return
         within = self._wish.within
         if within is None:

@@ -44,7 +44,9 @@ def serve(life: ServerLife, say: Callable[[str], None]) -> None:
     """Serve until a signal; `say` is called as soon as connections are taken."""
     read = settings.read(life.environment)
     log.configure("warning", "text")
-    passed = Boundaries(life.boundaries, clock=life.timescale, stop_at=life.stop_at, number=life.stop_by)
+    passed = Boundaries(
+        life.boundaries, clock=life.timescale, stop_at=life.stop_at, stop_of=life.stop_of, number=life.stop_by
+    )
 
     async def serve() -> None:
         await bootstrap.serve(
