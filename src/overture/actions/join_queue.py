@@ -36,15 +36,16 @@ class Queues:
         """
         if not facts.queues or not isinstance(verdict, Opens) or verdict.times.is_deferred:
             return None
-        ends = [self._ends.get(tail.pool_id, tail.at) for tail in facts.queues]
-        at = max(self._now, *ends)
+        slowest, at = facts.queues[0], self._now
+        for tail in facts.queues:
+            if (end := self._end(tail)) > at:
+                slowest, at = tail, end
         if at < verdict.times.expires_at:
             if carried:
-                cost = sum([one.segments for one in carried])
-                for tail, end in zip(facts.queues, ends, strict=True):
-                    self._ends[tail.pool_id] = max(end, self._now) + pace.interval(tail.per_second, cost)
+                cost = carried[0].segments if len(carried) == 1 else sum([one.segments for one in carried])
+                for tail in facts.queues:
+                    self._ends[tail.pool_id] = self._end(tail) + pace.interval(tail.per_second, cost)
             return None
-        slowest = facts.queues[ends.index(max(ends))]
         waits = ceil((at - self._now).total_seconds())
         lasts = int((verdict.times.expires_at - self._now).total_seconds())
         return Limited(
@@ -54,6 +55,11 @@ class Queues:
             retry_after_seconds=max(1, waits - lasts + 1),
             hint="Ask again later, use another sender, or raise the pace (`overture queues` shows them).",
         )
+
+    def _end(self, tail: Tail) -> datetime:
+        """Where a queue ends by now: never in the past."""
+        known = self._ends.get(tail.pool_id)
+        return known if known is not None else max(tail.at, self._now)
 
     def join(self, facts: Facts, said: NewMessage) -> None:
         """Count a message that is to be queued."""

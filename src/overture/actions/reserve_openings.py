@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from overture.domain import caps, variants
+from overture.domain import caps, cost, variants
 from overture.domain.caps import Line, Tally, Told, Wanted
 from overture.domain.cost import Carried
 from overture.domain.errors import Limited, Refusal
@@ -80,6 +80,7 @@ class Ledger:
         self._tallies: Final[dict[tuple[Key, int], Tally]] = {}
         self._firsts: Final[dict[tuple[int, Wanted], str | Limited]] = {}
         self._taken: Final[dict[int, _Taken]] = {}
+        self._wants: Final[dict[tuple[cost.Counted, ...], tuple[tuple[Wanted, ...], Wanted]]] = {}
         self._alike: _Alike | None = None
         self._now: Final = now
 
@@ -87,8 +88,8 @@ class Ledger:
         """The verdict over a call, or a refusal where it goes over a cap."""
         if not (found := self._lines.get(n)) or isinstance(verdict, Refusal | Replay):
             return verdict
-        contact, wanted = contact_of(start, facts), wanted_of(carried)
-        together = caps.together(wanted)
+        contact = contact_of(start, facts)
+        wanted, together = self._wanted(carried)
         group = self._group(start.workspace_id, found)
         own = () if facts.contact is None else self._own(start.workspace_id, group.own, contact)
         first = self._first(found, group.own, together, contact) if facts.contact is None else None
@@ -150,6 +151,20 @@ class Ledger:
                 own=tuple(line for line in lines if line.cap.per is not None),
                 counts_recipients=any(line.cap.count is Measure.RECIPIENTS for line in lines),
             )
+        return known
+
+    def _wanted(self, carried: Sequence[Carried]) -> tuple[tuple[Wanted, ...], Wanted]:
+        """What each message of an opening takes, and all together: most openings of a round take the same.
+
+        One that is yet to be composed is a message; the rest is not known.
+        """
+        said = tuple([one.counted for one in carried])
+        if (known := self._wants.get(said)) is None:
+            wanted: tuple[Wanted, ...] = (Wanted(segments=0),)
+            if carried:
+                costs = [(one.segments, one.counted.cost) for one in carried]
+                wanted = tuple([Wanted(segments=n, cost_micros=None if c is None else c.micros) for n, c in costs])
+            known = self._wants[said] = wanted, caps.together(wanted)
         return known
 
     def _alike_of(self, group: _Group, together: Wanted) -> _Alike:
@@ -298,14 +313,6 @@ def lines_of(facts: Facts) -> tuple[Line, ...]:
 def contact_of(start: Start, facts: Facts) -> str:
     """Whom a call is counted for: whatever address of theirs it names, the first one that we knew."""
     return variants.canonical(start.to_number) if facts.contact is None else facts.contact.address
-
-
-def wanted_of(carried: Sequence[Carried]) -> tuple[Wanted, ...]:
-    """What each message of an opening takes. One that is yet to be composed is a message; the rest is not known."""
-    if not carried:
-        return (Wanted(segments=0),)
-    costs = [(one.segments, one.counted.cost) for one in carried]
-    return tuple([Wanted(segments=n, cost_micros=None if cost is None else cost.micros) for n, cost in costs])
 
 
 def _asked(asked: Sequence[tuple[int, Start, Facts]]) -> tuple[dict[int, tuple[Line, ...]], list[Asked]]:

@@ -39,7 +39,7 @@ class Line(Struct, frozen=True, kw_only=True):
     cap: Cap
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class Wanted(Struct, frozen=True, kw_only=True, cache_hash=True):
     """What one message would take. `cost_micros` is None where its price is not known: then no money is counted."""
 
     messages: int = 1

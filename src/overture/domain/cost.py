@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -13,7 +14,7 @@ from overture.domain.sending import ByTurn, Facts, Opens, Start, Verdict, parts
 from overture.domain.template import Known
 
 
-class Counted(Struct, frozen=True, kw_only=True):
+class Counted(Struct, frozen=True, kw_only=True, cache_hash=True):
     """One message: its segments, None where its words are not known, and its cost, None where no price is."""
 
     segments: int | None
@@ -89,17 +90,20 @@ def _count(
 ) -> Counted:
     counted = segments_of(body, channel)
     if table is None:
-        return Counted(segments=counted, cost=None)
+        return _counted(counted, None)
     is_known = template is not None and isinstance(body, Template) and body.content_sid == template.template.content_sid
-    return Counted(
+    expected = prices.estimate(
+        table,
+        channel,
+        number,
         segments=counted,
-        cost=prices.estimate(
-            table,
-            channel,
-            number,
-            segments=counted,
-            category=template.template.category if is_known and template is not None else None,
-            is_template=isinstance(body, Template),
-            is_window_open=is_open,
-        ),
+        category=template.template.category if is_known and template is not None else None,
+        is_template=isinstance(body, Template),
+        is_window_open=is_open,
     )
+    return _counted(counted, expected)
+
+
+@lru_cache(maxsize=1024)  # many messages are as long, and go to as dear a place
+def _counted(segments: int | None, cost: Cost | None) -> Counted:
+    return Counted(segments=segments, cost=cost)
