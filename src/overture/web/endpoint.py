@@ -125,7 +125,7 @@ class Endpoint:
 
     async def _send(self, given: Any, send: Send, an_id: bytes) -> None:
         answer = given if isinstance(given, Answer) else Answer(body=given, status=self.route.status)
-        metrics.requests(self.route.method, self.route.paths[0], answer.status).inc()
+        self._count(answer.status)
         body = answer.body
         if not isinstance(body, bytes):
             if isinstance(body, AsyncIterator):
@@ -133,15 +133,14 @@ class Endpoint:
                 await answers.send_pieces(send, body, content_type=content_type, request_id=an_id, extra=answer.headers)
                 return
             body = answers.encode(body)
-        await answers.send_bytes(
-            send,
-            status=answer.status,
-            body=b"" if answer.status == 204 else body,
-            content_type=answer.content_type,
-            request_id=an_id,
-            extra=answer.headers,
-            policy=answer.policy,
-        )
+        if answer.status == 204:
+            body = b""
+        headers = answers.headers(answer.status, body, answer.content_type, an_id, answer.headers, answer.policy)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _count(self, status: int) -> None:
+        (self._counted if status == 200 else metrics.requests(self.route.method, self.route.paths[0], status)).inc()
 
     async def _tell(self, problem: Exception, scope: Scope, send: Send, an_id: bytes) -> None:
         told = errors.tell(
@@ -151,7 +150,7 @@ class Endpoint:
             request_id=an_id.decode(),
             now=self._parts.store.now(),
         )
-        metrics.requests(self.route.method, self.route.paths[0], told.status).inc()
+        self._count(told.status)
         await answers.send_bytes(
             send,
             status=told.status,
