@@ -12,7 +12,7 @@ from overture.domain.agent import Agent, applying
 from overture.domain.rules import Applying
 from overture.store import agents, outbox, takings
 from overture.store.engine import Writing
-from overture.store.takings import Take, Taking
+from overture.store.takings import Taking
 
 
 async def count_replies(
@@ -33,12 +33,12 @@ async def count_replies(
 def _taking(send: outbox.Send, ruling: Applying, now: datetime) -> Taking:
     wanted = caps.wanted_of(send.body, send.channel, send.cost_micros)
     lines = caps.lines(ruling, agent_id=send.agent[1], sender_id=send.sender_id)
-    found = {line.name: line.cap for line in lines if line.cap.count in caps.SPENT}
+    [(takes, until)] = takings.takes_of([line for line in lines if line.cap.count in caps.SPENT], [wanted], now)
     return Taking(
         message_id=send.message_id,
         shard=send.shard,
         workspace_id=send.workspace_id,
         contact=send.contact_key,
-        takes=tuple(Take(name, caps.bucket(cap, now), caps.amount(cap, wanted)) for name, cap in found.items()),
-        until=max(caps.until(cap, caps.bucket(cap, now)) for cap in found.values()),
+        takes=takes,
+        until=until,
     )

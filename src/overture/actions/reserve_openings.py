@@ -22,7 +22,7 @@ from overture.store import caps as counted
 from overture.store import events, takings
 from overture.store.caps import Asked, Counted, Held, Key, Person, key_of
 from overture.store.engine import Reading, Writing
-from overture.store.takings import NOBODY, Reservation, Take, Taking
+from overture.store.takings import NOBODY, Reservation, Takes, Taking
 
 Carrier = tuple[str, int]
 """What carries an opening: the (message, shard); where the agent composes it first, its (conversation, shard)."""
@@ -39,14 +39,23 @@ class _Group(Struct, frozen=True, kw_only=True):
 
 
 class _Alike(Struct, kw_only=True):
-    """Openings that each take `together` of one group's caps: `count` of them fit, of which the tallies know nothing
-    yet, and `left` more do.
+    """Openings of a round that take the same of one group's caps: each of their messages `takes` as much.
+
+    Who is met with one has `first` for its row, or is refused by its own caps. `count` of them fit, of which the
+    tallies know nothing yet, and `left` more do.
     """
 
     group: _Group
     together: Wanted
-    left: int
+    takes: tuple[Takes, ...]
+    first: str | Limited | None = None
+    left: int = 0
     count: int = 0
+
+    def begin(self) -> None:
+        """Ask the tallies how many fit: these are counted as one, for as long as nothing else is asked."""
+        if not self.group.counts_recipients:
+            self.left = min((tally.room(self.together) for _, tally in self.group.shared), default=0)
 
     def settle(self) -> None:
         """Let the tallies know."""
@@ -57,17 +66,17 @@ class _Alike(Struct, kw_only=True):
 
 
 class _Taken(Struct, frozen=True, kw_only=True):
-    """An opening that fits: what each of its messages takes of its group's caps.
+    """An opening that fits. `own` is what counts its contact apart; whom it is the first for has `first` in its row."""
 
-    `own` is what counts its contact apart; of one that is met with this call it is `first` for its row.
-    """
-
-    group: _Group
+    alike: _Alike
     contact: str
-    wanted: tuple[Wanted, ...]
-    together: Wanted
     own: tuple[tuple[Line, Tally], ...] = ()
     first: str | None = None
+
+    @property
+    def group(self) -> _Group:
+        """The caps that it falls under."""
+        return self.alike.group
 
 
 class Ledger:
@@ -78,10 +87,9 @@ class Ledger:
         self._lines: Final = lines
         self._groups: Final[dict[tuple[str, int], _Group]] = {}
         self._tallies: Final[dict[tuple[Key, int], Tally]] = {}
-        self._firsts: Final[dict[tuple[int, Wanted], str | Limited]] = {}
+        self._alikes: Final[dict[tuple[str, int, tuple[cost.Counted, ...]], _Alike]] = {}
         self._taken: Final[dict[int, _Taken]] = {}
-        self._wants: Final[dict[tuple[cost.Counted, ...], tuple[tuple[Wanted, ...], Wanted]]] = {}
-        self._alike: _Alike | None = None
+        self._present: _Alike | None = None
         self._now: Final = now
 
     def decide(self, n: int, start: Start, facts: Facts, verdict: Verdict, carried: Sequence[Carried]) -> Verdict:
@@ -89,23 +97,33 @@ class Ledger:
         if not (found := self._lines.get(n)) or isinstance(verdict, Refusal | Replay):
             return verdict
         contact = contact_of(start, facts)
-        wanted, together = self._wanted(carried)
-        group = self._group(start.workspace_id, found)
-        own = () if facts.contact is None else self._own(start.workspace_id, group.own, contact)
-        first = self._first(found, group.own, together, contact) if facts.contact is None else None
-        if isinstance(first, Limited):
-            return first
-        alike = self._alike_of(group, together)
-        asked = own if alike.left else (*group.shared, *own)
+        said = tuple([one.counted for one in carried])
+        if (alike := self._alikes.get((start.workspace_id, id(found), said))) is None:
+            alike = self._alikes[start.workspace_id, id(found), said] = self._alike(start, found, carried, contact)
+        own: tuple[tuple[Line, Tally], ...] = ()
+        first: str | None = None
+        if facts.contact is not None:
+            own = self._own(start.workspace_id, alike.group.own, contact)
+        elif isinstance(alike.first, Limited):
+            return alike.first
+        else:
+            first = alike.first
+        if alike is not self._present:
+            self._settle()
+            self._present = alike
+            alike.begin()
+        elif not alike.left:
+            alike.settle()
+        asked = own if alike.left else (*alike.group.shared, *own)
         for line, tally in asked:
-            if (refused := caps.refuse(line, tally, together, contact)) is not None:
+            if (refused := caps.refuse(line, tally, alike.together, contact)) is not None:
                 return refused
         for _, tally in asked:
-            tally.add(together, contact)
+            tally.add(alike.together, contact)
         if alike.left:
             alike.left -= 1
             alike.count += 1
-        self._taken[n] = _Taken(group=group, contact=contact, wanted=wanted, together=together, own=own, first=first)
+        self._taken[n] = _Taken(alike=alike, contact=contact, own=own, first=first)
         return verdict
 
     def written_for(self, n: int) -> str | None:
@@ -131,13 +149,13 @@ class Ledger:
         taken = {n: one for n, one in self._taken.items() if n not in lost}
         if len(taken) < len(self._taken):
             self._count_again(taken.values())
-        pages, reservations = _Pages(self._now), list[Reservation]()
+        kept, reservations = list[Taking](), list[Reservation]()
         for n, one in taken.items():
             carriers = carriers_of(n)
-            pages.note(one, carriers)
+            kept += _kept(one, carriers)
             if one.group.counts_recipients:
                 reservations += _recipients(one, carriers, self._now)
-        await takings.keep(tx, pages.kept, reservations)
+        await takings.keep(tx, kept, reservations)
         await self._save(tx, taken.values(), ids)
         await self._save_people(tx, taken.values(), [self._taken[n] for n in self._taken if n in lost and n in made])
 
@@ -153,35 +171,20 @@ class Ledger:
             )
         return known
 
-    def _wanted(self, carried: Sequence[Carried]) -> tuple[tuple[Wanted, ...], Wanted]:
-        """What each message of an opening takes, and all together: most openings of a round take the same.
-
-        One that is yet to be composed is a message; the rest is not known.
-        """
-        said = tuple([one.counted for one in carried])
-        if (known := self._wants.get(said)) is None:
-            wanted: tuple[Wanted, ...] = (Wanted(segments=0),)
-            if carried:
-                costs = [(one.segments, one.counted.cost) for one in carried]
-                wanted = tuple([Wanted(segments=n, cost_micros=None if c is None else c.micros) for n, c in costs])
-            known = self._wants[said] = wanted, caps.together(wanted)
-        return known
-
-    def _alike_of(self, group: _Group, together: Wanted) -> _Alike:
-        """What is counted of openings alike: many a round are, and caps are asked once how many more of them fit."""
-        alike = self._alike
-        if alike is None or alike.group is not group or alike.together != together:
-            self._settle()
-            left = 0 if group.counts_recipients else min((one.room(together) for _, one in group.shared), default=0)
-            alike = self._alike = _Alike(group=group, together=together, left=left)
-        elif not alike.left:
-            alike.settle()
-        return alike
+    def _alike(self, start: Start, lines: tuple[Line, ...], carried: Sequence[Carried], contact: str) -> _Alike:
+        group, wanted = self._group(start.workspace_id, lines), wanted_of(carried)
+        together = caps.together(wanted)
+        return _Alike(
+            group=group,
+            together=together,
+            takes=takings.takes_of(lines, wanted, self._now),
+            first=self._first(group.own, together, contact),
+        )
 
     def _settle(self) -> None:
-        if self._alike is not None:
-            self._alike.settle()
-            self._alike = None
+        if self._present is not None:
+            self._present.settle()
+            self._present = None
 
     def _own(self, workspace_id: str, lines: Iterable[Line], contact: str) -> tuple[tuple[Line, Tally], ...]:
         return tuple((line, self._held.tally(key_of(workspace_id, line, contact), line.cap)) for line in lines)
@@ -194,22 +197,16 @@ class Ledger:
             tally = self._tallies[limited] = self._held.tally(key, line.cap)
         return tally
 
-    def _first(
-        self, lines: tuple[Line, ...], own: Sequence[Line], together: Wanted, contact: str
-    ) -> str | Limited | None:
-        """What their own caps count of contacts who are met with an opening, or why these refuse it: alike for all."""
+    def _first(self, own: Sequence[Line], together: Wanted, contact: str) -> str | Limited | None:
+        """What their own caps count of contacts who are met with an opening, or why these refuse it."""
         if not own:
             return None
-        if (known := self._firsts.get((id(lines), together))) is not None:
-            return known
-        first: str | Limited | None = None
         tallies = self._own("", own, contact)
         for line, tally in tallies:
-            first = first or caps.refuse(line, tally, together, contact)
+            if (refused := caps.refuse(line, tally, together, contact)) is not None:
+                return refused
             tally.add(together, contact)
-        first = first or counted.written_for({}, ((line.name, tally) for line, tally in tallies), self._now)
-        self._firsts[id(lines), together] = first
-        return first
+        return counted.written_for({}, ((line.name, tally) for line, tally in tallies), self._now)
 
     def _count_again(self, taken: Iterable[_Taken]) -> None:
         """Count anew, without the calls that were lost. What contacts count apart is theirs alone."""
@@ -217,7 +214,7 @@ class Ledger:
         self._tallies.clear()
         for one in taken:
             for _, tally in self._group(one.group.workspace_id, one.group.lines).shared:
-                tally.add(one.together, one.contact)
+                tally.add(one.alike.together, one.contact)
 
     async def _save(self, tx: Writing, taken: Iterable[_Taken], ids: Ids) -> None:
         """Keep what caps count for all together, and tell of those that are nearly, or wholly, used up."""
@@ -290,15 +287,13 @@ async def count_again(tx: Writing, start: Start, facts: Facts, carriers: Sequenc
     if not carriers or not (found := lines_of(facts)):
         return
     wanted = (Wanted(segments=0),) * len(carriers)
-    taken = _Taken(
+    alike = _Alike(
         group=_Group(workspace_id=start.workspace_id, lines=found),
-        contact=contact_of(start, facts),
-        wanted=wanted,
         together=caps.together(wanted),
+        takes=takings.takes_of(found, wanted, now),
     )
-    pages = _Pages(now)
-    pages.note(taken, carriers)
-    await takings.keep_more(tx, pages.kept)
+    taken = _Taken(alike=alike, contact=contact_of(start, facts))
+    await takings.keep_more(tx, _kept(taken, carriers))
     await takings.keep(tx, [], _recipients(taken, carriers, now))
 
 
@@ -313,6 +308,14 @@ def lines_of(facts: Facts) -> tuple[Line, ...]:
 def contact_of(start: Start, facts: Facts) -> str:
     """Whom a call is counted for: whatever address of theirs it names, the first one that we knew."""
     return variants.canonical(start.to_number) if facts.contact is None else facts.contact.address
+
+
+def wanted_of(carried: Sequence[Carried]) -> tuple[Wanted, ...]:
+    """What each message of an opening takes. One that is yet to be composed is a message; the rest is not known."""
+    if not carried:
+        return (Wanted(segments=0),)
+    costs = [(one.segments, one.counted.cost) for one in carried]
+    return tuple([Wanted(segments=n, cost_micros=None if c is None else c.micros) for n, c in costs])
 
 
 def _asked(asked: Sequence[tuple[int, Start, Facts]]) -> tuple[dict[int, tuple[Line, ...]], list[Asked]]:
@@ -335,50 +338,21 @@ def _asked(asked: Sequence[tuple[int, Start, Facts]]) -> tuple[dict[int, tuple[L
     return lines, wanted
 
 
-class _Pages:
-    """What messages take, a row each."""
-
-    def __init__(self, now: datetime) -> None:
-        self.kept: Final[list[Taking]] = []
-        self._now: Final = now
-        self._known: Final[dict[tuple[int, Wanted], tuple[tuple[Take, ...], int] | None]] = {}
-
-    def note(self, taken: _Taken, carriers: Sequence[Carrier]) -> None:
-        """Note what each message of an opening takes."""
-        for (message_id, shard), wanted in zip(carriers, taken.wanted, strict=True):
-            if (takes := self._takes(taken.group.lines, wanted)) is None:
-                return
-            self.kept.append(
-                Taking(
-                    message_id=message_id,
-                    shard=shard,
-                    workspace_id=taken.group.workspace_id,
-                    contact=taken.contact,
-                    takes=takes[0],
-                    until=takes[1],
-                )
-            )
-
-    def _takes(self, lines: tuple[Line, ...], wanted: Wanted) -> tuple[tuple[Take, ...], int] | None:
-        """What a message takes, and until when it is asked for: the same for all that want as much of these caps."""
-        asked = (id(lines), wanted)
-        if asked not in self._known:
-            self._known[asked] = _takes(lines, wanted, self._now)
-        return self._known[asked]
-
-
-def _takes(lines: Iterable[Line], wanted: Wanted, now: datetime) -> tuple[tuple[Take, ...], int] | None:
-    """None where no cap counts anything but recipients."""
-    under = {line.name: (line.cap, caps.bucket(line.cap, now)) for line in lines}
-    counting = {name: one for name, one in under.items() if one[0].count is not Measure.RECIPIENTS}
-    if not counting:
-        return None
-    takes = tuple(
-        Take(name, start, caps.amount(cap, wanted))
-        for name, (cap, start) in counting.items()
-        if wanted.segments or cap.count is Measure.MESSAGES  # the rest is counted once it is composed
-    )
-    return takes, max(caps.until(cap, start) for cap, start in counting.values())
+def _kept(taken: _Taken, carriers: Sequence[Carrier]) -> list[Taking]:
+    """What each message of an opening takes, where any cap counts something else than recipients."""
+    if not (takes := taken.alike.takes):
+        return []
+    return [
+        Taking(
+            message_id=message_id,
+            shard=shard,
+            workspace_id=taken.group.workspace_id,
+            contact=taken.contact,
+            takes=each,
+            until=until,
+        )
+        for (message_id, shard), (each, until) in zip(carriers, takes, strict=True)
+    ]
 
 
 def _recipients(taken: _Taken, carriers: Sequence[Carrier], now: datetime) -> list[Reservation]:

@@ -4,12 +4,14 @@ Who gives back, recounts or prices anew holds no cap's row: what changes is note
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
-from overture.domain.caps import SPENT, is_apart, measure_of
+from overture.domain import caps
+from overture.domain.caps import SPENT, Line, Wanted, is_apart, measure_of
 from overture.domain.rules import Measure
 from overture.store.engine import Writing
 from overture.store.statement import Command, Row, RowsCommand, RowsQuery, insert
@@ -127,6 +129,10 @@ class Take(Struct, frozen=True, array_like=True):
     amount: int
 
 
+Takes: TypeAlias = tuple[tuple[Take, ...], int]
+"""What a message takes, and the second from which on no cap asks for it."""
+
+
 class Change(NamedTuple):
     """What a cap is to count in, or out where it is less than zero; it is forgotten from the second `until` on."""
 
@@ -162,6 +168,26 @@ class Reservation(Struct, frozen=True, kw_only=True):
 
 
 _read_takes: Final = msgspec.json.Decoder(tuple[Take, ...]).decode
+
+
+def takes_of(lines: Iterable[Line], wanted: Sequence[Wanted], now: datetime) -> tuple[Takes, ...]:
+    """What messages take of caps; nothing where none of these counts anything but recipients."""
+    under = {line.name: (line.cap, caps.bucket(line.cap, now)) for line in lines}
+    counting = {name: one for name, one in under.items() if one[0].count is not Measure.RECIPIENTS}
+    if not counting:
+        return ()
+    until = max(caps.until(cap, start) for cap, start in counting.values())
+    return tuple(
+        (
+            tuple(
+                Take(name, start, caps.amount(cap, one))
+                for name, (cap, start) in counting.items()
+                if one.segments or cap.count is Measure.MESSAGES  # the rest is counted once it is composed
+            ),
+            until,
+        )
+        for one in wanted
+    )
 
 
 async def keep(tx: Writing, takings: Sequence[Taking], reservations: Sequence[Reservation]) -> None:
