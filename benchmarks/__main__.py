@@ -62,6 +62,7 @@ def main() -> int:
             with roads.opened(plan, **wanted) as opened:
                 measured = roads.measure(opened, plan)
             report.show_rates(measured)
+            report.show_rules(measured)
         if "deliveries" in parts:
             report.show_deliveries([*deliveries.rates(plan, handset=False), *deliveries.rates(plan, handset=True)])
         if "claims" in parts:

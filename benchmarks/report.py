@@ -1,11 +1,13 @@
 """What a run says, as tables."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import roads
 from benchmarks.deliveries import LATENCY_SECONDS, LEAST_PER_SECOND, Delivered
 from benchmarks.footprint import Footprint
 from benchmarks.pace import TOLERANCE, Paced
@@ -14,6 +16,7 @@ from benchmarks.turns import AIM_PER_SECOND, MOST_P95_MILLISECONDS, Replied, Tur
 from benchmarks.turns import LEAST_PER_SECOND as LEAST_TURNS
 
 TARGET: Final = 0.25  # of the echo, for accepts on both engines
+MOST_FOR_RULES: Final = 1.25  # times the processor time of an accept that asks no rule
 _WIDTH: Final = 144  # the same table on a screen and in a file
 _console: Final = Console(width=_WIDTH, highlight=False)
 
@@ -58,6 +61,37 @@ def show_rates(measured: Sequence[Measured]) -> None:
     for one in measured:
         for fault in one.faults:
             _console.print(f"{one.name}: {fault}.")
+
+
+def show_rules(measured: Sequence[Measured]) -> None:
+    """Print what every rule costs, where it was measured: an accept's processor time with all of them beside one's without, round by round.
+
+    The two of a round are run one after the other: what slows the machine down slows both.
+    """
+    table = Table(title="Processor time of an accept with every rule, in times of one without", title_justify="left")
+    for name in ("database", "the middle round", "of the database", "round by round", "target"):
+        table.add_column(name, justify="left" if name == "database" else "right", no_wrap=True)
+    without = {one.name: one for one in measured}
+    for one in measured:
+        beside = without.get(one.name.replace(roads.WITH_RULES, ""))
+        if beside is None or beside is one:
+            continue
+        pairs = list(zip(one.rounds, beside.rounds, strict=True))
+        times = [asking.cpu_microseconds / plain.cpu_microseconds for asking, plain in pairs]
+        stored = [
+            asking.database_cpu_microseconds / plain.database_cpu_microseconds
+            for asking, plain in pairs
+            if plain.database_cpu_seconds
+        ]
+        table.add_row(
+            one.name.partition(", ")[2],
+            f"{median(times):.2f}",
+            f"{median(stored):.2f}" if stored else "",
+            " ".join(f"{each:.2f}" for each in times),
+            _verdict(met=median(times) <= MOST_FOR_RULES, target=f"at most {MOST_FOR_RULES:g}"),
+        )
+    if table.rows:
+        _console.print(table)
 
 
 def show_deliveries(delivered: Sequence[Delivered]) -> None:

@@ -13,7 +13,7 @@ from benchmarks.load import Round
 from benchmarks.processes import Served
 from benchmarks.served import AGENT, SENDER, Wanted
 
-_WITH_RULES: Final = " with every rule"
+WITH_RULES: Final = " with every rule"
 _FASTEST: Final = 15_000  # webhooks a second that no server of ours reaches on one core: so many are prepared
 
 
@@ -122,7 +122,7 @@ def opened(plan: Plan, *, accepts: bool, intake: bool, rules: bool) -> Iterator[
 def _in_sqlite(stack: ExitStack, plan: Plan, *, rules: bool) -> Road:
     data = plan.folder / f"accepts-{rules}"
     served = stack.enter_context(processes.serving(Wanted(core=plan.server_core, data=str(data), rules=rules)))
-    return _calls(f"accept{_WITH_RULES * rules}, SQLite", served, kept=_in_file(data, "conversation"))
+    return _calls(f"accept{WITH_RULES * rules}, SQLite", served, kept=_in_file(data, "conversation"))
 
 
 def _in_postgresql(stack: ExitStack, plan: Plan, *, rules: bool) -> Road:
@@ -134,7 +134,7 @@ def _in_postgresql(stack: ExitStack, plan: Plan, *, rules: bool) -> Road:
     def kept() -> int:
         return asyncio.run(databases.count_in_postgresql(cluster.url, "conversation"))
 
-    return _calls(f"accept{_WITH_RULES * rules}, PostgreSQL", served, kept=kept, database_pid=cluster.pid)
+    return _calls(f"accept{WITH_RULES * rules}, PostgreSQL", served, kept=kept, database_pid=cluster.pid)
 
 
 def _calls(
