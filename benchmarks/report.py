@@ -64,7 +64,7 @@ def show_rates(measured: Sequence[Measured]) -> None:
 
 
 def show_rules(measured: Sequence[Measured]) -> None:
-    """Print what every rule costs, where it was measured: an accept's processor time with all of them beside one's without, round by round.
+    """Print what every rule costs, where it was measured: an accept with all of them beside one without.
 
     The two of a round are run one after the other: what slows the machine down slows both.
     """
