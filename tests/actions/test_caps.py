@@ -74,29 +74,6 @@ async def test_a_batch_is_counted_call_by_call(world: World) -> None:
     assert await used(world) == 3
 
 
-@pytest.mark.parametrize(
-    ("lengths", "fit"),
-    [
-        ((1, 1, 2, 1, 2, 2, 1), (1, 1, 1, 1, 1, 0, 0)),
-        ((2, 2, 2, 2, 1, 1), (1, 1, 1, 0, 1, 0)),
-        ((1,) * 9, (1,) * 7 + (0, 0)),
-        ((2, 1, 2, 1, 2, 1), (1, 1, 1, 1, 0, 1)),
-    ],
-)
-async def test_openings_of_one_batch_are_counted_by_their_lengths_in_any_order(
-    world: World, lengths: tuple[int, ...], fit: tuple[int, ...]
-) -> None:
-    await caps_are(world, cap(7, count=Measure.SEGMENTS))
-    texts = ["Hello" if length == 1 else LONG for length in lengths]
-    answers = await world.starts_all(
-        *(world.asks(to_number=f"+1555010010{n}", text=text) for n, text in enumerate(texts))
-    )
-    assert [isinstance(answer, Started) for answer in answers] == [bool(one) for one in fit]
-    left = sum(length for length, one in zip(lengths, fit, strict=True) if one)
-    assert await used(world) == left
-    assert [sum(n for _, n in json.loads(told)) for (told,) in await world.rows("SELECT buckets FROM cap")] == [left]
-
-
 async def test_calls_of_one_batch_share_a_cap_whoever_their_agents_and_senders_are(world: World) -> None:
     other = "+15550107777"
     await add_sender(world, SMS, other)

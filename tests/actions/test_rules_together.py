@@ -152,3 +152,26 @@ async def test_what_joins_without_consent_is_told_as_what_opens_is(world: World)
     joined = await world.answers(text="One more thing")
     assert joined == Started(conversation_id=an_id, warnings=("consent_missing",))
     assert [row[1] for row in await world.events("consent.missing")] == [an_id]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "fit"),
+    [
+        ((1, 1, 2, 1, 2, 2, 1), (1, 1, 1, 1, 1, 0, 0)),
+        ((2, 2, 2, 2, 1, 1), (1, 1, 1, 0, 1, 0)),
+        ((1,) * 9, (1,) * 7 + (0, 0)),
+        ((2, 1, 2, 1, 2, 1), (1, 1, 1, 1, 0, 1)),
+    ],
+)
+async def test_openings_of_one_batch_are_counted_by_their_lengths_in_any_order(
+    world: World, lengths: tuple[int, ...], fit: tuple[int, ...]
+) -> None:
+    await caps_are(world, cap(7, Measure.SEGMENTS))
+    texts = ["Hello" if length == 1 else "x" * 200 for length in lengths]
+    answers = await world.starts_all(
+        *(world.asks(to_number=f"+1555010010{n}", text=text) for n, text in enumerate(texts))
+    )
+    assert [isinstance(answer, Started) for answer in answers] == [bool(one) for one in fit]
+    left = sum(length for length, one in zip(lengths, fit, strict=True) if one)
+    assert await taken(world) == left
+    assert [sum(n for _, n in json.loads(told)) for (told,) in await world.rows("SELECT buckets FROM cap")] == [left]
