@@ -38,9 +38,6 @@ async def find_lacking(
     known = await consents.find_known(tx, looked_up) if looked_up else {}
     lacking = []
     for start, agent, pair, one in zip(asked, agents, pairs, required, strict=True):
-        if not known and start.consent is None:
-            lacking.append(one)
-            continue
         who = "" if pair.contact is None else pair.contact.id
         found = known.get((start.workspace_id, who), consent_rule.NOTHING)
         lacking.append(lack(found, one, agent, start.channel, start.consent))

@@ -42,7 +42,7 @@ class Queues:
                 slowest, at = tail, end
         if at < verdict.times.expires_at:
             if carried:
-                cost = carried[0].segments if len(carried) == 1 else sum([one.segments for one in carried])
+                cost = sum([one.segments for one in carried])
                 for tail in facts.queues:
                     self._ends[tail.pool_id] = self._end(tail) + pace.interval(tail.per_second, cost)
             return None
@@ -68,8 +68,6 @@ class Queues:
 
     async def write(self, tx: Writing, sends: Sequence[NewSend]) -> None:
         """Lengthen the queues by what was queued."""
-        if not self._joins:
-            return
         joins = Counter([join for send in sends if (join := self._joins.get(send.message_id)) is not None])
         added: dict[str, tuple[int, int, float]] = {}
         for (cost, tails), times in joins.items():

@@ -39,7 +39,7 @@ class Line(Struct, frozen=True, kw_only=True):
     cap: Cap
 
 
-class Wanted(Struct, frozen=True, kw_only=True, cache_hash=True):
+class Wanted(Struct, frozen=True, kw_only=True):
     """What one message would take. `cost_micros` is None where its price is not known: then no money is counted."""
 
     messages: int = 1
@@ -194,12 +194,11 @@ class Tally:
         """Whether an opening would fit if nothing else were counted."""
         if self.cap.count is Measure.RECIPIENTS:
             return self.cap.at_most > 0
-        return max(1, amount(self.cap, wanted)) <= self.cap.at_most
+        return self._needed(wanted) <= self.cap.at_most
 
     def room(self, wanted: Wanted) -> int:
-        """How many openings that each take so much fit one after the other, whoever they are for."""
-        each = 1 if self.cap.count is Measure.RECIPIENTS else max(1, amount(self.cap, wanted))
-        return max(0, (self.cap.at_most - self._used) // each)
+        """How many openings that each take so much fit one after the other, of a cap that counts no recipients."""
+        return max(0, (self.cap.at_most - self._used) // self._needed(wanted))
 
     def add_alike(self, wanted: Wanted, times: int) -> None:
         """Count several openings that each take so much, of a cap that counts no recipients."""
@@ -244,8 +243,11 @@ class Tally:
     def _excess(self, wanted: Wanted, contact: str) -> int:
         if self.cap.count is Measure.RECIPIENTS:
             return self.used + (contact not in self._contacts) - self.cap.at_most
-        more = max(1, amount(self.cap, wanted))
-        return self.used + more - self.cap.at_most
+        return self.used + self._needed(wanted) - self.cap.at_most
+
+    def _needed(self, wanted: Wanted) -> int:
+        """What must be left for an opening, of a cap that counts no recipients: something, where no price is known."""
+        return max(1, amount(self.cap, wanted))
 
     def news(self) -> tuple[bool, bool]:
         """Whether it is to be told now that the cap is nearly, or wholly, used up: once a window each."""

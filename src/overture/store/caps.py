@@ -289,7 +289,7 @@ async def merge_people(tx: Writing, workspace_id: str, stays: str, goes: str) ->
                 for start, count in buckets
             ],
         )
-    await tx.put(_SAVE_PEOPLE, [(workspace_id, goes, None)])
+    await save_people(tx, {(workspace_id, goes): None})
     await tx.run(_HAND_CHANGES_ON, workspace_id, goes, stays)
 
 

@@ -58,21 +58,13 @@ async def send_bytes(
     policy: Headers = NO_STORE,
 ) -> None:
     """Answer with bytes as they are."""
-    told = headers(status, body, content_type, request_id, extra, policy)
-    await send({"type": "http.response.start", "status": status, "headers": told})
-    await send({"type": "http.response.body", "body": body})
-
-
-def headers(
-    status: int, body: bytes, content_type: bytes | None, request_id: bytes, extra: Headers, policy: Headers
-) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer."""
-    told = [(b"x-request-id", request_id), *policy, *extra]
+    headers = [(b"x-request-id", request_id), *policy, *extra]
     if status != 204:
-        told.append((b"content-length", str(len(body)).encode()))
-        if content_type is not None:
-            told.append((b"content-type", content_type))
-    return told
+        headers.append((b"content-length", str(len(body)).encode()))
+    if content_type is not None and status != 204:
+        headers.append((b"content-type", content_type))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def send_pieces(

@@ -133,11 +133,15 @@ class Endpoint:
                 await answers.send_pieces(send, body, content_type=content_type, request_id=an_id, extra=answer.headers)
                 return
             body = answers.encode(body)
-        if answer.status == 204:
-            body = b""
-        headers = answers.headers(answer.status, body, answer.content_type, an_id, answer.headers, answer.policy)
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await answers.send_bytes(
+            send,
+            status=answer.status,
+            body=b"" if answer.status == 204 else body,
+            content_type=answer.content_type,
+            request_id=an_id,
+            extra=answer.headers,
+            policy=answer.policy,
+        )
 
     def _count(self, status: int) -> None:
         (self._counted if status == 200 else metrics.requests(self.route.method, self.route.paths[0], status)).inc()
